@@ -1,11 +1,178 @@
 """Text from a file: shipped with the course, your own, or a named public corpus; cleaned and split."""
 
+import hashlib
+import os
+import re
+import unicodedata
+import urllib.request
+from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
+from typing import BinaryIO
+
+from tqdm.auto import tqdm
 
 DATA = Path(__file__).resolve().parent.parent / "data"
+SHIPPED = ("story", "tales")
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A public text that `load_text` fetches by name: its address, its length in bytes and its checksum."""
+
+    url: str
+    size: int
+    sha256: str
+
+
+CORPORA = {
+    "tinyshakespeare": Corpus(
+        "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
+        1_115_394,
+        "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+    ),
+    # The validation file of Eldan and Li, "TinyStories" (arXiv 2305.07759), at a fixed revision.
+    "tinystories": Corpus(
+        "https://huggingface.co/datasets/roneneldan/TinyStories/resolve/"
+        "f54c09fd23315a6f9c86f9dc80f725de7d8f9c64/TinyStories-valid.txt",
+        19_447_282,
+        "94e431816c4cce81ff71e4408ff8d3bda9a42e8d2663986697c3954288cb38b4",
+    ),
+}
 
 
 def require(condition: bool, message: str) -> None:
     """Raise a `ValueError` with this message unless the condition holds."""
     if not condition:
         raise ValueError(message)
+
+
+def load_text(source: str | Path) -> str:
+    """Return a text, cleaned: `"story"` or `"tales"` (shipped), a path to your own file, or a named corpus.
+
+    The named corpora `"tinyshakespeare"` and `"tinystories"` are downloaded when first asked for.
+
+    >>> load_text("story") == load_text(DATA / "story.txt")
+    True
+    """
+    require(isinstance(source, str | Path), f"source is {source!r}; it takes a name or a path")
+    if source in CORPORA:
+        return read_text(fetch_corpus(str(source)))
+    path = DATA / f"{source}.txt" if source in SHIPPED else Path(source).expanduser()
+    names = ", ".join(map(repr, (*SHIPPED, *CORPORA)))
+    here = path.absolute()
+    require(path.is_file(), f"no text {str(source)!r}: there is no file {here}, and it is none of {names}")
+    return read_text(path)
+
+
+def read_text(path: Path) -> str:
+    """Read a UTF-8 file and clean it; one that is empty or not UTF-8 raises a `ValueError` that says where."""
+    raw = path.read_bytes()
+    try:
+        text = clean_text(raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        before = raw[: error.start]
+        column = len(before) - (before.rfind(b"\n") + 1) + 1
+        raise ValueError(
+            f"{path} is not UTF-8: byte 0x{raw[error.start]:02x} at offset {error.start} "
+            f"(line {before.count(10) + 1}, byte {column} of the line) does not fit. Save the file as UTF-8 "
+            "in your editor, or read it yourself: Path(...).read_text(encoding='cp1252') is a common case."
+        ) from None
+    require(bool(text.strip()), f"{path} holds no text ({len(raw)} bytes); give a file with some words in it")
+    return text
+
+
+def clean_text(text: str) -> str:
+    r"""Return the text without a byte order mark, with `\n` line ends, and with composed characters (NFC).
+
+    >>> clean_text("\ufeffone\r\ntwo\rcafe\u0301") == "one\ntwo\ncaf\u00e9"
+    True
+    """
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    return unicodedata.normalize("NFC", text)
+
+
+def split_words(text: str, keep_whitespace: bool = False) -> list[str]:
+    """Split a text into words and single punctuation marks; white space is dropped, or kept one by one.
+
+    An apostrophe inside a word stays in it. With white space kept, joining the pieces restores the text.
+
+    >>> split_words("Hello, world!")
+    ['Hello', ',', 'world', '!']
+    >>> split_words("Isn't it?", keep_whitespace=True)
+    ["Isn't", ' ', 'it', '?']
+    """
+    pieces = re.findall(r"\w+(?:['’]\w+)*|[^\w\s]|\s", text)
+    return pieces if keep_whitespace else [piece for piece in pieces if not piece.isspace()]
+
+
+def cache_folder() -> Path:
+    """Return where downloads are kept: `COURSE_CACHE`, or `.cache` in the project's folder."""
+    return Path(os.environ.get("COURSE_CACHE") or DATA.parent / ".cache").expanduser()
+
+
+def fetch_corpus(name: str) -> Path:
+    """Return the path of a named corpus in the cache, downloading it unless its checked copy is there."""
+    corpus = CORPORA[name]
+    path = cache_folder() / f"{name}.txt"
+    if path.is_file() and file_sha256(path) == corpus.sha256:
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Until it is whole and checked, a download has another name: half a file is never taken for the text.
+    part = path.with_name(path.name + ".part")
+    if not part.exists() or part.stat().st_size < corpus.size:
+        download(corpus, part, path)
+    if file_sha256(part) != corpus.sha256:
+        part.unlink()
+        raise ValueError(
+            f"what came from {corpus.url} is not the file that this course knows (its sha256 differs), so it "
+            "was thrown away. Try again; if that does not help, the file has changed there or on its way here."
+        )
+    os.replace(part, path)
+    return path
+
+
+def download(corpus: Corpus, part: Path, path: Path) -> None:
+    """Download into `part`, from where an earlier attempt stopped; a failure is told and keeps `part`.
+
+    `path` is where the finished file belongs; the message names it for a reader without a network.
+    """
+    have = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(corpus.url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            # 206 is the server's word that it sends the rest only; on 200 it starts anew, and so do we.
+            have = have if answer.status == 206 else 0
+            with part.open("ab" if have else "wb") as file:
+                have += copy_blocks(answer, file, have, corpus.size, path.name)
+        reason = "" if have >= corpus.size else "the connection was cut"
+    except (OSError, HTTPException) as error:
+        reason = str(getattr(error, "reason", error)) or type(error).__name__
+        have = part.stat().st_size if part.exists() else 0
+    if reason:
+        raise ConnectionError(
+            f"{corpus.url} could not be downloaded: {reason} ({have:,} of {corpus.size:,} bytes are here). "
+            "With a network, run this again: it goes on from there. Without one, use a text that ships with the "
+            f"course, load_text('story') or load_text('tales'), or put the file at {path} yourself."
+        )
+
+
+def copy_blocks(answer: BinaryIO, file: BinaryIO, have: int, size: int, name: str) -> int:
+    """Copy an open download into a file under a progress bar; return the number of bytes copied."""
+    copied = 0
+    with tqdm(total=size, initial=have, unit="B", unit_scale=True, desc=name) as bar:
+        # What is longer than it should be is wrong already: an endless answer must not fill the disk.
+        while have + copied <= size and (block := answer.read(1 << 16)):
+            file.write(block)
+            copied += len(block)
+            bar.update(len(block))
+    return copied
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
