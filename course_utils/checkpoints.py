@@ -1,0 +1,122 @@
+"""A model with all it needs in one safetensors file: weights, sizes, tokenizer, and how far its training has come.
+
+The file holds tensors and, as JSON in its header, plain facts. Nothing in it can run code when it is read, unlike a
+pickle. It is written beside its place and then moved there in one step, so that a crash leaves the old file whole.
+"""
+
+import contextlib
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from course_utils.gpt import GPT, GPTConfig
+from course_utils.text import require
+from course_utils.tokenizers import Tokenizer
+from course_utils.tokenizers import from_dict as tokenizer_from_dict
+
+FORMAT = "text-to-transformer checkpoint 1"
+
+
+@dataclass
+class Checkpoint:
+    """What a file held: the model, its tokenizer if any, facts (JSON) and further tensors, such as the optimiser's."""
+
+    model: GPT
+    tokenizer: Tokenizer | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+
+
+def save_checkpoint(
+    path: str | Path,
+    model: GPT,
+    tokenizer: Tokenizer | None = None,
+    facts: dict[str, Any] | None = None,
+    tensors: dict[str, Tensor] | None = None,
+) -> None:
+    """Write everything to `path` in one step; where that fails, an OSError says why and an older file stays whole."""
+    parts = {f"model.{name}": weight for name, weight in model.state_dict().items()}
+    if model.config.tied:
+        del parts["model.lm_head.weight"]  # the same numbers as the embedding's: stored once
+    parts |= {f"extra.{name}": tensor for name, tensor in (tensors or {}).items()}
+    header = {"format": FORMAT, "config": asdict(model.config), "facts": facts or {}}
+    header["tokenizer"] = tokenizer.to_dict() if tokenizer else None
+    # A copy on the CPU for each: safetensors stores neither views nor memory that two tensors share.
+    parts = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in parts.items()}
+    content = save(parts, metadata={name: json.dumps(value) for name, value in header.items()})
+    write_whole(Path(path), content)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write `content` to `path` so that, whatever happens, the file is the old one or the new one, never a part."""
+    partial = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(partial, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        kept = " The file that was there is untouched." if path.is_file() else ""
+        reason = f"could not write {path}: {error.strerror}. Free some space or choose another folder.{kept}"
+        raise OSError(error.errno, reason) from error
+
+
+def load_checkpoint(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
+    """Read what `save_checkpoint` wrote; a file that is missing, damaged or of another kind is a ValueError."""
+    path = Path(path)
+    require(path.is_file(), f"there is no checkpoint at {path}")
+    header, parts = read_safetensors(path)
+    require(header.get("format") == FORMAT, f"{path} is a safetensors file, but not a checkpoint of this course")
+    try:
+        model = GPT(GPTConfig(**header["config"]))
+        tokenizer = tokenizer_from_dict(header["tokenizer"]) if header["tokenizer"] else None
+        facts = header["facts"]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is damaged: its header lacks or misstates {error}") from error
+    groups: dict[str, dict[str, Tensor]] = {"model": {}, "extra": {}}
+    for name, tensor in parts.items():
+        kind, _, rest = name.partition(".")
+        require(kind in groups, f"{path} is damaged: it holds {name!r}")
+        groups[kind][rest] = tensor
+    fill(model, groups["model"], path)
+    return Checkpoint(model.to(device), tokenizer, facts, groups["extra"])
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return the header's facts (from JSON) and the tensors of a safetensors file; a damaged one is a ValueError."""
+    content = path.read_bytes()
+    try:
+        # The form: 8 bytes with the length of a JSON header, the header, then the numbers.
+        parts = load(content)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        return {name: json.loads(value) for name, value in header.get("__metadata__", {}).items()}, parts
+    except (SafetensorError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged or no safetensors file: {error}") from error
+
+
+def fill(model: GPT, weights: dict[str, Tensor], path: Path) -> None:
+    """Copy stored weights into `model`; names and shapes must be exactly the model's."""
+    wanted = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    if model.config.tied:
+        wanted.pop("lm_head.weight")
+    missing, unknown = wanted.keys() - weights.keys(), weights.keys() - wanted.keys()
+    require(
+        not missing and not unknown,
+        f"{path} is damaged: missing {sorted(missing)}, unknown {sorted(unknown)}",
+    )
+    for name, shape in wanted.items():
+        found = tuple(weights[name].shape)
+        require(found == tuple(shape), f"{path} is damaged: {name} is {found}, its sizes say {tuple(shape)}")
+    model.to(weights["token_embedding.weight"].dtype)
+    model.load_state_dict(weights, strict=False)

@@ -1,0 +1,228 @@
+"""From a model's scores to text: ways to choose the next token, and the loop that reads, chooses and appends."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from course_utils.gpt import GPT, KVCache
+from course_utils.text import require
+from course_utils.tokenizers import Tokenizer
+
+
+def keep_top_k(logits: Tensor, k: int) -> Tensor:
+    """Leave the k highest scores of each row and set the others to -inf (Fan et al. 2018, section 5.1). (B, V)
+
+    >>> keep_top_k(torch.tensor([[1.0, 3.0, 2.0]]), 2).tolist()
+    [[-inf, 3.0, 2.0]]
+    """
+    lowest_kept = logits.topk(min(k, logits.shape[-1])).values[..., -1:]
+    return logits.masked_fill(logits < lowest_kept, float("-inf"))
+
+
+def keep_top_p(logits: Tensor, p: float) -> Tensor:
+    """Leave the fewest tokens whose probabilities reach p together, the rest -inf (Holtzman et al. 2020, equation 2).
+
+    >>> keep_top_p(torch.tensor([[0.5, 0.3, 0.2]]).log(), 0.6).exp()
+    tensor([[0.5000, 0.3000, 0.0000]])
+    """
+    ordered, order = logits.sort(descending=True)
+    probabilities = ordered.softmax(-1)
+    # A token is dropped when those before it already reach p: so the first always stays.
+    reached_before = probabilities.cumsum(-1) - probabilities >= p
+    return logits.masked_fill(reached_before.gather(-1, order.argsort()), float("-inf"))
+
+
+def penalise_repetition(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
+    """Lower the scores of tokens in the text so far: divide positive ones by `penalty`, multiply negative ones.
+
+    `logits` (B, V), `seen` (B, T) token ids. Keskar et al. 2019, "CTRL", section 4.1.
+    """
+    scores = logits.gather(-1, seen)
+    return logits.scatter(-1, seen, torch.where(scores > 0, scores / penalty, scores * penalty))
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """How the next token is chosen from the scores: `temperature` 0 takes the highest, 1 follows the model.
+
+    `top_k` and `top_p` leave only likely tokens; the same `seed` gives the same choices.
+
+    >>> Sampler(temperature=0)(torch.tensor([[0.1, 0.7, 0.2]]))
+    tensor([1])
+    """
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+    repetition_penalty: float = 1.0
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        require(self.temperature >= 0, f"temperature is {self.temperature}; it takes 0 (greedy) or more")
+        require(self.top_k is None or self.top_k >= 1, f"top_k is {self.top_k}; it takes a whole number from 1 on")
+        require(
+            self.top_p is None or 0 < self.top_p <= 1,
+            f"top_p is {self.top_p}; it takes a share above 0, up to 1",
+        )
+        penalty = self.repetition_penalty
+        require(penalty > 0, f"repetition_penalty is {penalty}; it takes a number above 0 (1 changes nothing)")
+
+    def generator(self, device: torch.device) -> torch.Generator | None:
+        """Return a source of chance of its own, so that sampling does not disturb training; None without a seed."""
+        return None if self.seed is None else torch.Generator(device).manual_seed(self.seed)
+
+    def filter(self, logits: Tensor, seen: Tensor | None = None) -> Tensor:
+        """Return the scores after penalty, temperature, top-k and top-p, in this order. (B, V) -> (B, V)"""
+        if self.repetition_penalty != 1.0 and seen is not None:
+            logits = penalise_repetition(logits, seen, self.repetition_penalty)
+        if self.temperature not in (0, 1):
+            logits = logits / self.temperature
+        if self.top_k is not None:
+            logits = keep_top_k(logits, self.top_k)
+        return logits if self.top_p in (None, 1) else keep_top_p(logits, self.top_p)
+
+    def __call__(self, logits: Tensor, seen: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
+        """Choose a token for each row: (B, V) -> (B,). `seen` (B, T) is the text so far."""
+        logits = self.filter(logits.float(), seen)
+        if self.temperature == 0:
+            return logits.argmax(-1)
+        return torch.multinomial(logits.softmax(-1), 1, generator=generator).squeeze(-1)
+
+
+GREEDY = Sampler(temperature=0)
+
+
+def stream(
+    model: GPT,
+    prompts: Sequence[Sequence[int]],
+    max_new_tokens: int,
+    sampler: Sampler = GREEDY,
+    stop_tokens: Sequence[int] = (),
+    use_cache: bool = True,
+) -> Iterator[Tensor]:
+    """Yield the next token of every prompt, (B,), step by step, until each has met a stop token.
+
+    Prompts may differ in length. When a text outgrows the context, the model goes on with its last `context_length`
+    tokens, read anew at each step, since every position has changed: slower, and the same with and without the cache.
+    """
+    check_prompts(model, prompts, max_new_tokens)
+    was_training, device = model.training, model.token_embedding.weight.device
+    idx, real = pad_left(prompts, device)
+    generator, stops = (
+        sampler.generator(device),
+        torch.tensor(list(stop_tokens), dtype=torch.int64, device=device),
+    )
+    done = torch.zeros(len(prompts), dtype=torch.bool, device=device)
+    cache = None
+    model.eval()
+    try:
+        for _ in range(max_new_tokens):
+            logits, cache = next_logits(model, idx, real, cache, use_cache)
+            chosen = sampler(logits, idx, generator)
+            yield chosen
+            if len(stops):
+                done |= torch.isin(chosen, stops)
+                if done.all():
+                    return
+            idx = torch.cat((idx, chosen[:, None]), dim=1)  # (B, T + 1)
+            real = None if real is None else torch.cat((real, torch.ones_like(real[:, :1])), dim=1)
+    finally:
+        model.train(was_training)
+
+
+@torch.inference_mode()
+def next_logits(
+    model: GPT, idx: Tensor, real: Tensor | None, cache: KVCache | None, use_cache: bool
+) -> tuple[Tensor, KVCache | None]:
+    """Return the scores after the last token, (B, V), and the cache to go on with."""
+    context = model.config.context_length
+    outgrown = idx.shape[1] > context
+    if use_cache and (cache is None or outgrown):
+        cache = KVCache(model, len(idx))
+    new = idx[:, cache.length :] if cache and not outgrown else idx[:, -context:]
+    hidden = model.hidden_states(new, cache, None if real is None else real[:, -context:])
+    return model.lm_head(hidden[:, -1]), cache
+
+
+def check_prompts(model: GPT, prompts: Sequence[Sequence[int]], max_new_tokens: int) -> None:
+    """Raise ValueError for prompts that the model cannot read."""
+    context = model.config.context_length
+    require(len(prompts) > 0, "there are no prompts: give a list with at least one list of token ids")
+    require(max_new_tokens >= 0, f"max_new_tokens is {max_new_tokens}; it takes 0 or more")
+    for number, prompt in enumerate(prompts):
+        listed = not isinstance(prompt, (int, str))
+        require(listed, f"prompt {number} is {prompt!r}; prompts are lists of token ids: [[5, 2, 7], …]")
+        require(len(prompt) >= 1, f"prompt {number} is empty: start with at least one token, such as end of text")
+        too_long = f"prompt {number} is {len(prompt)} tokens long and the model's context holds {context}: shorten it"
+        require(len(prompt) <= context, too_long)
+
+
+def pad_left(prompts: Sequence[Sequence[int]], device: torch.device | None = None) -> tuple[Tensor, Tensor | None]:
+    """Put prompts of unequal length in one tensor, ends aligned: ids (B, T) and True where a token is real, (B, T).
+
+    >>> pad_left([[5], [7, 8]])[1]
+    tensor([[False,  True],
+            [ True,  True]])
+    """
+    longest = max(len(prompt) for prompt in prompts)
+    # A row is padded with its own first token: a token that occurs in it anyway, so that no penalty is misled.
+    rows = [[prompt[0]] * (longest - len(prompt)) + list(prompt) for prompt in prompts]
+    idx = torch.tensor(rows, dtype=torch.int64, device=device)
+    if all(len(prompt) == longest for prompt in prompts):
+        return idx, None
+    lengths = torch.tensor([len(prompt) for prompt in prompts], device=device)
+    return idx, torch.arange(longest, device=device) >= longest - lengths[:, None]
+
+
+def generate(
+    model: GPT,
+    prompts: Sequence[Sequence[int]],
+    max_new_tokens: int,
+    sampler: Sampler = GREEDY,
+    stop_tokens: Sequence[int] = (),
+    use_cache: bool = True,
+) -> list[list[int]]:
+    """Continue every prompt; return each one's new tokens up to its first stop token, which is kept."""
+    columns = [c.tolist() for c in stream(model, prompts, max_new_tokens, sampler, stop_tokens, use_cache)]
+    stops, rows = set(stop_tokens), [list(row) for row in zip(*columns, strict=True)] or [[] for _ in prompts]
+    ends = [next((i + 1 for i, token in enumerate(row) if token in stops), len(row)) for row in rows]
+    return [row[:end] for row, end in zip(rows, ends, strict=True)]
+
+
+def stream_text(
+    model: GPT,
+    tokenizer: Tokenizer,
+    prompt: str,
+    max_new_tokens: int,
+    sampler: Sampler = GREEDY,
+    stop_tokens: Sequence[int] = (),
+) -> Iterator[str]:
+    """Yield the continuation of `prompt` piece by piece; a character whose bytes are not all there yet waits."""
+    ids, shown, text = [], "", ""
+    for column in stream(
+        model, [tokenizer.encode(prompt, allowed_special="all")], max_new_tokens, sampler, stop_tokens
+    ):
+        ids.append(int(column))
+        if ids[-1] in stop_tokens:
+            ids.pop()
+            break
+        text = tokenizer.decode(ids)
+        if not text.endswith("\N{REPLACEMENT CHARACTER}"):
+            yield text[len(shown) :]
+            shown = text
+    if len(text) > len(shown):
+        yield text[len(shown) :]  # bytes that never became a character
+
+
+def generate_text(
+    model: GPT,
+    tokenizer: Tokenizer,
+    prompt: str,
+    max_new_tokens: int,
+    sampler: Sampler = GREEDY,
+    stop_tokens: Sequence[int] = (),
+) -> str:
+    """Return the continuation of `prompt`, without the prompt and without the stop token."""
+    return "".join(stream_text(model, tokenizer, prompt, max_new_tokens, sampler, stop_tokens))

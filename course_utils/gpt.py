@@ -1,0 +1,290 @@
+"""A GPT in GPT-2's form, read from top to bottom: configuration, cache, attention, LayerNorm, MLP, block, model.
+
+Radford et al. 2019, "Language Models are Unsupervised Multitask Learners", section 2.3. Two switches: positions are
+learned (GPT-2) or rotary (GPT-NeoX), and the output weights are those of the token embedding (tied) or their own.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from course_utils.positions import rotary_table, rotate
+from course_utils.text import require
+
+
+@dataclass(frozen=True)
+class GPTConfig:
+    """The sizes of a GPT, checked when made. `n_embd` is the length of a token's vector, called C in shapes.
+
+    >>> GPTConfig(vocab_size=50_257, context_length=1024, n_layer=12, n_head=12, n_embd=768).head_dim
+    64
+    """
+
+    vocab_size: int
+    context_length: int
+    n_layer: int
+    n_head: int
+    n_embd: int
+    dropout: float = 0.0
+    positions: str = "learned"
+    tied: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "context_length", "n_layer", "n_head", "n_embd"):
+            value = getattr(self, name)
+            require(
+                isinstance(value, int) and value >= 1,
+                f"{name} is {value!r}; it takes a whole number from 1 on",
+            )
+        heads = f"n_embd is {self.n_embd} and n_head is {self.n_head}; each head takes an equal share, so n_head must"
+        require(self.n_embd % self.n_head == 0, f"{heads} divide n_embd")
+        require(
+            0.0 <= self.dropout < 1.0,
+            f"dropout is {self.dropout}; it takes a share from 0 up to, not including, 1",
+        )
+        kinds = ("learned", "rotary")
+        require(self.positions in kinds, f"positions is {self.positions!r}; it takes one of {', '.join(kinds)}")
+        even = self.positions != "rotary" or self.head_dim % 2 == 0
+        require(even, f"rotary positions turn pairs: n_embd / n_head is {self.head_dim}, make it even")
+
+    @property
+    def head_dim(self) -> int:
+        """The length of one head's vectors, called D in shapes."""
+        return self.n_embd // self.n_head
+
+
+class KVCache:
+    """Keys and values of the tokens read so far, so that a new token costs one step instead of a whole pass.
+
+    `keys` and `values` are (n_layer, B, n_head, context_length, D); the first `length` places are filled.
+    """
+
+    def __init__(self, model: "GPT", batch_size: int) -> None:
+        config, weight = model.config, model.token_embedding.weight
+        shape = (config.n_layer, batch_size, config.n_head, config.context_length, config.head_dim)
+        self.keys, self.values = weight.new_empty(shape), weight.new_empty(shape)
+        self.length = 0
+
+    def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Store this layer's new keys and values, (B, n_head, T, D), and return all of its own up to here."""
+        end = self.length + keys.shape[2]
+        self.keys[layer, :, :, self.length : end] = keys
+        self.values[layer, :, :, self.length : end] = values
+        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, dropout: float = 0.0) -> Tensor:
+    """Scaled dot-product attention (Vaswani et al. 2017, equation 1): (B, H, T, D) and twice (B, H, S, D) -> (B, H, T, D).
+
+    `mask` is True where a query may look, (T, S) or broadcast to (B, H, T, S); None means causal. A query that may
+    look nowhere gets zeros.
+    """
+    # On a CPU the fused form is made for float32 and long texts; short ones in bfloat16 are faster written out.
+    if q.device.type == "cpu" and q.dtype == torch.bfloat16 and k.shape[2] <= 512:
+        return written_out_attention(q, k, v, mask, dropout)
+    return F.scaled_dot_product_attention(q, k, v, mask, dropout, is_causal=mask is None and q.shape[2] > 1)
+
+
+def written_out_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout: float) -> Tensor:
+    """The same as `attend`, one line for each step of the formula."""
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])  # (B, H, T, S)
+    if mask is None:
+        mask = causal_mask(q.shape[2], k.shape[2], q.device)
+    # A row of -inf alone would give 0 / 0: the smallest finite number keeps it finite, and the mask then clears it.
+    scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+    weights = torch.softmax(scores, dim=-1) * mask.any(-1, keepdim=True)
+    return F.dropout(weights.to(v.dtype), dropout) @ v  # (B, H, T, D)
+
+
+def causal_mask(n_queries: int, n_keys: int, device: torch.device | None = None) -> Tensor:
+    """True where a query may look: at itself and before. The queries are the last of the keys. (n_queries, n_keys)
+
+    >>> causal_mask(2, 3).int().tolist()
+    [[1, 1, 0], [1, 1, 1]]
+    """
+    return torch.ones(n_queries, n_keys, dtype=torch.bool, device=device).tril(n_keys - n_queries)
+
+
+class Attention(nn.Module):
+    """Causal multi-head self-attention (Vaswani et al. 2017, figure 2, with a mask): (B, T, C) -> (B, T, C)."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.n_head, self.dropout = config.n_head, config.dropout
+        self.qkv = nn.Linear(config.n_embd, 3 * config.n_embd)
+        self.proj = nn.Linear(config.n_embd, config.n_embd)
+
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | None = None,
+        turn: tuple[Tensor, Tensor] | None = None,
+        cache: KVCache | None = None,
+        layer: int = 0,
+    ) -> Tensor:
+        B, T, C = x.shape
+        qkv = self.qkv(x).view(B, T, 3, self.n_head, C // self.n_head)  # (B, T, 3, H, D)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # three of (B, H, T, D)
+        if turn is not None:
+            q, k = rotate(q, *turn), rotate(k, *turn)
+        if cache is not None:
+            k, v = cache.extend(layer, k, v)  # (B, H, S, D): all tokens so far
+        heads = attend(q, k, v, mask, self.dropout if self.training else 0.0)
+        return self.proj(heads.transpose(1, 2).reshape(B, T, C))
+
+
+class LayerNorm(nn.Module):
+    """Shift and scale each vector to mean 0 and variance 1, then by learned amounts (Ba et al. 2016, equation 4)."""
+
+    def __init__(self, n_embd: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.weight, self.bias, self.eps = (
+            nn.Parameter(torch.ones(n_embd)),
+            nn.Parameter(torch.zeros(n_embd)),
+            eps,
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
+
+
+class MLP(nn.Module):
+    """Each vector on its own: up to four times its length, GELU, and down again. (B, T, C) -> (B, T, C)"""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.up = nn.Linear(config.n_embd, 4 * config.n_embd)
+        self.down = nn.Linear(4 * config.n_embd, config.n_embd)
+
+    def forward(self, x: Tensor) -> Tensor:
+        # GPT-2 uses the tanh form of GELU (Hendrycks and Gimpel 2016, section 2).
+        return self.down(F.gelu(self.up(x), approximate="tanh"))
+
+
+class Block(nn.Module):
+    """One layer: tokens exchange information (attention), then each is worked on alone (MLP); both are added."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.attn_norm, self.attn = LayerNorm(config.n_embd), Attention(config)
+        self.mlp_norm, self.mlp = LayerNorm(config.n_embd), MLP(config)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | None = None,
+        turn: tuple[Tensor, Tensor] | None = None,
+        cache: KVCache | None = None,
+        layer: int = 0,
+    ) -> Tensor:
+        x = x + self.dropout(self.attn(self.attn_norm(x), mask, turn, cache, layer))
+        return x + self.dropout(self.mlp(self.mlp_norm(x)))
+
+
+class GPT(nn.Module):
+    """Token ids in, for each place the scores (logits) of the next token out: (B, T) -> (B, T, vocab_size).
+
+    >>> GPT(GPTConfig(vocab_size=100, context_length=8, n_layer=2, n_head=2, n_embd=16))(torch.zeros(3, 5).long()).shape
+    torch.Size([3, 5, 100])
+    """
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.token_embedding = nn.Embedding(config.vocab_size, config.n_embd)
+        if config.positions == "learned":
+            self.position_embedding = nn.Embedding(config.context_length, config.n_embd)
+        else:
+            self.register_buffer("angles", rotary_table(config.context_length, config.head_dim), persistent=False)
+        self.dropout = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layer))
+        self.final_norm = LayerNorm(config.n_embd)
+        self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
+        if config.tied:
+            self.lm_head.weight = self.token_embedding.weight
+        initialise(self)
+
+    def forward(self, idx: Tensor, cache: KVCache | None = None, real: Tensor | None = None) -> Tensor:
+        return self.lm_head(self.hidden_states(idx, cache, real))
+
+    def hidden_states(self, idx: Tensor, cache: KVCache | None = None, real: Tensor | None = None) -> Tensor:
+        """Return what the model knows at each place, before the scores: (B, T) -> (B, T, C).
+
+        With a `cache`, `idx` are the tokens after those it holds. `real` (B, all tokens so far) is False at padding.
+        """
+        start = cache.length if cache else 0
+        check_shape(idx, start, self.config.context_length)
+        mask, places = look_and_place(start, idx.shape[1], real, idx.device)
+        x, turn = lookup(self.token_embedding, idx), None  # (B, T, C)
+        if self.config.positions == "learned":
+            x = x + self.position_embedding(places)
+        else:
+            # In float32 also where the model is bfloat16: a large angle rounded is a wrong place.
+            angles = self.angles[places].float().unsqueeze(-3)  # (1 or B, 1, T, D / 2)
+            turn = (angles.cos().to(x.dtype), angles.sin().to(x.dtype))
+        x = self.dropout(x)
+        for layer, block in enumerate(self.blocks):
+            x = block(x, mask, turn, cache, layer)
+        if cache:
+            cache.length += idx.shape[1]
+        return self.final_norm(x)
+
+
+def check_shape(idx: Tensor, start: int, context_length: int) -> None:
+    """Raise ValueError unless `idx` is (B, T) of whole numbers that fit in the context after `start` tokens."""
+    whole = idx.dtype in (torch.int64, torch.int32)
+    require(
+        idx.dim() == 2 and whole,
+        f"token ids are {tuple(idx.shape)} of {idx.dtype}; a model reads (B, T) of int64",
+    )
+    length = start + idx.shape[1]
+    too_long = f"the text is {length} tokens long and the model's context holds {context_length}: shorten the text"
+    require(1 <= length <= context_length, too_long if length else "the text is empty: give at least one token")
+
+
+def lookup(embedding: nn.Embedding, idx: Tensor) -> Tensor:
+    """Return each id's row of the table, (B, T) -> (B, T, C); an id without a row is a ValueError on the CPU."""
+    try:
+        return embedding(idx)
+    except IndexError:  # asking before each lookup would cost time; a GPU stops at the lookup itself
+        wrong = idx[(idx < 0) | (idx >= embedding.num_embeddings)][0]
+        raise ValueError(f"token id {wrong} is outside the vocabulary of {embedding.num_embeddings}") from None
+
+
+def look_and_place(start: int, T: int, real: Tensor | None, device: torch.device) -> tuple[Tensor | None, Tensor]:
+    """Return where the T tokens after `start` may look (as `attend` takes it) and their positions, (T,) or (B, T).
+
+    Padding is never looked at and takes no position: a text stands at 0, 1, 2, … whatever precedes it in its row.
+    """
+    if real is None:
+        mask = causal_mask(T, start + T, device) if start and T > 1 else None
+        return mask, torch.arange(start, start + T, device=device)
+    require(
+        real.shape[-1] == start + T,
+        f"real marks {real.shape[-1]} tokens; there are {start} before and {T} new ones",
+    )
+    mask = causal_mask(T, start + T, device) & real[:, None, None, :].bool()  # (B, 1, T, S)
+    return mask, (real.cumsum(-1) - 1).clamp(min=0)[:, start:]
+
+
+@torch.no_grad()
+def initialise(model: GPT, std: float = 0.02) -> None:
+    """Draw fresh weights as GPT-2 does: normal with `std`, biases zero, and what is added to the stream scaled down.
+
+    Radford et al. 2019, section 2.3: the weights of residual layers are scaled by 1 / sqrt(their number).
+    """
+    for name, weight in model.named_parameters():
+        residual = name.endswith(("attn.proj.weight", "mlp.down.weight"))
+        if weight.dim() == 2:
+            weight.normal_(0.0, std / math.sqrt(2 * model.config.n_layer) if residual else std)
+        elif name.endswith(("qkv.bias", "proj.bias", "up.bias", "down.bias")):
+            weight.zero_()
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Return how many numbers the model learns; tied weights count once."""
+    return sum(weight.numel() for weight in model.parameters())

@@ -1,0 +1,176 @@
+"""Our names and Hugging Face's, both ways: a GPT as a model directory that `transformers` loads, and back.
+
+Learned positions map to `GPT2LMHeadModel`, rotary ones to `GPTNeoXForCausalLM` with sequential residuals.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from course_utils.gpt import GPT, GPTConfig
+from course_utils.text import require
+
+# ours -> theirs; {} stands for the number of the layer.
+GPT2_NAMES = {
+    "token_embedding.weight": "transformer.wte.weight",
+    "position_embedding.weight": "transformer.wpe.weight",
+    "blocks.{}.attn_norm": "transformer.h.{}.ln_1",
+    "blocks.{}.attn.qkv": "transformer.h.{}.attn.c_attn",
+    "blocks.{}.attn.proj": "transformer.h.{}.attn.c_proj",
+    "blocks.{}.mlp_norm": "transformer.h.{}.ln_2",
+    "blocks.{}.mlp.up": "transformer.h.{}.mlp.c_fc",
+    "blocks.{}.mlp.down": "transformer.h.{}.mlp.c_proj",
+    "final_norm": "transformer.ln_f",
+    "lm_head.weight": "lm_head.weight",
+}
+NEOX_NAMES = {
+    "token_embedding.weight": "gpt_neox.embed_in.weight",
+    "blocks.{}.attn_norm": "gpt_neox.layers.{}.input_layernorm",
+    "blocks.{}.attn.qkv": "gpt_neox.layers.{}.attention.query_key_value",
+    "blocks.{}.attn.proj": "gpt_neox.layers.{}.attention.dense",
+    "blocks.{}.mlp_norm": "gpt_neox.layers.{}.post_attention_layernorm",
+    "blocks.{}.mlp.up": "gpt_neox.layers.{}.mlp.dense_h_to_4h",
+    "blocks.{}.mlp.down": "gpt_neox.layers.{}.mlp.dense_4h_to_h",
+    "final_norm": "gpt_neox.final_layer_norm",
+    "lm_head.weight": "embed_out.weight",
+}
+
+
+def their_name(config: GPTConfig, name: str) -> str:
+    """Translate the name of one of our weights.
+
+    >>> their_name(GPTConfig(9, 8, 1, 1, 4), "blocks.0.attn.qkv.bias")
+    'transformer.h.0.attn.c_attn.bias'
+    """
+    table = GPT2_NAMES if config.positions == "learned" else NEOX_NAMES
+    parts = name.split(".")
+    layer = parts[1] if parts[0] == "blocks" else ""
+    pattern = ".".join(["blocks", "{}", *parts[2:]]) if layer else name
+    if pattern in table:
+        return table[pattern].format(layer)
+    stem, kind = pattern.rsplit(".", 1)
+    require(stem in table, f"{name!r} is not the name of a weight of our GPT")
+    return f"{table[stem].format(layer)}.{kind}"
+
+
+def regroup(config: GPTConfig, name: str, weight: Tensor, back: bool = False) -> Tensor:
+    """Lay out one weight as they do, or back. GPT-2's layers store (in, out); NeoX's qkv goes head by head."""
+    if config.positions == "learned":
+        stored_transposed = weight.dim() == 2 and name.startswith("blocks.")
+        return weight.T.contiguous() if stored_transposed else weight.contiguous()
+    if ".attn.qkv." not in name:
+        return weight.contiguous()
+    three, heads = (config.n_head, 3) if back else (3, config.n_head)
+    split = weight.reshape(three, heads, config.head_dim, *weight.shape[1:])  # (3, H, D, …), back: (H, 3, D, …)
+    return split.transpose(0, 1).reshape(weight.shape).contiguous()
+
+
+def to_huggingface(model: GPT) -> tuple[dict, dict[str, Tensor]]:
+    """Return the configuration and the weights of `model` as `transformers` names and shapes them."""
+    config = model.config
+    # Tied weights stand once in a file, under the embedding's name.
+    names = [n for n in model.state_dict() if not (config.tied and n == "lm_head.weight")]
+    weights = {their_name(config, n): regroup(config, n, model.state_dict()[n]) for n in names}
+    return their_config(config), weights
+
+
+def their_config(config: GPTConfig) -> dict:
+    """Return the contents of `config.json` for our sizes."""
+    shared = {"vocab_size": config.vocab_size, "tie_word_embeddings": config.tied, "layer_norm_epsilon": 1e-5}
+    shared |= {"bos_token_id": None, "eos_token_id": None}  # ours are the tokenizer's affair
+    if config.positions == "learned":
+        drop = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), config.dropout)
+        sizes = {"n_layer": config.n_layer, "n_head": config.n_head, "n_embd": config.n_embd}
+        kind = {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "activation_function": "gelu_new"}
+        return {**kind, **shared, **sizes, **drop, "n_positions": config.context_length}
+    return {
+        **shared,
+        "model_type": "gpt_neox",
+        "architectures": ["GPTNeoXForCausalLM"],
+        "hidden_act": "gelu_new",
+        "layer_norm_eps": 1e-5,
+        "hidden_size": config.n_embd,
+        "intermediate_size": 4 * config.n_embd,
+        "num_hidden_layers": config.n_layer,
+        "num_attention_heads": config.n_head,
+        "max_position_embeddings": config.context_length,
+        "use_parallel_residual": False,
+        "rotary_pct": 1.0,
+        "rotary_emb_base": 10_000,
+        "hidden_dropout": config.dropout,
+        "attention_dropout": config.dropout,
+    }
+
+
+def our_config(theirs: dict) -> GPTConfig:
+    """Read our sizes from the contents of a `config.json`; a form that our GPT does not have is a ValueError."""
+    kind = theirs.get("model_type")
+    require(kind in ("gpt2", "gpt_neox"), f"model_type is {kind!r}; this course reads gpt2 and gpt_neox")
+    gelu = theirs.get("activation_function" if kind == "gpt2" else "hidden_act", "gelu_new")
+    require(gelu in ("gelu_new", "gelu_pytorch_tanh"), f"the activation is {gelu!r}; our GPT has gelu_new")
+    if kind == "gpt2":
+        names, tied = ("n_positions", "n_layer", "n_head", "n_embd"), theirs.get("tie_word_embeddings", True)
+    else:
+        # Newer versions keep the two numbers of rotary positions in a dictionary of their own.
+        turning = {
+            "partial_rotary_factor": theirs.get("rotary_pct", 0.25),
+            **theirs.get("rope_parameters", {}),
+        }
+        sequential = theirs.get("use_parallel_residual", True) is False and turning["partial_rotary_factor"] == 1.0
+        require(sequential, "this NeoX model has parallel residuals or turns part of a head: our GPT does neither")
+        base = turning.get("rope_theta", theirs.get("rotary_emb_base", 10_000))
+        require(base == 10_000, f"this NeoX model's rotary base is {base}; our GPT's is 10000")
+        names = ("max_position_embeddings", "num_hidden_layers", "num_attention_heads", "hidden_size")
+        tied = theirs.get("tie_word_embeddings", False)
+    sizes = [theirs[name] for name in names]
+    return GPTConfig(theirs["vocab_size"], *sizes, positions="learned" if kind == "gpt2" else "rotary", tied=tied)
+
+
+def from_huggingface(theirs: dict, weights: dict[str, Tensor]) -> GPT:
+    """Build our GPT from their configuration and weights; a weight that is missing or misshapen is a ValueError."""
+    config = our_config(theirs)
+    model = GPT(config).to(next(iter(weights.values())).dtype)
+    # Files of GPT-2 as first published lack the prefix.
+    bare_names = theirs["model_type"] == "gpt2" and not any(name.startswith("transformer.") for name in weights)
+    prefix = "transformer." if bare_names else ""
+    weights = {bare if bare.startswith("lm_head") else prefix + bare: w for bare, w in weights.items()}
+    if "lm_head.weight" in weights and config.positions == "rotary":
+        weights["embed_out.weight"] = weights.pop("lm_head.weight")  # NeoX's name in newer versions
+    with torch.no_grad():
+        for name, ours in model.named_parameters():
+            theirs_name = their_name(config, name)
+            require(theirs_name in weights, f"the weights lack {theirs_name!r}")
+            found = regroup(config, name, weights[theirs_name], back=True)
+            same = found.shape == ours.shape
+            require(same, f"{theirs_name!r} is {tuple(found.shape)}, the configuration says {tuple(ours.shape)}")
+            ours.copy_(found)
+    return model
+
+
+def save_huggingface(model: GPT, folder: str | Path) -> None:
+    """Write `config.json` and `model.safetensors`, so that `AutoModelForCausalLM.from_pretrained(folder)` works."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    config, weights = to_huggingface(model)
+    partial = folder / "model.safetensors.part"
+    save_file({name: w.detach().cpu() for name, w in weights.items()}, partial, metadata={"format": "pt"})
+    os.replace(partial, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
+def load_huggingface(folder: str | Path) -> GPT:
+    """Read a directory written by `save_huggingface` or by `transformers` (GPT-2, sequential GPT-NeoX)."""
+    folder = Path(folder)
+    for name in ("config.json", "model.safetensors"):
+        require((folder / name).is_file(), f"{folder} holds no {name}: give a Hugging Face model directory")
+    try:
+        weights = load_file(folder / "model.safetensors")
+        theirs = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (SafetensorError, json.JSONDecodeError) as error:
+        raise ValueError(f"{folder} is damaged: {error}") from error
+    return from_huggingface(theirs, weights)

@@ -1,0 +1,340 @@
+"""Pretraining: the loss, the optimiser's groups, the schedule, and the loop that holds them together.
+
+`train` asks for its data by step: `batches(step)` gives `(inputs, targets)`, each (B, T). As long as that depends on
+the step alone, a run that was interrupted and resumed gives the very same losses and weights as one that was not.
+"""
+
+import contextlib
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from course_utils.checkpoints import load_checkpoint, save_checkpoint
+from course_utils.gpt import GPT
+from course_utils.text import require
+from course_utils.tokenizers import Tokenizer
+
+IGNORED = -100  # a target with this value is not learned and not counted, as in PyTorch
+Batches = Callable[[int], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How to train, checked when made: how long, how fast, how carefully.
+
+    `warmup` and `final_rate` are shares: of the steps, and of the learning rate that is left at the end.
+    `accumulation` cuts each batch in that many parts, to save memory; the result is the same.
+    """
+
+    steps: int
+    learning_rate: float = 1e-3
+    warmup: float = 0.05
+    final_rate: float = 0.1
+    weight_decay: float = 0.1
+    betas: tuple[float, float] = (0.9, 0.95)
+    clip: float = 1.0
+    accumulation: int = 1
+    precision: torch.dtype = torch.float32
+    evaluate_every: int = 0
+
+    def __post_init__(self) -> None:
+        for name, lowest in (("steps", 1), ("accumulation", 1), ("evaluate_every", 0)):
+            value = getattr(self, name)
+            require(
+                isinstance(value, int) and value >= lowest,
+                f"{name} is {value!r}; it takes an int from {lowest} on",
+            )
+        for name in ("learning_rate", "clip"):
+            require(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it takes a number above 0")
+        for name in ("warmup", "final_rate"):
+            require(
+                0 <= getattr(self, name) <= 1,
+                f"{name} is {getattr(self, name)}; it takes a share from 0 to 1",
+            )
+        require(self.weight_decay >= 0, f"weight_decay is {self.weight_decay}; it takes 0 or more")
+        formats = (torch.float32, torch.bfloat16, torch.float16)
+        require(self.precision in formats, f"precision is {self.precision}; it takes float32, bfloat16 or float16")
+
+
+@dataclass
+class History:
+    """What a run has seen: the loss of each step, and (step, loss) pairs on validation data. Nats per token."""
+
+    losses: list[float] = field(default_factory=list)
+    validation: list[tuple[int, float]] = field(default_factory=list)
+
+
+@dataclass
+class Progress:
+    """What callbacks are told after each step. `step` counts the steps done, so the last one equals `steps`."""
+
+    step: int
+    steps: int
+    loss: float
+    validation_loss: float | None
+    learning_rate: float
+    tokens_per_second: float
+    model: GPT
+    history: History
+
+
+def cross_entropy(logits: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:
+    """Mean of -ln(probability given to the right next token), in nats. Logits (B, T, V), targets (B, T).
+
+    Targets of -100 do not count. A model that knows nothing has ln(V).
+
+    >>> cross_entropy(torch.zeros(1, 3, 8), torch.tensor([[1, 2, -100]])).item() - math.log(8) < 1e-6
+    True
+    """
+    # A sum over thousands of probabilities in half precision would lose digits.
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32)).flatten(0, 1)  # (B * T, V)
+    return F.cross_entropy(logits, targets.flatten(), ignore_index=IGNORED, reduction=reduction)
+
+
+def learning_rate_at(step: int, config: TrainingConfig) -> float:
+    """The learning rate of one step, counted from 0: up in a line, then down along half a cosine.
+
+    Loshchilov and Hutter 2017, "SGDR", equation 5, after a linear warm-up.
+    """
+    warmup, lowest = round(config.warmup * config.steps), config.final_rate * config.learning_rate
+    # 1. Warm-up: the first gradients are large and point anywhere.
+    if step < warmup:
+        return config.learning_rate * (step + 1) / warmup
+    # 2. After the end: the lowest rate.
+    if step >= config.steps:
+        return lowest
+    # 3. Between: half a cosine from the highest rate down to the lowest.
+    share = (step - warmup) / max(1, config.steps - warmup)
+    return lowest + (config.learning_rate - lowest) * (1 + math.cos(math.pi * share)) / 2
+
+
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Split the weights: matrices and embeddings decay, biases and norms (one-dimensional) do not."""
+    weights = [w for w in model.parameters() if w.requires_grad]
+    decay, keep = [w for w in weights if w.dim() >= 2], [w for w in weights if w.dim() < 2]
+    return [{"params": decay, "weight_decay": weight_decay}, {"params": keep, "weight_decay": 0.0}]
+
+
+def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+    """AdamW: Adam with decay apart from the gradient (Loshchilov and Hutter 2019, algorithm 2)."""
+    groups = parameter_groups(model, config.weight_decay)
+    # `fused` does the whole update in one pass over memory; mps has no such form for every version.
+    fused = next(model.parameters()).device.type in ("cpu", "cuda")
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas, fused=fused)
+
+
+def autocast(device: torch.device, precision: torch.dtype) -> contextlib.AbstractContextManager:
+    """Matrix products in `precision`, everything that needs care (norms, softmax, loss) in float32."""
+    return torch.autocast(device.type, precision, enabled=precision != torch.float32)
+
+
+@torch.inference_mode()
+def evaluate(model: GPT, batches: Iterable[tuple[Tensor, Tensor]], precision: torch.dtype = torch.float32) -> float:
+    """Return the mean loss per token over all `batches`, without learning from them."""
+    was_training, device = model.training, next(model.parameters()).device
+    total, count = 0.0, 0
+    model.eval()
+    for inputs, targets in batches:
+        targets = targets.to(device)
+        with autocast(device, precision):
+            logits = model(inputs.to(device))
+        total += cross_entropy(logits, targets, "sum").item()
+        count += int((targets != IGNORED).sum())
+    model.train(was_training)
+    require(count > 0, "there is nothing to evaluate: the batches hold no target")
+    return total / count
+
+
+class Trainer:
+    """A model, its optimiser and how far they have come; `step` does one step and can be called by hand."""
+
+    def __init__(self, model: GPT, config: TrainingConfig) -> None:
+        self.model, self.config = model, config
+        self.device = next(model.parameters()).device
+        self.optimizer = make_optimizer(model, config)
+        # float16 has so few small numbers that gradients vanish: the loss is scaled up, the gradients down again.
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=config.precision == torch.float16)
+        self.steps_done, self.history = 0, History()
+
+    def step(self, inputs: Tensor, targets: Tensor) -> float:
+        """Learn from one batch, (B, T) each, and return its loss before the update."""
+        rate = learning_rate_at(self.steps_done, self.config)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.zero_grad()
+        loss = self.backward(inputs.to(self.device), targets.to(self.device))
+        self.refuse_nonsense(loss, rate)
+        self.scaler.unscale_(self.optimizer)
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.steps_done += 1
+        self.history.losses.append(loss)
+        return loss
+
+    def backward(self, inputs: Tensor, targets: Tensor) -> float:
+        """Add up the gradients of the batch's parts, each weighed by its number of targets; return the mean loss."""
+        parts, count, total = self.config.accumulation, (targets != IGNORED).sum().clamp(min=1), 0.0
+        for part, wanted in zip(inputs.chunk(parts), targets.chunk(parts), strict=True):
+            with autocast(self.device, self.config.precision):
+                logits = self.model(part)
+            loss = cross_entropy(logits, wanted, "sum") / count
+            self.scaler.scale(loss).backward()
+            total += loss.item()
+        return total
+
+    def refuse_nonsense(self, loss: float, rate: float) -> None:
+        """Stop before a loss that is no number reaches the weights."""
+        if not math.isfinite(loss):
+            where = f"the loss is {loss} at step {self.steps_done + 1} with a learning rate of {rate:.2e}"
+            advice = "The weights are those of the step before. Lower the learning rate, or look at this step's batch"
+            raise FloatingPointError(f"{where}. {advice}.")
+
+    def save(self, path: Path, tokenizer: Tokenizer | None = None) -> None:
+        """Write model, optimiser, history and the state of chance, so that a later run goes on as if never stopped."""
+        tensors = {"chance": torch.get_rng_state()}
+        for number, state in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{number}.{name}": torch.as_tensor(value) for name, value in state.items()}
+        facts = {
+            "training": recipe(self.config),
+            "steps_done": self.steps_done,
+            "history": asdict(self.history),
+        }
+        save_checkpoint(path, self.model, tokenizer, facts | {"scaler": self.scaler.state_dict()}, tensors)
+
+    def resume(self, path: Path) -> None:
+        """Go on from what `save` wrote; a file of another model or another recipe is a ValueError."""
+        found = load_checkpoint(path)
+        require("steps_done" in found.facts, f"{path} holds a model, but not the state of its training")
+        same = found.model.config == self.model.config and found.facts["training"] == recipe(self.config)
+        require(
+            same,
+            f"{path} is from a run with other sizes or settings; give another path, or delete it to start anew",
+        )
+        self.model.load_state_dict(found.model.state_dict())
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in found.tensors.items():
+            if name.startswith("optimizer."):
+                _, number, kind = name.split(".")
+                state.setdefault(int(number), {})[kind] = tensor
+        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": state})
+        self.scaler.load_state_dict(found.facts["scaler"])
+        torch.set_rng_state(found.tensors["chance"])
+        self.steps_done = found.facts["steps_done"]
+        told = found.facts["history"]
+        self.history = History(told["losses"], [tuple(pair) for pair in told["validation"]])
+
+
+def recipe(config: TrainingConfig) -> dict[str, Any]:
+    """Return the settings as JSON holds them."""
+    return asdict(replace(config, precision=torch.float32)) | {
+        "precision": str(config.precision),
+        "betas": [*config.betas],
+    }
+
+
+class ProgressBar:
+    """A callback: a bar with the loss, the speed and the time that is left."""
+
+    def __init__(self) -> None:
+        self.bar: tqdm | None = None
+
+    def __call__(self, now: Progress) -> None:
+        if self.bar is None:
+            self.bar = tqdm(total=now.steps, initial=now.step - 1, unit="step", mininterval=0.3)
+        self.bar.set_postfix_str(f"loss {now.loss:.3f}, {now.tokens_per_second:,.0f} tokens/s", refresh=False)
+        self.bar.update(now.step - self.bar.n)
+
+    def close(self) -> None:
+        """Leave the bar as it stands."""
+        if self.bar is not None:
+            self.bar.close()
+
+
+@contextlib.contextmanager
+def stop_between_steps() -> Iterator[threading.Event]:
+    """Turn the first interrupt (the stop button, Ctrl-C) into an event, so that no step is left half done.
+
+    A second interrupt stops at once.
+    """
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked  # only the main thread may listen to signals
+        return
+
+    def ask(number: int, frame: object) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def train(
+    model: GPT,
+    batches: Batches,
+    config: TrainingConfig,
+    validation: Sequence[tuple[Tensor, Tensor]] = (),
+    callbacks: Sequence[Callable[[Progress], None]] = (),
+    checkpoint: str | Path | None = None,
+    save_every: int = 0,
+    tokenizer: Tokenizer | None = None,
+) -> History:
+    """Train `model` in place and return the history. Interrupted, it stops after the step at hand and returns too.
+
+    `batches(step)`, step from 0, gives inputs and targets (B, T). With `checkpoint`, the run is saved there every
+    `save_every` steps and when it stops, and goes on from there if the file exists.
+    """
+    trainer = Trainer(model, config)
+    if checkpoint is not None and Path(checkpoint).is_file():
+        trainer.resume(Path(checkpoint))
+    model.train()
+    try:
+        with stop_between_steps() as asked:
+            while trainer.steps_done < config.steps and not asked.is_set():
+                now = train_step(trainer, batches, validation)
+                for callback in callbacks:
+                    callback(now)
+                if checkpoint is not None and save_every and now.step % save_every == 0:
+                    trainer.save(Path(checkpoint), tokenizer)
+    except FloatingPointError as error:
+        kept = f" The last good state is in {checkpoint}." if checkpoint and Path(checkpoint).is_file() else ""
+        raise FloatingPointError(f"{error}{kept}") from None
+    finally:
+        for callback in callbacks:
+            getattr(callback, "close", lambda: None)()
+        model.eval()
+    if checkpoint is not None:
+        trainer.save(Path(checkpoint), tokenizer)
+    if trainer.steps_done < config.steps:
+        print(f"Stopped after step {trainer.steps_done} of {config.steps}; the model and its history are usable.")
+    return trainer.history
+
+
+def train_step(trainer: Trainer, batches: Batches, validation: Sequence[tuple[Tensor, Tensor]]) -> Progress:
+    """Do one step, look at the validation data when it is due, and return what to tell callbacks."""
+    config, started = trainer.config, time.perf_counter()
+    inputs, targets = batches(trainer.steps_done)
+    loss, step = trainer.step(inputs, targets), trainer.steps_done
+    speed = inputs.numel() / (time.perf_counter() - started)
+    unseen = None
+    due = config.evaluate_every and (step % config.evaluate_every == 0 or step == config.steps)
+    if validation and due:
+        unseen = evaluate(trainer.model, validation, config.precision)
+        trainer.history.validation.append((step, unseen))
+    rate = learning_rate_at(step - 1, config)
+    return Progress(step, config.steps, loss, unseen, rate, speed, trainer.model, trainer.history)

@@ -1,0 +1,42 @@
+"""Small models for tests, with every weight, bias and norm drawn wide, so that nothing hides behind a zero or a one."""
+
+import tempfile
+
+import torch
+
+from course_utils.gpt import GPT, GPTConfig
+from course_utils.pretrained import save_huggingface
+
+
+def small_config(**changes):
+    return GPTConfig(**({"vocab_size": 37, "context_length": 16, "n_layer": 3, "n_head": 4, "n_embd": 32} | changes))
+
+
+def small_model(seed=0, dtype=torch.float64, **changes):
+    torch.manual_seed(seed)
+    model = GPT(small_config(**changes)).to(dtype)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.normal_(0, 0.3)
+    return model.eval()
+
+
+def some_ids(*shape, seed=1, vocab_size=37):
+    return torch.randint(0, vocab_size, shape, generator=torch.Generator().manual_seed(seed))
+
+
+def theirs_of(model):
+    """The same model in `transformers`: our weights through a directory, their code."""
+    import transformers  # slow to import, and only some tests need it
+
+    with tempfile.TemporaryDirectory() as folder:
+        save_huggingface(model, folder)
+        theirs, report = transformers.AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=torch.float64,
+            attn_implementation="sdpa",
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    assert not any(report[kind] for kind in ("missing_keys", "unexpected_keys", "mismatched_keys"))
+    return theirs.eval()

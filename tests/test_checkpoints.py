@@ -1,0 +1,137 @@
+"""What is saved comes back to the last bit; what is damaged or foreign is refused; what was there survives."""
+
+import errno
+import json
+import os
+
+import pytest
+import torch
+from models import small_model, some_ids
+from safetensors.torch import save_file
+from torch.testing import assert_close
+
+from course_utils import checkpoints
+from course_utils.bpe import BPETokenizer, train_bpe
+from course_utils.checkpoints import load_checkpoint, save_checkpoint
+from course_utils.tokenizers import CharTokenizer, WordTokenizer
+
+TEXT = "the cat sat on the mat, and the cat was glad that the mat was there."
+
+
+def make_tokenizer(kind):
+    if kind == "bpe":
+        return BPETokenizer(train_bpe(TEXT, 270), special_tokens=["<|endoftext|>"])
+    return {"char": CharTokenizer, "word": WordTokenizer}[kind].from_text(TEXT)
+
+
+@pytest.mark.parametrize(("positions", "tied"), [("learned", True), ("rotary", False)])
+def test_a_model_comes_back_bit_for_bit(tmp_path, positions, tied):
+    model = small_model(positions=positions, tied=tied)
+    save_checkpoint(tmp_path / "a.safetensors", model, facts={"loss": 1.5}, tensors={"x": torch.arange(3)})
+    found = load_checkpoint(tmp_path / "a.safetensors")
+    assert found.model.config == model.config
+    assert_close(found.model(some_ids(2, 9)), model(some_ids(2, 9)), atol=0, rtol=0)
+    assert found.facts == {"loss": 1.5}
+    assert found.tensors["x"].tolist() == [0, 1, 2]
+    assert found.tokenizer is None
+
+
+@pytest.mark.parametrize("kind", ["char", "word", "bpe"])
+def test_a_tokenizer_comes_back_and_gives_the_same_ids(tmp_path, kind):
+    tokenizer = make_tokenizer(kind)
+    save_checkpoint(tmp_path / "a.safetensors", small_model(), tokenizer)
+    found = load_checkpoint(tmp_path / "a.safetensors").tokenizer
+    assert type(found) is type(tokenizer)
+    assert found.encode(TEXT) == tokenizer.encode(TEXT)
+    assert found.special_tokens == tokenizer.special_tokens
+
+
+def damaged(path, how):
+    content = path.read_bytes()
+    length = 8 + int.from_bytes(content[:8], "little")
+    return {
+        "empty": b"",
+        "text": b"this is not a checkpoint",
+        "truncated": content[:-7],
+        "cut in the header": content[: length // 2],
+        "header": content[:8] + b"x" * (length - 8) + content[length:],
+        "longer": content + b"more",
+    }[how]
+
+
+@pytest.mark.parametrize("how", ["empty", "text", "truncated", "cut in the header", "header", "longer"])
+def test_a_damaged_file_is_told(tmp_path, how):
+    path = tmp_path / "a.safetensors"
+    save_checkpoint(path, small_model())
+    path.write_bytes(damaged(path, how))
+    with pytest.raises(ValueError, match=r"a\.safetensors is damaged or no safetensors file"):
+        load_checkpoint(path)
+
+
+def rewrite(path, header=None, rename=None, reshape=None, drop=None):
+    """Write a checkpoint that is whole as a file, but changed in one thing."""
+    facts, parts = checkpoints.read_safetensors(path)
+    facts |= header or {}
+    for old, new in (rename or {}).items():
+        parts[new] = parts.pop(old)
+    for name in reshape or ():
+        parts[name] = parts[name][:1]
+    for name in drop or ():
+        facts.pop(name)
+    save_file(parts, path, metadata={k: json.dumps(v) for k, v in facts.items()})
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"header": {"format": "another"}}, "not a checkpoint of this course"),
+        ({"drop": ["config"]}, "header lacks or misstates 'config'"),
+        ({"header": {"config": {"size": 3}}}, "header lacks or misstates"),
+        ({"rename": {"model.final_norm.bias": "model.norm.bias"}}, r"missing \['final_norm.bias'\], unknown"),
+        ({"rename": {"model.final_norm.bias": "weights.bias"}}, "holds 'weights.bias'"),
+        ({"reshape": ["model.final_norm.bias"]}, r"final_norm.bias is \(1,\), its sizes say \(32,\)"),
+    ],
+)
+def test_a_foreign_or_inconsistent_file_is_told(tmp_path, change, told):
+    path = tmp_path / "a.safetensors"
+    save_checkpoint(path, small_model())
+    rewrite(path, **change)
+    with pytest.raises(ValueError, match=told):
+        load_checkpoint(path)
+
+
+def test_a_pickle_is_refused_and_never_run(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "sprung"),)
+
+    torch.save({"model": Trap()}, tmp_path / "a.pt")
+    with pytest.raises(ValueError, match="damaged or no safetensors file"):
+        load_checkpoint(tmp_path / "a.pt")
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_no_file_is_told(tmp_path):
+    with pytest.raises(ValueError, match="there is no checkpoint at"):
+        load_checkpoint(tmp_path / "none.safetensors")
+
+
+@pytest.mark.parametrize("fails", ["write", "replace"])
+def test_a_full_disk_leaves_the_older_file_whole_and_no_rest(tmp_path, monkeypatch, fails):
+    path, older = tmp_path / "a.safetensors", small_model(seed=0)
+    save_checkpoint(path, older)
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync" if fails == "write" else "replace", full)
+    with pytest.raises(OSError, match=r"could not write .*No space left.*The file that was there is untouched"):
+        save_checkpoint(path, small_model(seed=1))
+    assert_close(load_checkpoint(path).model(some_ids(1, 4)), older(some_ids(1, 4)), atol=0, rtol=0)
+    assert os.listdir(tmp_path) == ["a.safetensors"]
+
+
+def test_a_folder_that_is_a_file_is_told(tmp_path):
+    (tmp_path / "file").write_text("here already")
+    with pytest.raises(OSError, match="could not write"):
+        save_checkpoint(tmp_path / "file" / "a.safetensors", small_model())

@@ -1,0 +1,179 @@
+"""Filters equal transformers' own; the cache changes no token; every way a text can end is as stated."""
+
+import pytest
+import torch
+import transformers.generation.logits_process as theirs
+from models import small_model, some_ids, theirs_of
+from torch.testing import assert_close
+
+from course_utils.bpe import BPETokenizer
+from course_utils.generation import (
+    GREEDY,
+    Sampler,
+    generate,
+    generate_text,
+    keep_top_k,
+    keep_top_p,
+    penalise_repetition,
+    stream_text,
+)
+
+PROMPTS = [[5, 2, 7], [1], [9, 9, 3, 20, 30, 4]]
+
+
+def some_logits(rows=50):
+    return torch.randn(rows, 37, generator=torch.Generator().manual_seed(0)) * 3
+
+
+@pytest.mark.parametrize("k", [1, 2, 5, 36, 37, 100])
+def test_top_k_equals_transformers(k):
+    assert_close(keep_top_k(some_logits(), k), theirs.TopKLogitsWarper(k)(None, some_logits()))
+
+
+@pytest.mark.parametrize("p", [0.01, 0.3, 0.9, 0.999])
+def test_top_p_equals_transformers(p):
+    assert_close(keep_top_p(some_logits(), p), theirs.TopPLogitsWarper(p)(None, some_logits()))
+
+
+def test_top_p_of_one_leaves_everything():
+    assert_close(Sampler(top_p=1.0).filter(some_logits()), some_logits())
+
+
+@pytest.mark.parametrize("penalty", [0.5, 1.3, 5.0])
+def test_the_repetition_penalty_equals_transformers(penalty):
+    seen, logits = some_ids(50, 6), some_logits()
+    expected = theirs.RepetitionPenaltyLogitsProcessor(penalty)(seen, logits.clone())
+    assert_close(penalise_repetition(logits, seen, penalty), expected)
+
+
+def test_the_filters_act_in_transformers_order():
+    seen, logits = some_ids(50, 6), some_logits()
+    chain = [
+        theirs.RepetitionPenaltyLogitsProcessor(1.4),
+        theirs.TemperatureLogitsWarper(0.7),
+        theirs.TopKLogitsWarper(10),
+        theirs.TopPLogitsWarper(0.8),
+    ]
+    expected = logits.clone()
+    for step in chain:
+        expected = step(seen, expected)
+    sampler = Sampler(temperature=0.7, top_k=10, top_p=0.8, repetition_penalty=1.4)
+    assert_close(sampler.filter(logits, seen), expected)
+
+
+def test_sampling_follows_the_probabilities():
+    logits = torch.tensor([0.5, 0.3, 0.2]).log().expand(20_000, 3)
+    drawn = Sampler(seed=0)(logits, generator=torch.Generator().manual_seed(0))
+    assert_close(drawn.bincount() / 20_000, torch.tensor([0.5, 0.3, 0.2]), atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize("positions", ["learned", "rotary"])
+@pytest.mark.parametrize(
+    "sampler", [GREEDY, Sampler(seed=4), Sampler(temperature=0.8, top_k=9, repetition_penalty=1.2, seed=1)]
+)
+def test_cached_tokens_are_exactly_the_uncached_ones_also_past_the_context(positions, sampler):
+    model = small_model(positions=positions)
+    cached, uncached = (generate(model, PROMPTS, 30, sampler, use_cache=flag) for flag in (True, False))
+    assert cached == uncached
+    assert [len(row) for row in cached] == [30] * 3
+
+
+@pytest.mark.parametrize("positions", ["learned", "rotary"])
+def test_a_prompt_in_a_batch_of_unequal_ones_goes_on_as_if_alone(positions):
+    model = small_model(positions=positions)
+    alone = [generate(model, [prompt], 10)[0] for prompt in PROMPTS]
+    assert generate(model, PROMPTS, 10) == alone
+
+
+def test_past_the_context_the_model_reads_its_last_tokens():
+    model = small_model()
+    text = list(PROMPTS[0])
+    for _ in range(25):
+        text.append(int(model(torch.tensor([text[-16:]]))[0, -1].argmax()))
+    assert generate(model, [PROMPTS[0]], 25)[0] == text[3:]
+
+
+def test_a_row_ends_with_its_first_stop_token_and_the_others_go_on():
+    model = small_model()
+    free = generate(model, PROMPTS, 12)
+    stop = free[0][4]
+    expected = [row[: row.index(stop) + 1] if stop in row else row for row in free]
+    assert generate(model, PROMPTS, 12, stop_tokens=[stop]) == expected
+    assert len(expected[0]) <= 5
+
+
+def test_generation_equals_transformers_greedy_search():
+    model = small_model()
+    prompt = torch.tensor([PROMPTS[2]])
+    expected = theirs_of(model).generate(
+        prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=10, do_sample=False, pad_token_id=0
+    )
+    assert generate(model, [PROMPTS[2]], 10)[0] == expected[0, 6:].tolist()
+
+
+def test_a_seed_gives_the_same_text_and_leaves_other_chance_alone():
+    model, sampler = small_model(), Sampler(seed=3)
+    torch.manual_seed(0)
+    expected = torch.rand(1)
+    torch.manual_seed(0)
+    assert generate(model, PROMPTS, 8, sampler) == generate(model, PROMPTS, 8, sampler)
+    assert torch.equal(torch.rand(1), expected)
+    assert generate(model, PROMPTS, 8, Sampler(seed=4)) != generate(model, PROMPTS, 8, sampler)
+
+
+def test_a_model_in_training_generates_without_dropout_and_stays_in_training():
+    model = small_model(dropout=0.5).train()
+    assert generate(model, PROMPTS, 8) == generate(model, PROMPTS, 8)
+    assert model.training
+
+
+def test_streamed_text_is_the_whole_text_and_waits_for_whole_characters():
+    # Bytes alone as a vocabulary: most steps end inside a character.
+    tokenizer, model = BPETokenizer([], special_tokens=["<|endoftext|>"]), small_model(vocab_size=257)
+    prompt = "é"
+    with torch.no_grad():
+        model.lm_head.weight[:] = 0
+        model.final_norm.weight.zero_()
+        model.final_norm.bias.fill_(0.1)
+        model.lm_head.weight[0xC3], model.lm_head.weight[0xA9] = 1.0, 0.9
+    sampler = Sampler(seed=5)
+    pieces = list(stream_text(model, tokenizer, prompt, 12, sampler))
+    ids = generate(model, [tokenizer.encode(prompt)], 12, sampler)[0]
+    assert "".join(pieces) == tokenizer.decode(ids) == generate_text(model, tokenizer, prompt, 12, sampler)
+    assert any(piece for piece in pieces)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"temperature": -1}, "temperature is -1"),
+        ({"top_k": 0}, "top_k is 0"),
+        ({"top_p": 0.0}, r"top_p is 0\.0"),
+        ({"top_p": 1.1}, r"top_p is 1\.1"),
+        ({"repetition_penalty": 0}, "repetition_penalty is 0"),
+    ],
+)
+def test_a_sampler_that_cannot_be_is_told(arguments, told):
+    with pytest.raises(ValueError, match=told):
+        Sampler(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("prompts", "told"),
+    [
+        ([], "there are no prompts"),
+        ([[1], []], "prompt 1 is empty"),
+        ([3, 4], "prompt 0 is 3; prompts are lists of token ids"),
+        ([[1] * 17], "prompt 0 is 17 tokens long and the model's context holds 16"),
+        ([[99]], "token id 99 is outside the vocabulary"),
+    ],
+)
+def test_prompts_that_cannot_be_read_are_told(prompts, told):
+    with pytest.raises(ValueError, match=told):
+        generate(small_model(), prompts, 3)
+
+
+def test_no_new_tokens_are_an_empty_answer():
+    assert generate(small_model(), PROMPTS, 0) == [[], [], []]
+    with pytest.raises(ValueError, match="max_new_tokens is -1"):
+        generate(small_model(), PROMPTS, -1)

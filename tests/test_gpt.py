@@ -1,0 +1,170 @@
+"""The model: equal to its formulas, causal, the same with and without a cache, and clear about what it cannot read."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from models import small_config, small_model, some_ids
+from torch.testing import assert_close
+
+from course_utils.gpt import (
+    GPT,
+    GPTConfig,
+    KVCache,
+    LayerNorm,
+    attend,
+    causal_mask,
+    count_parameters,
+    written_out_attention,
+)
+
+FORMS = [("learned", True), ("learned", False), ("rotary", True), ("rotary", False)]
+# Brown et al. and Radford et al. print rounded numbers; these follow from the sizes.
+GPT2_SIZES = {
+    "gpt2": (12, 12, 768, 124_439_808),
+    "gpt2-medium": (24, 16, 1024, 354_823_168),
+    "gpt2-large": (36, 20, 1280, 774_030_080),
+    "gpt2-xl": (48, 25, 1600, 1_557_611_200),
+}
+
+
+@pytest.mark.parametrize("name", GPT2_SIZES)
+def test_gpt2s_sizes_have_their_number_of_parameters_to_the_digit(name):
+    n_layer, n_head, n_embd, parameters = GPT2_SIZES[name]
+    with torch.device("meta"):
+        model = GPT(GPTConfig(50_257, 1024, n_layer, n_head, n_embd))
+    assert count_parameters(model) == parameters
+
+
+def draw_qkv(dtype=torch.float64, T=5, S=7):
+    generator = torch.Generator().manual_seed(0)
+    return [torch.randn(2, 3, n, 8, generator=generator).to(dtype) for n in (T, S, S)]
+
+
+@pytest.mark.parametrize("masked", ["causal", "random"])
+def test_written_out_attention_equals_the_fused_one(masked):
+    q, k, v = draw_qkv(S=5)
+    mask = None if masked == "causal" else causal_mask(5, 5) & (torch.rand(2, 1, 5, 5) > 0.3)
+    fused = F.scaled_dot_product_attention(q, k, v, causal_mask(5, 5) if mask is None else mask)
+    if mask is not None:
+        fused = torch.where(mask.any(-1, keepdim=True), fused, 0.0)
+    assert_close(written_out_attention(q, k, v, mask, 0.0), fused, atol=1e-12, rtol=0)
+    assert_close(attend(q, k, v, mask), fused, atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_a_query_that_may_look_nowhere_gets_zeros(dtype):
+    q, k, v = (x.requires_grad_() for x in draw_qkv(dtype))
+    mask = torch.ones(5, 7, dtype=torch.bool)
+    mask[2] = False
+    out = attend(q, k, v, mask)
+    assert (out[:, :, 2] == 0).all()
+    assert out.isfinite().all()
+    out.sum().backward()
+    assert all(x.grad.isfinite().all() for x in (q, k, v))
+
+
+def test_attention_dropout_keeps_the_mean_and_drops_weights():
+    q, k, v = draw_qkv(torch.float32, T=7)
+    torch.manual_seed(0)
+    many = torch.stack([written_out_attention(q, k, v, None, 0.4) for _ in range(4000)])
+    assert_close(many.mean(0), written_out_attention(q, k, v, None, 0.0), atol=0.12, rtol=0)
+    assert many.std(0).mean() > 0.1
+
+
+@pytest.mark.parametrize(("positions", "tied"), FORMS)
+def test_the_future_does_not_change_the_past(positions, tied):
+    model, idx = small_model(positions=positions, tied=tied), some_ids(2, 12)
+    before = model(idx)
+    for place in range(1, 12):
+        changed = idx.clone()
+        changed[:, place:] = some_ids(2, 12 - place, seed=place + 50)
+        assert_close(model(changed)[:, :place], before[:, :place], atol=1e-12, rtol=0)
+    assert (model(changed)[:, -1] - before[:, -1]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("positions", ["learned", "rotary"])
+def test_reading_in_pieces_with_a_cache_equals_reading_at_once(positions):
+    model, idx = small_model(positions=positions), some_ids(2, 14)
+    cache, pieces, start = KVCache(model, 2), [], 0
+    for length in (1, 5, 1, 4, 3):
+        pieces.append(model(idx[:, start : start + length], cache))
+        start += length
+    assert_close(torch.cat(pieces, 1), model(idx), atol=1e-12, rtol=0)
+    assert cache.length == 14
+
+
+@pytest.mark.parametrize("positions", ["learned", "rotary"])
+def test_padding_before_a_text_changes_nothing(positions):
+    model, idx = small_model(positions=positions), some_ids(1, 6)
+    padded = torch.cat((torch.zeros(1, 4, dtype=torch.int64), idx), 1)
+    real = torch.arange(10)[None] >= 4
+    assert_close(model(padded, real=real)[:, 4:], model(idx), atol=1e-12, rtol=0)
+    assert model(padded, real=real).isfinite().all()
+
+
+def test_positions_matter_and_without_them_the_last_token_cannot_tell_the_order():
+    idx, swapped = torch.tensor([[5, 9, 2, 7]]), torch.tensor([[9, 2, 5, 7]])
+    model = small_model(n_layer=1)
+    assert (model(idx)[0, -1] - model(swapped)[0, -1]).abs().max() > 1e-3
+    torch.nn.init.zeros_(model.position_embedding.weight)
+    assert_close(model(idx)[0, -1], model(swapped)[0, -1], atol=1e-12, rtol=0)
+
+
+def test_layer_norm_equals_its_formula():
+    norm, x = LayerNorm(16).double(), torch.randn(3, 16, dtype=torch.float64) * 5 + 2
+    torch.nn.init.normal_(norm.weight), torch.nn.init.normal_(norm.bias)
+    scaled = (x - x.mean(-1, keepdim=True)) / (x.var(-1, keepdim=True, unbiased=False) + 1e-5).sqrt()
+    assert_close(norm(x), scaled * norm.weight + norm.bias, atol=1e-12, rtol=0)
+
+
+def test_tied_weights_are_one_and_the_same():
+    tied, own = small_model(tied=True), small_model(tied=False)
+    assert tied.lm_head.weight is tied.token_embedding.weight
+    assert count_parameters(own) - count_parameters(tied) == 37 * 32
+
+
+def test_fresh_weights_follow_gpt2():
+    torch.manual_seed(0)
+    model = GPT(small_config(n_embd=128, n_layer=2, vocab_size=500))
+    assert 0.019 < model.token_embedding.weight.std() < 0.021
+    assert 0.019 < model.blocks[0].attn.qkv.weight.std() < 0.021
+    assert 0.0095 < model.blocks[1].mlp.down.weight.std() < 0.0105  # 0.02 / sqrt(2 * 2 layers)
+    assert not model.blocks[0].mlp.up.bias.any()
+    assert (model.final_norm.weight == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"n_embd": 30}, "n_embd is 30 and n_head is 4"),
+        ({"n_layer": 0}, "n_layer is 0"),
+        ({"vocab_size": 2.5}, "vocab_size is 2.5"),
+        ({"dropout": 1.0}, "dropout is 1.0"),
+        ({"positions": "absolute"}, "positions is 'absolute'; it takes one of learned, rotary"),
+        ({"positions": "rotary", "n_embd": 12}, "n_embd / n_head is 3, make it even"),
+    ],
+)
+def test_sizes_that_cannot_be_are_told(changes, told):
+    with pytest.raises(ValueError, match=told.replace("(", r"\(")):
+        small_config(**changes)
+
+
+@pytest.mark.parametrize(
+    ("idx", "told"),
+    [
+        (torch.tensor([[1, 37]]), "token id 37 is outside the vocabulary of 37"),
+        (torch.tensor([[-1, 3]]), "token id -1 is outside the vocabulary of 37"),
+        (torch.zeros(1, 17).long(), "the text is 17 tokens long and the model's context holds 16"),
+        (torch.zeros(1, 0).long(), "the text is empty"),
+        (torch.zeros(5).long(), r"token ids are \(5,\)"),
+        (torch.zeros(1, 5), "of torch.float32"),
+    ],
+)
+def test_ids_that_cannot_be_read_are_told(idx, told):
+    with pytest.raises(ValueError, match=told):
+        small_model()(idx)
+
+
+def test_a_mark_of_padding_of_the_wrong_length_is_told():
+    with pytest.raises(ValueError, match="real marks 3 tokens; there are 0 before and 5 new ones"):
+        small_model()(some_ids(1, 5), real=torch.ones(1, 3))

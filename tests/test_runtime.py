@@ -1,0 +1,83 @@
+"""Device, preset, seed and precision."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from course_utils import runtime
+
+
+def test_the_preset_follows_the_device_unless_the_environment_says_otherwise(monkeypatch):
+    monkeypatch.delenv("COURSE_PRESET", raising=False)
+    assert runtime.choose_preset(torch.device("cpu")) == "laptop"
+    assert runtime.choose_preset(torch.device("cuda")) == "gpu"
+    monkeypatch.setenv("COURSE_PRESET", "smoke")
+    assert runtime.choose_preset(torch.device("cuda")) == "smoke"
+
+
+@pytest.mark.parametrize(("cuda", "asked", "chosen"), [(True, "", "cuda"), (False, "", "cpu"), (True, "cpu", "cpu")])
+def test_the_device_is_cuda_where_there_is_one(monkeypatch, cuda, asked, chosen):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setenv("COURSE_DEVICE", asked)
+    assert runtime.choose_device().type == chosen
+
+
+def test_mps_is_taken_only_when_asked_for(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.delenv("COURSE_DEVICE", raising=False)
+    assert runtime.choose_device().type == "cpu"
+    monkeypatch.setenv("COURSE_DEVICE", "mps")
+    assert runtime.choose_device().type == "mps"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("COURSE_DEVICE", "tpu"), ("COURSE_DEVICE", "cuda"), ("COURSE_PRESET", "big")]
+)
+def test_what_the_environment_cannot_mean_is_told(monkeypatch, name, value):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=f"{name}.*{value}"):
+        runtime.start()
+
+
+@pytest.mark.parametrize(("capability", "dtype"), [((7, 5), torch.float16), ((8, 0), torch.bfloat16)])
+def test_a_t4_gets_float16_and_newer_gpus_bfloat16(monkeypatch, capability, dtype):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert runtime.fast_precision(torch.device("cuda")) == dtype
+
+
+def test_without_bfloat16_in_the_processor_float32_is_taken(monkeypatch):
+    for probe in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, probe, lambda: False, raising=False)
+    assert runtime.fast_precision(torch.device("cpu")) == torch.float32
+
+
+def test_the_same_seed_gives_the_same_numbers_everywhere():
+    drawn = []
+    for _ in range(2):
+        runtime.seed_everything(7)
+        drawn.append((random.random(), np.random.rand(), torch.rand(1).item()))
+    assert drawn[0] == drawn[1]
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 1.5])
+def test_a_seed_that_numpy_would_refuse_is_told(seed):
+    with pytest.raises(ValueError, match="seed is"):
+        runtime.seed_everything(seed)
+
+
+def test_start_tells_in_one_line_what_it_found(capsys):
+    run = runtime.start(seed=3)
+    line = capsys.readouterr().out
+    assert line.count("\n") == 1
+    for part in (f"torch {torch.__version__}", f"preset {run.preset}", "seed 3", run.device.type):
+        assert part in line
+
+
+def test_pick_takes_the_value_of_the_preset():
+    for preset in runtime.PRESETS:
+        run = runtime.Runtime(torch.device("cpu"), preset, 0, torch.float32)
+        assert run.pick(smoke="smoke", laptop="laptop", gpu="gpu") == preset

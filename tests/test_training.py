@@ -1,0 +1,250 @@
+"""The loop equals a plain one; parts equal the whole; an interrupted run goes on as if it had not been."""
+
+import math
+import signal
+
+import pytest
+import torch
+from models import small_config, some_ids
+from torch.testing import assert_close
+
+from course_utils.gpt import GPT
+from course_utils.training import (
+    ProgressBar,
+    Trainer,
+    TrainingConfig,
+    cross_entropy,
+    evaluate,
+    learning_rate_at,
+    parameter_groups,
+    train,
+)
+
+
+def fresh_model(seed=0, **changes):
+    torch.manual_seed(seed)
+    return GPT(small_config(**({"n_layer": 1} | changes)))
+
+
+def batches(step):
+    """A batch that depends on the step alone."""
+    ids = some_ids(4, 9, seed=step)
+    return ids[:, :-1], ids[:, 1:]
+
+
+def weights_of(model):
+    return torch.cat([w.detach().flatten() for w in model.parameters()])
+
+
+def plain_loop(model, config):
+    """Training written out, with PyTorch's own parts only."""
+    matrices = [w for n, w in model.named_parameters() if not n.endswith("bias") and "norm" not in n]
+    others = [w for n, w in model.named_parameters() if n.endswith("bias") or "norm" in n]
+    groups = [
+        {"params": matrices, "weight_decay": config.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    optimizer, losses = torch.optim.AdamW(groups, lr=1.0, betas=config.betas, foreach=False), []
+    for step in range(config.steps):
+        warm = round(config.warmup * config.steps)
+        part = (step - warm) / (config.steps - warm)
+        rate = (
+            (step + 1) / warm
+            if step < warm
+            else config.final_rate + (1 - config.final_rate) * (1 + math.cos(math.pi * part)) / 2
+        )
+        for group in optimizer.param_groups:
+            group["lr"] = config.learning_rate * rate
+        inputs, targets = batches(step)
+        loss = torch.nn.functional.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+def test_training_equals_a_plain_loop():
+    config = TrainingConfig(steps=12, learning_rate=1e-2, warmup=0.25, clip=0.5)
+    ours, plain = fresh_model().double(), fresh_model().double()
+    history = train(ours, batches, config)
+    assert_close(history.losses, plain_loop(plain, config), atol=1e-10, rtol=0)
+    assert_close(weights_of(ours), weights_of(plain), atol=1e-10, rtol=0)
+
+
+def test_only_matrices_decay():
+    model = fresh_model()
+    decay, keep = parameter_groups(model, 0.3)
+    assert (decay["weight_decay"], keep["weight_decay"]) == (0.3, 0.0)
+    assert {w.dim() for w in decay["params"]} == {2}
+    assert {w.dim() for w in keep["params"]} == {1}
+    assert len(decay["params"]) + len(keep["params"]) == len(list(model.parameters()))
+
+
+def test_the_schedule_rises_to_its_peak_and_ends_low():
+    config = TrainingConfig(steps=100, learning_rate=2.0, warmup=0.1, final_rate=0.25)
+    rates = [learning_rate_at(step, config) for step in range(101)]
+    assert_close(rates[0], 0.2)
+    assert max(rates) == rates[9] == rates[10] == 2.0
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert_close(rates[55], (2.0 + 0.5) / 2)
+    assert rates[100] == 0.5
+
+
+def test_a_model_that_knows_nothing_has_the_loss_of_chance():
+    _, targets = batches(0)
+    assert_close(cross_entropy(torch.zeros(4, 8, 37).double(), targets).item(), math.log(37))
+    assert abs(cross_entropy(fresh_model()(batches(0)[0]), targets).item() - math.log(37)) < 0.05
+
+
+def test_ignored_targets_do_not_count():
+    logits, targets = torch.randn(2, 5, 7), some_ids(2, 5, vocab_size=7)
+    some = targets.clone()
+    some[0, 2:] = -100
+    by_hand = -logits.log_softmax(-1).gather(-1, targets[..., None])[..., 0][some != -100].mean()
+    assert_close(cross_entropy(logits, some), by_hand)
+
+
+@pytest.mark.parametrize("parts", [2, 3, 4])
+def test_parts_of_a_batch_equal_the_whole_also_with_unequal_numbers_of_targets(parts):
+    inputs, targets = batches(0)
+    targets = targets.clone()
+    targets[0, 1:], targets[3, 4:] = -100, -100
+    gradients, losses = [], []
+    for accumulation in (1, parts):
+        trainer = Trainer(fresh_model().double(), TrainingConfig(steps=1, accumulation=accumulation))
+        losses.append(trainer.backward(inputs, targets))
+        gradients.append(torch.cat([w.grad.flatten() for w in trainer.model.parameters()]))
+    assert_close(losses[0], losses[1], atol=1e-12, rtol=0)
+    assert_close(gradients[0], gradients[1], atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("stop", [1, 4, 9])
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_a_run_that_stops_and_goes_on_equals_one_that_does_not(tmp_path, stop, dropout):
+    config = TrainingConfig(steps=10, learning_rate=1e-2, evaluate_every=5)
+    validation = [batches(99)]
+    whole = fresh_model(dropout=dropout)
+    torch.manual_seed(5)
+    expected = train(whole, batches, config, validation)
+
+    class Stop(Exception):
+        pass
+
+    def power_cut(now):
+        if now.step == stop + 1:
+            raise Stop
+
+    cut = fresh_model(dropout=dropout)
+    torch.manual_seed(5)
+    with pytest.raises(Stop):
+        train(cut, batches, config, validation, [power_cut], tmp_path / "run.safetensors", save_every=1)
+    again = fresh_model(seed=77, dropout=dropout)  # another process: other weights, other chance
+    history = train(again, batches, config, validation, checkpoint=tmp_path / "run.safetensors")
+    assert history.losses == expected.losses
+    assert history.validation == expected.validation
+    assert torch.equal(weights_of(again), weights_of(whole))
+
+
+def test_a_checkpoint_of_another_recipe_is_refused_and_kept(tmp_path):
+    path = tmp_path / "run.safetensors"
+    train(fresh_model(), batches, TrainingConfig(steps=2), checkpoint=path)
+    before = path.read_bytes()
+    for config, model in (
+        (TrainingConfig(steps=3), fresh_model()),
+        (TrainingConfig(steps=2), fresh_model(n_head=2)),
+    ):
+        with pytest.raises(ValueError, match="from a run with other sizes or settings"):
+            train(model, batches, config, checkpoint=path)
+    assert path.read_bytes() == before
+
+
+def test_an_interrupt_ends_the_step_at_hand_and_leaves_everything_usable(tmp_path, capsys):
+    def press_stop(now):
+        if now.step == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    model, path = fresh_model(), tmp_path / "run.safetensors"
+    history = train(model, batches, TrainingConfig(steps=8), callbacks=[press_stop], checkpoint=path)
+    assert len(history.losses) == 3
+    assert "Stopped after step 3 of 8" in capsys.readouterr().out
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert len(train(fresh_model(), batches, TrainingConfig(steps=8), checkpoint=path).losses) == 8
+
+
+@pytest.mark.parametrize("with_checkpoint", [True, False])
+def test_a_loss_that_is_no_number_stops_before_it_reaches_the_weights(tmp_path, with_checkpoint):
+    model = fresh_model()
+
+    def poison(now):
+        if now.step == 2:
+            now.model.lm_head.weight.data[0, 0] = math.inf
+
+    path = tmp_path / "run.safetensors" if with_checkpoint else None
+    told = "the loss is nan at step 3 with a learning rate of 1.00e-03.*Lower the learning rate"
+    with pytest.raises(FloatingPointError, match=told + (".*last good state is in" if with_checkpoint else "")):
+        train(
+            model,
+            batches,
+            TrainingConfig(steps=5, final_rate=1),
+            callbacks=[poison],
+            checkpoint=path,
+            save_every=2,
+        )
+    assert weights_of(model).isfinite().sum() == weights_of(model).numel() - 1
+
+
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
+def test_half_precision_learns_nearly_the_same(precision):
+    config = {"steps": 15, "learning_rate": 1e-2}
+    full = train(fresh_model(), lambda step: batches(0), TrainingConfig(**config)).losses
+    half = train(fresh_model(), lambda step: batches(0), TrainingConfig(**config, precision=precision)).losses
+    assert half != full
+    assert_close(half, full, atol=0.1, rtol=0)
+    assert half[-1] < full[0] - 0.5
+
+
+def test_evaluation_is_the_mean_over_tokens_and_changes_nothing():
+    model = fresh_model(dropout=0.4).train()
+    short = tuple(part[:1, :3] for part in batches(1))
+    by_hand = [cross_entropy(model.eval()(i), t, "sum").item() for i, t in (batches(0), short)]
+    model.train()
+    assert_close(evaluate(model, [batches(0), short]), sum(by_hand) / (32 + 3), atol=1e-5, rtol=0)
+    assert model.training
+    assert all(w.grad is None for w in model.parameters())
+
+
+def test_callbacks_hear_every_step_and_are_closed(capsys):
+    heard, bar = [], ProgressBar()
+    config = TrainingConfig(steps=4, evaluate_every=2)
+    train(fresh_model(), batches, config, [batches(9)], [heard.append, bar])
+    assert [now.step for now in heard] == [1, 2, 3, 4]
+    assert [now.validation_loss is not None for now in heard] == [False, True, False, True]
+    assert heard[0].learning_rate == learning_rate_at(0, config)
+    assert all(now.tokens_per_second > 0 for now in heard)
+    assert bar.bar.n == 4
+    assert bar.bar.disable or "loss" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"steps": 0}, "steps is 0"),
+        ({"steps": 1.5}, "steps is 1.5"),
+        ({"learning_rate": 0}, "learning_rate is 0"),
+        ({"clip": -1}, "clip is -1"),
+        ({"warmup": 100}, "warmup is 100; it takes a share"),
+        ({"accumulation": 0}, "accumulation is 0"),
+        ({"precision": torch.int8}, "precision is torch.int8"),
+        ({"weight_decay": -0.1}, "weight_decay is -0.1"),
+    ],
+)
+def test_settings_that_cannot_be_are_told(changes, told):
+    with pytest.raises(ValueError, match=told):
+        TrainingConfig(**({"steps": 5} | changes))
+
+
+def test_nothing_to_evaluate_is_told():
+    with pytest.raises(ValueError, match="nothing to evaluate"):
+        evaluate(fresh_model(), [])
