@@ -66,7 +66,7 @@ def load_text(source: str | Path) -> str:
 
 
 def read_text(path: Path) -> str:
-    """Read a UTF-8 file and clean it; one that is empty or not UTF-8 raises a `ValueError` that says where."""
+    """Read a UTF-8 file and clean it; empty or not UTF-8, it raises a `ValueError` that says where."""
     raw = path.read_bytes()
     try:
         text = clean_text(raw.decode("utf-8"))
@@ -126,7 +126,7 @@ def fetch_corpus(name: str) -> Path:
         part.unlink()
         raise ValueError(
             f"what came from {corpus.url} is not the file that this course knows (its sha256 differs), so it "
-            "was thrown away. Try again; if that does not help, the file has changed there or on its way here."
+            "was thrown away. Try again; if that does not help, the file has changed there or on its way."
         )
     os.replace(part, path)
     return path
@@ -152,7 +152,7 @@ def download(corpus: Corpus, part: Path, path: Path) -> None:
     if reason:
         raise ConnectionError(
             f"{corpus.url} could not be downloaded: {reason} ({have:,} of {corpus.size:,} bytes are here). "
-            "With a network, run this again: it goes on from there. Without one, use a text that ships with the "
+            "With a network, run this again: it goes on from there. Without one, use a text shipped with the "
             f"course, load_text('story') or load_text('tales'), or put the file at {path} yourself."
         )
 

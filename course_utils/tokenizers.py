@@ -1,0 +1,239 @@
+"""What every tokenizer shares, special tokens above all; then the two simplest: characters and words."""
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import chain
+from operator import index
+from typing import Literal
+
+import torch
+
+from course_utils.text import require, split_words
+
+END_OF_TEXT = "<|endoftext|>"
+UNKNOWN = ("[UNK]", "<|unk|>")
+SpecialChoice = Literal["all"] | Collection[str]
+
+
+class Tokenizer:
+    """Text to token ids and back; special tokens are set apart first, as in tiktoken.
+
+    `vocab` maps ordinary tokens to ids, `special_tokens` the special ones. `vocab_size` is the largest id
+    plus one: the rows that an embedding needs. A subclass says how ordinary text becomes ids
+    (`encode_ordinary`) and how tokens become text again (`join`).
+    """
+
+    def __init__(self, vocab: Mapping[str, int] | Mapping[bytes, int], special_tokens: Mapping[str, int]):
+        check_special_tokens(special_tokens)
+        self.vocab, self.special_tokens = dict(vocab), dict(special_tokens)
+        pairs = [*self.vocab.items(), *self.special_tokens.items()]
+        self.tokens = {token_id: token for token, token_id in pairs}
+        require(len(pairs) > 0, "the vocabulary is empty; a tokenizer takes at least one token")
+        require(len(self.tokens) == len(pairs), "two tokens have the same id; each takes one of its own")
+        require(min(self.tokens) >= 0, f"a token has the id {min(self.tokens)}; ids start at 0")
+        self.vocab_size = max(self.tokens) + 1
+
+    def encode(
+        self, text: str, allowed_special: SpecialChoice = (), disallowed_special: SpecialChoice = "all"
+    ) -> list[int]:
+        """Return the ids of a text; the spelling of a special token in it is refused unless you say more.
+
+        Those named in `allowed_special` become one token each. With `disallowed_special=()` the others
+        are plain text. Both take `"all"`.
+        """
+        allowed, refused = choose_special(self.special_tokens, allowed_special, disallowed_special)
+        refuse_special(text, refused)
+        ids = []
+        for i, part in enumerate(split_special(text, allowed)):
+            ids += [self.special_tokens[part]] if i % 2 else self.encode_ordinary(part)
+        return ids
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Return the text of token ids: a list, array or tensor of one dimension."""
+        ids = id_list(ids)
+        outside = [token_id for token_id in ids if token_id not in self.tokens]
+        require(not outside, f"ids {outside[:5]} are not in the vocabulary, whose size is {self.vocab_size}")
+        return self.join([self.tokens[token_id] for token_id in ids])
+
+    def to_dict(self) -> dict:
+        """Return all that `from_dict` needs to make this tokenizer again, ready for JSON."""
+        return {"kind": type(self).__name__, "vocab": self.vocab, "special_tokens": self.special_tokens}
+
+
+class CharTokenizer(Tokenizer):
+    """One token a character: a small vocabulary and long sequences.
+
+    >>> tokenizer = CharTokenizer.from_text("banana")
+    >>> tokenizer.vocab, tokenizer.encode("nab")
+    ({'a': 0, 'b': 1, 'n': 2}, [2, 0, 1])
+    """
+
+    @classmethod
+    def from_text(cls, text: str, special_tokens: Sequence[str] = ()) -> "CharTokenizer":
+        """Return a tokenizer for the characters of a text, in sorted order, then the special tokens."""
+        return cls(*build_vocab(chain(*split_special(text, special_tokens)[::2]), special_tokens))
+
+    def encode_ordinary(self, text: str) -> list[int]:
+        """Return one id for each character."""
+        return look_up(text, self.vocab, self.special_tokens)
+
+    def join(self, tokens: Sequence[str]) -> str:
+        """Return the tokens as one text."""
+        return "".join(tokens)
+
+
+class WordTokenizer(Tokenizer):
+    """One token a word or punctuation mark: short sequences, a large vocabulary, and unknown words.
+
+    >>> words = {"Hello": 64, ",": 455, "world": 78, "!": 467}
+    >>> tokenizer = WordTokenizer(words, {"[UNK]": 987})
+    >>> tokenizer.encode("Hello, world!"), tokenizer.encode("Bye, world!")
+    ([64, 455, 78, 467], [987, 455, 78, 467])
+    """
+
+    def __init__(self, vocab: Mapping[str, int], special_tokens: Mapping[str, int], keep_whitespace: bool = False):
+        super().__init__(vocab, special_tokens)
+        self.keep_whitespace = keep_whitespace
+
+    @classmethod
+    def from_text(cls, text: str, special_tokens: Sequence[str] = (), keep_whitespace: bool = False) -> "WordTokenizer":
+        """Return a tokenizer for the words of a text, in sorted order, then the special tokens."""
+        parts = split_special(text, special_tokens)[::2]
+        pieces = chain.from_iterable(split_words(part, keep_whitespace) for part in parts)
+        return cls(*build_vocab(pieces, special_tokens), keep_whitespace)
+
+    def encode_ordinary(self, text: str) -> list[int]:
+        """Return one id for each word and punctuation mark (and white space, if it is kept)."""
+        return look_up(split_words(text, self.keep_whitespace), self.vocab, self.special_tokens)
+
+    def join(self, tokens: Sequence[str]) -> str:
+        """Return the tokens as one text; where white space was dropped, single spaces are put back."""
+        if self.keep_whitespace:
+            return "".join(tokens)
+        return re.sub(r" (?=[,.;:?!%)\]}’”…])|(?<=[(\[{“‘¿¡]) ", "", " ".join(tokens))
+
+    def to_dict(self) -> dict:
+        """Return all that `from_dict` needs to make this tokenizer again, ready for JSON."""
+        return super().to_dict() | {"keep_whitespace": self.keep_whitespace}
+
+
+def build_vocab(pieces: Iterable[str], special_tokens: Sequence[str] = ()) -> tuple[dict[str, int], dict[str, int]]:
+    """Return ids for the distinct pieces, sorted so that they never vary, and for the special tokens after.
+
+    >>> build_vocab(["b", "a", "b"], ["[UNK]"])
+    ({'a': 0, 'b': 1}, {'[UNK]': 2})
+    """
+    check_special_tokens(special_tokens)
+    vocab = {piece: i for i, piece in enumerate(sorted(set(pieces)))}
+    return vocab, {name: len(vocab) + i for i, name in enumerate(special_tokens)}
+
+
+def look_up(pieces: Iterable[str], vocab: Mapping[str, int], special_tokens: Mapping[str, int]) -> list[int]:
+    """Return the ids of pieces; one not in `vocab` becomes `[UNK]` or `<|unk|>`, or is refused by name."""
+    unknown_id = next((special_tokens[name] for name in UNKNOWN if name in special_tokens), None)
+    ids = []
+    for piece in pieces:
+        token_id = vocab.get(piece, unknown_id)
+        if token_id is None:
+            raise ValueError(
+                f"{piece!r} is not in the vocabulary of {len(vocab)} tokens, and there is no unknown token for "
+                "it; make the tokenizer with special_tokens=['[UNK]'] or from a text that has it"
+            )
+        ids.append(token_id)
+    return ids
+
+
+def split_special(text: str, names: Collection[str]) -> list[str]:
+    """Split a text at the special tokens: ordinary text at even places, special tokens at odd ones.
+
+    >>> split_special("one<|endoftext|>two", ["<|endoftext|>"])
+    ['one', '<|endoftext|>', 'two']
+    """
+    require(isinstance(text, str), f"text is a {type(text).__name__}; it takes a string")
+    return re.split(f"({'|'.join(map(re.escape, names))})", text) if names else [text]
+
+
+def choose_special(
+    special_tokens: Collection[str], allowed: SpecialChoice, disallowed: SpecialChoice
+) -> tuple[set[str], set[str]]:
+    """Return which special tokens to honour in a text, and which spellings to refuse, by tiktoken's rules.
+
+    A user's text must not be able to end a document, or to speak in another's name: so the spelling of a
+    special token is refused until the caller decides what it is.
+    """
+    for choice in (allowed, disallowed):
+        is_choice = choice == "all" or not isinstance(choice, str)
+        require(is_choice, f"a choice of special tokens is {choice!r}; it takes 'all' or a list of names")
+    known = set(special_tokens)
+    allow = known if allowed == "all" else set(allowed)
+    require(allow <= known, f"unknown special tokens {sorted(allow - known)}; there are {sorted(known)}")
+    return allow, known - allow if disallowed == "all" else set(disallowed)
+
+
+def refuse_special(text: str, refused: Collection[str]) -> None:
+    """Raise a `ValueError` if the text spells one of the refused special tokens; say how to go on."""
+    for name in split_special(text, refused)[1:2]:
+        raise ValueError(
+            f"the text spells the special token {name!r}. If it is one, pass allowed_special={{{name!r}}} "
+            "(or 'all'); if it is text like any other, pass disallowed_special=()"
+        )
+
+
+def check_special_tokens(names: Collection[str]) -> None:
+    """Refuse special tokens that could be read in two ways: empty, repeated, or one inside another."""
+    require(not isinstance(names, str), f"special_tokens is {names!r}; it takes a list of names")
+    names = list(names)
+    require("" not in names, "a special token is empty; it takes at least one character")
+    require(len(set(names)) == len(names), f"special_tokens repeat a name: {names}")
+    for name in names:
+        others = [other for other in names if name != other and name in other]
+        require(not others, f"the special token {name!r} lies inside {others}; rename one of them")
+
+
+def id_list(ids: Iterable[int]) -> list[int]:
+    """Return one sequence of token ids, be it a list, an array or a tensor, as a list of ints."""
+    try:
+        return list(map(index, ids.tolist() if hasattr(ids, "tolist") else ids))
+    except TypeError:
+        shape = getattr(ids, "shape", None)
+        got = f"an array of shape {tuple(shape)}" if shape is not None else f"{ids!r:.50}"
+        raise ValueError(f"ids is {got}; it takes one sequence of whole numbers") from None
+
+
+def from_dict(data: Mapping) -> Tokenizer:
+    """Make a tokenizer from what its `to_dict` gave; a class that is not imported is not known.
+
+    >>> from_dict(CharTokenizer.from_text("abc").to_dict()).encode("cab")
+    [2, 0, 1]
+    """
+    kinds = {kind.__name__: kind for kind in Tokenizer.__subclasses__()}
+    kind = data.get("kind")
+    require(kind in kinds, f"the kind of tokenizer is {kind!r}; it takes one of {sorted(kinds)}")
+    settings = {name: value for name, value in data.items() if name != "kind"}
+    try:
+        return getattr(kinds[kind], "from_settings", kinds[kind])(**settings)
+    except TypeError as error:
+        raise ValueError(f"a {kind} cannot be made from {sorted(settings)}: {error}") from None
+
+
+def pad_batch(
+    sequences: Sequence[Iterable[int]], pad_id: int, side: Literal["left", "right"] = "right"
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Fill sequences of unequal lengths up to the longest; return ids (B, T) and a mask, true on real tokens.
+
+    Training pads on the right. Generation pads on the left, so that each row ends with its last real token.
+
+    >>> ids, mask = pad_batch([[5, 6, 7], [8]], pad_id=0)
+    >>> ids.tolist(), mask.tolist()
+    ([[5, 6, 7], [8, 0, 0]], [[True, True, True], [True, False, False]])
+    """
+    require(side in ("left", "right"), f"side is {side!r}; it takes 'left' or 'right'")
+    rows = [id_list(sequence) for sequence in sequences]
+    require(len(rows) > 0, "there are no sequences; a batch takes at least one")
+    ids = torch.full((len(rows), max(map(len, rows))), pad_id, dtype=torch.long)
+    mask = torch.zeros_like(ids, dtype=torch.bool)
+    for i, row in enumerate(rows):
+        place = slice(0, len(row)) if side == "right" else slice(ids.shape[1] - len(row), None)
+        ids[i, place] = torch.tensor(row, dtype=torch.long)
+        mask[i, place] = True
+    return ids, mask

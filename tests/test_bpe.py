@@ -1,0 +1,373 @@
+"""Byte pair encoding against a naive trainer, tiktoken, Hugging Face's tokenizers and GPT-2's own files."""
+
+import hashlib
+import json
+import os
+import unicodedata
+from collections import Counter
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import regex
+import tiktoken
+import tokenizers
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from course_utils import bpe
+from course_utils.bpe import (
+    GPT2_PATTERN,
+    BPETokenizer,
+    count_pairs,
+    encode_piece,
+    encode_stream,
+    gpt2_encoding,
+    gpt2_tokenizer,
+    merge,
+    merges_from_ranks,
+    ranks_from_merges,
+    to_huggingface,
+    train_bpe,
+)
+from course_utils.text import cache_folder, load_text
+from course_utils.tokenizers import END_OF_TEXT, from_dict
+
+EXAMPLE = list(b"aaabdaaabac")
+CHAT = ["<|endoftext|>", "<|user|>"]
+# Libraries differ on characters newer than their tables: draw from those of Unicode 15 or older.
+NEWER = float(".".join(unicodedata.unidata_version.split(".")[:2])) > 15.1
+TABLE = unicodedata.ucd_3_2_0 if NEWER else unicodedata
+ASSIGNED = st.characters(exclude_categories=["Cs", "Cn"]).filter(lambda c: TABLE.category(c) != "Cn")
+# Few characters, so that pairs repeat, tie and overlap; among them what the pattern treats in its own way.
+REPETITIVE = st.text(st.sampled_from("aaabbc' \n1s!é"), max_size=80)
+SPECIAL_TEXT = st.lists(st.sampled_from([*CHAT, "<|", "|>", "user", " a", "  ", "'", "ll", "é"]), max_size=12).map(
+    "".join
+)
+ANY_TEXT = st.one_of(st.text(ASSIGNED), REPETITIVE)
+
+
+def naive_train(texts, n_merges):
+    """Count every pair anew for each merge: the definition itself, on strings of one character a token."""
+    pieces = Counter(piece for text in texts for piece in regex.findall(GPT2_PATTERN, text))
+    words = [("".join(map(chr, piece.encode())), count) for piece, count in pieces.items()]
+    tokens, merges = [bytes([byte]) for byte in range(256)], []
+    while len(merges) < n_merges:
+        counts = Counter()
+        for word, count in words:
+            for left, right in pairwise(word):
+                counts[left, right] += count
+        if not counts:
+            break
+        best = max(counts, key=lambda pair: (counts[pair], tokens[ord(pair[0])], tokens[ord(pair[1])]))
+        words = [(word.replace("".join(best), chr(len(tokens))), count) for word, count in words]
+        tokens.append(tokens[ord(best[0])] + tokens[ord(best[1])])
+        merges.append((ord(best[0]), ord(best[1])))
+    return merges
+
+
+def naive_encode(piece, ranks):
+    """Look at all pairs after each merge."""
+    parts = [piece[i : i + 1] for i in range(len(piece))]
+    while pairs := [(ranks[a + b], i) for i, (a, b) in enumerate(pairwise(parts)) if a + b in ranks]:
+        i = min(pairs)[1]
+        parts[i : i + 2] = [parts[i] + parts[i + 1]]
+    return [ranks[part] for part in parts]
+
+
+@cache
+def story_tokenizer():
+    """A tokenizer of our own, trained on the story."""
+    return BPETokenizer(train_bpe(load_text("story"), 2000, CHAT), CHAT)
+
+
+def test_the_pairs_of_the_worked_example():
+    counts = count_pairs(EXAMPLE)
+    assert EXAMPLE == [97, 97, 97, 98, 100, 97, 97, 97, 98, 97, 99]
+    assert counts == {(97, 97): 4, (97, 98): 2, (98, 100): 1, (100, 97): 1, (98, 97): 1, (97, 99): 1}
+    assert list(counts)[:2] == [(97, 97), (97, 98)]
+
+
+def test_the_merges_of_the_worked_example():
+    once = merge(EXAMPLE, (97, 97), 666)
+    assert once == [666, 97, 98, 100, 666, 97, 98, 97, 99]
+    assert count_pairs(once)[666, 97] == count_pairs(once)[97, 98] == 2
+    assert merge(once, (666, 97), 777) == [777, 98, 100, 777, 98, 97, 99]
+
+
+def test_of_equally_frequent_pairs_the_one_whose_bytes_sort_last_is_merged():
+    assert train_bpe("aaabdaaabac", 258) == [(97, 97), (256, 97)]
+    # Of (a, b) and (ab, a) only bytes decide, not ids: "ab" sorts after "a", and "b" after both.
+    assert train_bpe("ba ab", 257) == [(98, 97)]
+    assert train_bpe("aba", 258) == [(98, 97), (97, 256)]
+
+
+@given(st.lists(st.integers(97, 99), max_size=30), st.tuples(st.integers(97, 99), st.integers(97, 99)))
+def test_merging_is_replacing_from_left_to_right(ids, pair):
+    replaced = "".join(map(chr, ids)).replace("".join(map(chr, pair)), "Z")
+    assert merge(ids, pair, ord("Z")) == list(map(ord, replaced))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(REPETITIVE, max_size=4), st.integers(0, 40))
+def test_the_incremental_trainer_learns_what_the_naive_one_learns(texts, n_merges):
+    assert train_bpe(texts, 256 + n_merges) == naive_train(texts, n_merges)
+
+
+def test_on_the_story_too_it_learns_what_the_naive_trainer_learns():
+    story = load_text("story")[:12_000]
+    assert train_bpe(story, 456) == naive_train([story], 200)
+
+
+def test_training_stops_when_no_pair_is_left():
+    merges = train_bpe("low low lower", 10_000)
+    tokenizer = BPETokenizer(merges)
+    assert len(merges) < 12
+    assert all(len(tokenizer.encode(piece)) == 1 for piece in ("low", " low", " lower"))
+
+
+@given(SPECIAL_TEXT)
+def test_nothing_is_merged_into_or_across_special_tokens(text):
+    parted = text.replace(CHAT[0], "\0").replace(CHAT[1], "\0").split("\0")
+    assert train_bpe(text, 300, CHAT) == train_bpe(parted, 298)
+
+
+def test_texts_may_come_one_by_one_or_as_one_long_string(monkeypatch):
+    story = load_text("story")
+    lines = story.split("\n\n")
+    assert train_bpe((line for line in lines), 500) == train_bpe(lines, 500)
+    whole = train_bpe(story, 500)
+    monkeypatch.setattr(bpe, "CHUNK", 1000)
+    assert train_bpe(story, 500) == whole
+
+
+@pytest.mark.parametrize(
+    ("texts", "vocab_size", "special"),
+    [("abc", 255, ()), ("abc", 257, CHAT), (b"abc", 300, ()), (["abc", None], 300, ()), ("abc", 300, "<|x|>")],
+)
+def test_training_that_cannot_be_is_refused(texts, vocab_size, special):
+    with pytest.raises(ValueError, match="takes"):
+        train_bpe(texts, vocab_size, special)
+
+
+@settings(max_examples=200, deadline=None)
+@given(REPETITIVE, REPETITIVE)
+def test_the_heap_merges_as_the_definition_does(text, piece):
+    ranks = ranks_from_merges(train_bpe(text, 300, pattern=r"(?s).+"))
+    expected = [ranks[piece.encode()]] if piece.encode() in ranks else naive_encode(piece.encode(), ranks)
+    assert encode_piece(piece.encode(), ranks) == expected
+
+
+def test_a_whole_piece_in_the_vocabulary_is_one_token_as_in_tiktoken():
+    ranks = {bytes([byte]): byte for byte in range(256)} | {b"abc": 256}
+    tokenizer = BPETokenizer(ranks=ranks)
+    assert tokenizer.encode("abc abc") == tokenizer.to_tiktoken().encode("abc abc") == [256, 32, 97, 98, 99]
+    assert merges_from_ranks(ranks) == []
+
+
+def test_a_piece_of_any_length_is_encoded_in_reasonable_time():
+    assert gpt2_tokenizer().encode("ab" * 50_000) == gpt2_encoding().encode("ab" * 50_000)
+
+
+def test_gpt2s_vocabulary_has_the_size_it_should_have():
+    tokenizer = gpt2_tokenizer()
+    assert sum(len(token) == 1 for token in tokenizer.ranks) == 256
+    assert len(merges_from_ranks(tokenizer.ranks)) == 50_000
+    assert tokenizer.special_tokens == {END_OF_TEXT: 50_256}
+    assert tokenizer.vocab_size == gpt2_encoding().n_vocab == 50_257
+
+
+def test_gpt2s_sentence_of_the_comparison_has_thirteen_tokens():
+    sentence = "Text encoding is an important step that affects later stages in pipeline."
+    assert len(gpt2_tokenizer().encode(sentence)) == 13
+
+
+@pytest.mark.parametrize("name", ["story", "tales"])
+def test_gpt2s_ranks_give_tiktokens_ids_on_our_texts(name):
+    text = load_text(name)
+    assert gpt2_tokenizer().encode(text, allowed_special="all") == gpt2_encoding().encode(text, allowed_special="all")
+
+
+def test_gpt2s_ranks_give_tiktokens_ids_on_tiny_shakespeare():
+    if not (cache_folder() / "tinyshakespeare.txt").is_file():
+        pytest.skip("tinyshakespeare.txt is not in COURSE_CACHE")
+    text = load_text("tinyshakespeare")
+    assert gpt2_tokenizer().encode(text) == gpt2_encoding().encode(text)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(ANY_TEXT, min_size=25, max_size=25))
+def test_gpt2s_ranks_give_tiktokens_ids_on_any_strings(texts):
+    assert list(map(gpt2_tokenizer().encode, texts)) == list(map(gpt2_encoding().encode, texts))
+
+
+def tiktoken_file(url):
+    """A file that tiktoken has downloaded before, or a skipped test."""
+    path = Path(os.environ.get("TIKTOKEN_CACHE_DIR", "")) / hashlib.sha1(url.encode()).hexdigest()
+    if not path.is_file():
+        pytest.skip(f"{url} is not in TIKTOKEN_CACHE_DIR")
+    return path
+
+
+def test_the_shipped_vocabulary_is_that_of_tiktokens_gpt2():
+    for file in ("vocab.bpe", "encoder.json"):
+        tiktoken_file(f"https://openaipublic.blob.core.windows.net/gpt-2/encodings/main/{file}")
+    published = tiktoken.get_encoding("gpt2")
+    ours = BPETokenizer.from_tiktoken(published)
+    assert ours.ranks == gpt2_tokenizer().ranks
+    assert ours.special_tokens == gpt2_tokenizer().special_tokens
+    story = load_text("story")
+    assert (
+        gpt2_encoding().encode(story) == gpt2_tokenizer().encode(story) == published.encode(story) == ours.encode(story)
+    )
+
+
+def test_the_merges_behind_gpt2s_ranks_are_those_openai_published():
+    path = tiktoken_file("https://openaipublic.blob.core.windows.net/gpt-2/encodings/main/vocab.bpe")
+    published = [tuple(line.split()) for line in path.read_text(encoding="utf-8").splitlines()[1:]]
+    letters, tokens = bpe.byte_letters(), gpt2_tokenizer().tokens
+    merges = merges_from_ranks(gpt2_tokenizer().ranks)
+    assert [tuple("".join(letters[byte] for byte in tokens[i]) for i in pair) for pair in merges] == published
+
+
+def test_a_damaged_vocabulary_file_is_refused(monkeypatch, tmp_path):
+    damaged = tmp_path / "gpt2.tiktoken"
+    damaged.write_bytes(bpe.GPT2_FILE.read_bytes()[:-20])
+    monkeypatch.setattr(bpe, "GPT2_FILE", damaged)
+    with pytest.raises(ValueError, match="is damaged"):
+        bpe.gpt2_ranks.__wrapped__()
+
+
+@settings(max_examples=50, deadline=None)
+@given(REPETITIVE, st.lists(ANY_TEXT, min_size=5, max_size=5))
+def test_our_merges_give_the_same_ids_in_tiktoken(training_text, texts):
+    tokenizer = BPETokenizer(train_bpe(training_text, 320))
+    encoding = tokenizer.to_tiktoken()
+    assert list(map(tokenizer.encode, texts)) == list(map(encoding.encode, texts))
+    assert BPETokenizer.from_tiktoken(encoding).ranks == tokenizer.ranks
+
+
+@settings(max_examples=50, deadline=None)
+@given(REPETITIVE, st.lists(ANY_TEXT, min_size=5, max_size=5))
+def test_our_merges_give_the_same_ids_in_hugging_faces_tokenizers(training_text, texts):
+    tokenizer = BPETokenizer(train_bpe(training_text, 320))
+    theirs = tokenizers.Tokenizer.from_str(to_huggingface(tokenizer))
+    for text in texts:
+        assert theirs.encode(text).ids == tokenizer.encode(text)
+        assert theirs.decode(tokenizer.encode(text)) == text
+
+
+@pytest.mark.parametrize("make", [story_tokenizer, gpt2_tokenizer])
+def test_whole_vocabularies_give_the_same_ids_in_hugging_faces_tokenizers(make):
+    tokenizer, text = make(), load_text("story") + END_OF_TEXT + load_text("tales")[:50_000]
+    theirs = tokenizers.Tokenizer.from_str(to_huggingface(tokenizer))
+    assert theirs.encode(text).ids == tokenizer.encode(text, allowed_special="all")
+    assert theirs.get_vocab_size() == tokenizer.vocab_size
+
+
+@settings(max_examples=300)
+@given(ANY_TEXT)
+def test_every_text_comes_back(text):
+    for tokenizer in (gpt2_tokenizer(), story_tokenizer()):
+        assert tokenizer.decode(tokenizer.encode(text, disallowed_special=())) == text
+
+
+@pytest.mark.parametrize("text", ["\ud800", "ok \udfff", "\ude00\ud83d"])
+def test_half_a_character_is_refused(text):
+    for encode in (gpt2_tokenizer().encode, lambda text: train_bpe(text, 300)):
+        with pytest.raises(ValueError, match="lone surrogate"):
+            encode(text)
+
+
+@given(st.lists(st.integers(0, 50_256), max_size=20))
+def test_any_ids_decode_as_in_tiktoken_broken_utf8_too(ids):
+    assert gpt2_tokenizer().decode(ids) == gpt2_encoding().decode(ids)
+
+
+def test_bytes_that_are_no_utf8_decode_to_the_replacement_character():
+    tokenizer = gpt2_tokenizer()
+    first, second = (tokenizer.ranks[byte] for byte in (b"\xc3", b"\xa9"))
+    assert tokenizer.decode([first, second]) == "é"
+    assert tokenizer.decode([first]) + tokenizer.decode([second]) == "\ufffd\ufffd"
+
+
+@given(SPECIAL_TEXT, st.sets(st.sampled_from(CHAT)))
+def test_special_tokens_are_treated_as_in_tiktoken(text, allowed):
+    tokenizer = story_tokenizer()
+    expected = tokenizer.to_tiktoken().encode(text, allowed_special=allowed, disallowed_special=())
+    assert tokenizer.encode(text, allowed_special=allowed, disallowed_special=()) == expected
+    assert tokenizer.decode(expected) == text
+
+
+def cut(text, places):
+    """The text in chunks, cut at the given places."""
+    edges = [0, *sorted(place % (len(text) + 1) for place in places), len(text)]
+    return [text[a:b] for a, b in pairwise(edges)]
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.one_of(SPECIAL_TEXT, ANY_TEXT), st.lists(st.integers(0, 200), max_size=8), st.sets(st.sampled_from(CHAT)))
+def test_a_stream_of_chunks_is_encoded_as_the_whole(text, places, allowed):
+    choice = {"allowed_special": allowed, "disallowed_special": ()}
+    streamed = encode_stream(story_tokenizer(), cut(text, places), **choice)
+    assert [i for ids in streamed for i in ids] == story_tokenizer().encode(text, **choice)
+
+
+def test_a_stream_gives_ids_as_it_goes_and_holds_little_back():
+    chunks = cut(load_text("story"), range(0, 30_000, 500))
+    first, *_ = encode_stream(story_tokenizer(), chunks[1:3])
+    assert len(story_tokenizer().decode(first)) > len(chunks[1]) - 60
+
+
+def test_a_special_token_cut_in_two_is_refused_all_the_same():
+    with pytest.raises(ValueError, match=r"spells the special token '<\|user\|>'"):
+        list(encode_stream(story_tokenizer(), ["hello <|us", "er|> there"]))
+
+
+def test_the_cache_of_pieces_stays_within_its_bounds():
+    cache = bpe.PieceCache(gpt2_tokenizer().ranks, most=3, longest=5)
+    for piece in ["one", "two", "three", "four", "too long to keep", "one"]:
+        assert cache[piece] == gpt2_encoding().encode_ordinary(piece)
+        assert len(cache) <= 3
+    assert "too long to keep" not in cache
+
+
+@given(REPETITIVE)
+def test_merges_and_ranks_say_the_same(text):
+    merges = train_bpe(text, 400)
+    assert merges_from_ranks(ranks_from_merges(merges)) == merges
+
+
+@pytest.mark.parametrize("make", [story_tokenizer, gpt2_tokenizer])
+def test_a_tokenizer_comes_back_from_json(make):
+    tokenizer, text = make(), load_text("story")
+    again = from_dict(json.loads(json.dumps(tokenizer.to_dict())))
+    assert again.ranks == tokenizer.ranks
+    assert again.encode(text + END_OF_TEXT, "all") == tokenizer.encode(text + END_OF_TEXT, "all")
+
+
+@pytest.mark.parametrize("merges", [[(97, 256)], [(97, 98, 99)], [(-1, 5)], [(97, 98), (97, 98)]])
+def test_merges_that_make_no_vocabulary_are_refused(merges):
+    with pytest.raises(ValueError, match="takes"):
+        BPETokenizer(merges)
+
+
+def test_ranks_without_all_bytes_are_refused():
+    with pytest.raises(ValueError, match=r"lack the bytes \[1, 2, 3, 4, 5\]"):
+        BPETokenizer(ranks={b"\0": 0})
+
+
+@pytest.mark.parametrize(("pattern", "says"), [("(a)|b", "groups"), ("(", "does not compile"), (r"\w+", "skips part")])
+def test_a_pattern_that_would_lose_text_is_refused(pattern, says):
+    with pytest.raises(ValueError, match=says):
+        BPETokenizer(pattern=pattern).encode("some words")
+
+
+def test_special_tokens_follow_the_merges_or_keep_their_ids():
+    assert BPETokenizer([(97, 98)], CHAT).special_tokens == {CHAT[0]: 257, CHAT[1]: 258}
+    assert BPETokenizer([], {"<|x|>": 999}).vocab_size == 1000
+
+
+def test_without_merges_text_is_its_bytes():
+    assert BPETokenizer().encode("é!") == [0xC3, 0xA9, 0x21]
