@@ -21,6 +21,7 @@ from tqdm.auto import tqdm
 
 from course_utils.checkpoints import load_checkpoint, save_checkpoint
 from course_utils.gpt import GPT
+from course_utils.optimizers import make_optimizers
 from course_utils.text import require
 from course_utils.tokenizers import Tokenizer
 
@@ -32,12 +33,15 @@ Batches = Callable[[int], tuple[Tensor, Tensor]]
 class TrainingConfig:
     """How to train, checked when made: how long, how fast, how carefully.
 
+    `optimizer` is "adamw", or "muon": then the blocks' matrices learn by Muon at `muon_rate`, the rest by AdamW.
     `warmup` and `final_rate` are shares: of the steps, and of the learning rate that is left at the end.
     `accumulation` cuts each batch in that many parts, to save memory; the result is the same.
     """
 
     steps: int
     learning_rate: float = 1e-3
+    optimizer: str = "adamw"
+    muon_rate: float = 0.02
     warmup: float = 0.05
     final_rate: float = 0.1
     weight_decay: float = 0.1
@@ -54,7 +58,9 @@ class TrainingConfig:
                 isinstance(value, int) and value >= lowest,
                 f"{name} is {value!r}; it takes an int from {lowest} on",
             )
-        for name in ("learning_rate", "clip"):
+        kinds = ("adamw", "muon")
+        require(self.optimizer in kinds, f"optimizer is {self.optimizer!r}; it takes one of {', '.join(kinds)}")
+        for name in ("learning_rate", "muon_rate", "clip"):
             require(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it takes a number above 0")
         for name in ("warmup", "final_rate"):
             require(
@@ -101,36 +107,24 @@ def cross_entropy(logits: Tensor, targets: Tensor, reduction: str = "mean") -> T
     return F.cross_entropy(logits, targets.flatten(), ignore_index=IGNORED, reduction=reduction)
 
 
-def learning_rate_at(step: int, config: TrainingConfig) -> float:
-    """The learning rate of one step, counted from 0: up in a line, then down along half a cosine.
+def schedule(step: int, config: TrainingConfig) -> float:
+    """The share of the learning rate at one step, counted from 0: up in a line, then down along half a cosine.
 
     Loshchilov and Hutter 2017, "SGDR", equation 5, after a linear warm-up.
+
+    >>> [round(schedule(step, TrainingConfig(steps=10, warmup=0.2)), 2) for step in (0, 1, 6, 10)]
+    [0.5, 1.0, 0.55, 0.1]
     """
-    warmup, lowest = round(config.warmup * config.steps), config.final_rate * config.learning_rate
+    warmup = round(config.warmup * config.steps)
     # 1. Warm-up: the first gradients are large and point anywhere.
     if step < warmup:
-        return config.learning_rate * (step + 1) / warmup
-    # 2. After the end: the lowest rate.
+        return (step + 1) / warmup
+    # 2. After the end: the lowest share.
     if step >= config.steps:
-        return lowest
-    # 3. Between: half a cosine from the highest rate down to the lowest.
-    share = (step - warmup) / max(1, config.steps - warmup)
-    return lowest + (config.learning_rate - lowest) * (1 + math.cos(math.pi * share)) / 2
-
-
-def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Split the weights: matrices and embeddings decay, biases and norms (one-dimensional) do not."""
-    weights = [w for w in model.parameters() if w.requires_grad]
-    decay, keep = [w for w in weights if w.dim() >= 2], [w for w in weights if w.dim() < 2]
-    return [{"params": decay, "weight_decay": weight_decay}, {"params": keep, "weight_decay": 0.0}]
-
-
-def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
-    """AdamW: Adam with decay apart from the gradient (Loshchilov and Hutter 2019, algorithm 2)."""
-    groups = parameter_groups(model, config.weight_decay)
-    # `fused` does the whole update in one pass over memory; mps has no such form for every version.
-    fused = next(model.parameters()).device.type in ("cpu", "cuda")
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas, fused=fused)
+        return config.final_rate
+    # 3. Between: half a cosine from 1 down to the lowest share.
+    part = (step - warmup) / (config.steps - warmup)
+    return config.final_rate + (1 - config.final_rate) * (1 + math.cos(math.pi * part)) / 2
 
 
 def autocast(device: torch.device, precision: torch.dtype) -> contextlib.AbstractContextManager:
@@ -156,27 +150,35 @@ def evaluate(model: GPT, batches: Iterable[tuple[Tensor, Tensor]], precision: to
 
 
 class Trainer:
-    """A model, its optimiser and how far they have come; `step` does one step and can be called by hand."""
+    """A model, its optimisers and how far they have come; `step` does one step and can be called by hand."""
 
     def __init__(self, model: GPT, config: TrainingConfig) -> None:
         self.model, self.config = model, config
         self.device = next(model.parameters()).device
-        self.optimizer = make_optimizer(model, config)
+        rates = (config.learning_rate, config.weight_decay, config.betas, config.muon_rate)
+        self.optimizers = make_optimizers(model, config.optimizer, *rates)
+        self.rates = [group["lr"] for group in self.groups()]
         # float16 has so few small numbers that gradients vanish: the loss is scaled up, the gradients down again.
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=config.precision == torch.float16)
         self.steps_done, self.history = 0, History()
 
+    def groups(self) -> list[dict[str, Any]]:
+        """Return the groups of weights of all optimisers; each has a learning rate of its own."""
+        return [group for optimizer in self.optimizers for group in optimizer.param_groups]
+
     def step(self, inputs: Tensor, targets: Tensor) -> float:
         """Learn from one batch, (B, T) each, and return its loss before the update."""
-        rate = learning_rate_at(self.steps_done, self.config)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.zero_grad()
+        share = schedule(self.steps_done, self.config)
+        for group, rate in zip(self.groups(), self.rates, strict=True):
+            group["lr"] = rate * share
+        self.model.zero_grad()
         loss = self.backward(inputs.to(self.device), targets.to(self.device))
-        self.refuse_nonsense(loss, rate)
-        self.scaler.unscale_(self.optimizer)
+        self.refuse_nonsense(loss, share * self.config.learning_rate)
+        for optimizer in self.optimizers:
+            self.scaler.unscale_(optimizer)
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
-        self.scaler.step(self.optimizer)
+        for optimizer in self.optimizers:
+            self.scaler.step(optimizer)
         self.scaler.update()
         self.steps_done += 1
         self.history.losses.append(loss)
@@ -201,10 +203,12 @@ class Trainer:
             raise FloatingPointError(f"{where}. {advice}.")
 
     def save(self, path: Path, tokenizer: Tokenizer | None = None) -> None:
-        """Write model, optimiser, history and the state of chance, so that a later run goes on as if never stopped."""
+        """Write model, optimisers, history and the state of chance, so that a later run goes on as if never stopped."""
         tensors = {"chance": torch.get_rng_state()}
-        for number, state in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{number}.{name}": torch.as_tensor(value) for name, value in state.items()}
+        for place, optimizer in enumerate(self.optimizers):
+            for number, state in optimizer.state_dict()["state"].items():
+                name = f"optimizer.{place}.{number}"
+                tensors |= {f"{name}.{kind}": torch.as_tensor(value) for kind, value in state.items()}
         facts = {
             "training": recipe(self.config),
             "steps_done": self.steps_done,
@@ -222,12 +226,13 @@ class Trainer:
             f"{path} is from a run with other sizes or settings; give another path, or delete it to start anew",
         )
         self.model.load_state_dict(found.model.state_dict())
-        state: dict[int, dict[str, Tensor]] = {}
+        states: list[dict[int, dict[str, Tensor]]] = [{} for _ in self.optimizers]
         for name, tensor in found.tensors.items():
             if name.startswith("optimizer."):
-                _, number, kind = name.split(".")
-                state.setdefault(int(number), {})[kind] = tensor
-        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": state})
+                _, place, number, kind = name.split(".")
+                states[int(place)].setdefault(int(number), {})[kind] = tensor
+        for optimizer, state in zip(self.optimizers, states, strict=True):
+            optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
         self.scaler.load_state_dict(found.facts["scaler"])
         torch.set_rng_state(found.tensors["chance"])
         self.steps_done = found.facts["steps_done"]
@@ -336,5 +341,5 @@ def train_step(trainer: Trainer, batches: Batches, validation: Sequence[tuple[Te
     if validation and due:
         unseen = evaluate(trainer.model, validation, config.precision)
         trainer.history.validation.append((step, unseen))
-    rate = learning_rate_at(step - 1, config)
+    rate = config.learning_rate * schedule(step - 1, config)
     return Progress(step, config.steps, loss, unseen, rate, speed, trainer.model, trainer.history)

@@ -15,8 +15,7 @@ from course_utils.training import (
     TrainingConfig,
     cross_entropy,
     evaluate,
-    learning_rate_at,
-    parameter_groups,
+    schedule,
     train,
 )
 
@@ -73,18 +72,9 @@ def test_training_equals_a_plain_loop():
     assert_close(weights_of(ours), weights_of(plain), atol=1e-10, rtol=0)
 
 
-def test_only_matrices_decay():
-    model = fresh_model()
-    decay, keep = parameter_groups(model, 0.3)
-    assert (decay["weight_decay"], keep["weight_decay"]) == (0.3, 0.0)
-    assert {w.dim() for w in decay["params"]} == {2}
-    assert {w.dim() for w in keep["params"]} == {1}
-    assert len(decay["params"]) + len(keep["params"]) == len(list(model.parameters()))
-
-
 def test_the_schedule_rises_to_its_peak_and_ends_low():
     config = TrainingConfig(steps=100, learning_rate=2.0, warmup=0.1, final_rate=0.25)
-    rates = [learning_rate_at(step, config) for step in range(101)]
+    rates = [2.0 * schedule(step, config) for step in range(101)]
     assert_close(rates[0], 0.2)
     assert max(rates) == rates[9] == rates[10] == 2.0
     assert rates[10:] == sorted(rates[10:], reverse=True)
@@ -121,9 +111,9 @@ def test_parts_of_a_batch_equal_the_whole_also_with_unequal_numbers_of_targets(p
 
 
 @pytest.mark.parametrize("stop", [1, 4, 9])
-@pytest.mark.parametrize("dropout", [0.0, 0.3])
-def test_a_run_that_stops_and_goes_on_equals_one_that_does_not(tmp_path, stop, dropout):
-    config = TrainingConfig(steps=10, learning_rate=1e-2, evaluate_every=5)
+@pytest.mark.parametrize(("dropout", "optimizer"), [(0.0, "adamw"), (0.3, "adamw"), (0.3, "muon")])
+def test_a_run_that_stops_and_goes_on_equals_one_that_does_not(tmp_path, stop, dropout, optimizer):
+    config = TrainingConfig(steps=10, learning_rate=1e-2, evaluate_every=5, optimizer=optimizer)
     validation = [batches(99)]
     whole = fresh_model(dropout=dropout)
     torch.manual_seed(5)
@@ -221,7 +211,7 @@ def test_callbacks_hear_every_step_and_are_closed(capsys):
     train(fresh_model(), batches, config, [batches(9)], [heard.append, bar])
     assert [now.step for now in heard] == [1, 2, 3, 4]
     assert [now.validation_loss is not None for now in heard] == [False, True, False, True]
-    assert heard[0].learning_rate == learning_rate_at(0, config)
+    assert heard[0].learning_rate == config.learning_rate * schedule(0, config)
     assert all(now.tokens_per_second > 0 for now in heard)
     assert bar.bar.n == 4
     assert bar.bar.disable or "loss" in capsys.readouterr().err
@@ -236,6 +226,7 @@ def test_callbacks_hear_every_step_and_are_closed(capsys):
         ({"clip": -1}, "clip is -1"),
         ({"warmup": 100}, "warmup is 100; it takes a share"),
         ({"accumulation": 0}, "accumulation is 0"),
+        ({"optimizer": "sgd"}, "optimizer is 'sgd'; it takes one of adamw, muon"),
         ({"precision": torch.int8}, "precision is torch.int8"),
         ({"weight_decay": -0.1}, "weight_decay is -0.1"),
     ],
