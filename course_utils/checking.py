@@ -18,6 +18,18 @@ MARK = dict.fromkeys((*PEOPLE, *PRONOUNS), "@")
 MARK |= dict.fromkeys(THINGS, "%") | dict.fromkeys(PLACES, "#")
 MARK |= dict.fromkeys((thing.adjective for thing in THINGS.values()), "^")
 MARK |= dict.fromkeys((*WEATHER, *TIMES), "~")
+RELATION_OF_BEING = dict.fromkeys("ABC", "at") | dict.fromkeys("OQ", "in")
+# How a fact reads in a reason; the others read as they are written.
+SAYS = {
+    "at": "{who} is at the {value}",
+    "in": "the {who} is with {value}",
+    "own": "the {who} belongs to {value}",
+    "scene": "the tale is at the {value}",
+    "weather": "it is {value}",
+    "mood": "{who} is {value}",
+    "state": "the {who} is {value}",
+    "asked": "{who} was asked about the {value}",
+}
 PLAIN = MARK | {"an": "a", "An": "A"}
 
 
@@ -134,6 +146,7 @@ class World:
     """What is known so far: (relation, whose) -> (value, number of the sentence that said so)."""
 
     facts: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
+    last_people: tuple[str, ...] = ()
     last_thing: str = ""
     ended: bool = False
 
@@ -173,9 +186,15 @@ def bind(pattern: Pattern, words: tuple[str, ...], world: World) -> dict[str, st
 
 
 def person_meant(pronoun: str, bound: dict[str, str], world: World) -> str:
-    """The one person whom a pronoun can mean: of those named in its sentence, else of all in the tale."""
+    """The one person whom a pronoun can mean.
+
+    Of those named in its own sentence; if none is of its gender, of the last sentence that spoke of people; if none
+    is there either, of all in the tale.
+    """
     she = PRONOUNS[pronoun]
     named = {bound[role] for role in "ABC" if role in bound and PEOPLE[bound[role]].she == she}
+    if not named:
+        named = {who for who in world.last_people if PEOPLE[who].she == she}
     if not named:
         named = {who for relation, who in world.facts if relation == "at" and PEOPLE[who].she == she}
     if len(named) != 1:
@@ -183,53 +202,104 @@ def person_meant(pronoun: str, bound: dict[str, str], world: World) -> str:
     return named.pop()
 
 
-def test(need: tuple[str, ...], bound: dict[str, str], world: World) -> None:
-    """Raise `Wrong` unless a need holds; a role that is not bound yet takes the value that is known."""
+def introduced(event: Event, bound: dict[str, str], world: World) -> None:
+    """Raise `Wrong` if someone is spoken of before they come into the tale, or comes into it twice."""
+    fresh = {need[1] for need in event.needs if need[0] == "new"}
+    for role, who in bound.items():
+        relation = RELATION_OF_BEING.get(role)
+        if relation and role in fresh and (relation, who) in world.facts:
+            raise Wrong(f"{who} is in the tale already", world.since(relation, who))
+        if relation and role not in fresh and (relation, who) not in world.facts:
+            raise Wrong(f"{who} has not come into the tale")
+
+
+def satisfy(needs: tuple[tuple[str, ...], ...], bound: dict[str, str], world: World) -> dict[str, str]:
+    """Find values for the roles that a sentence leaves open so that all needs hold; raises `Wrong` if none do."""
+    if not needs:
+        return bound
+    fault = None
+    for choice in meet(needs[0], bound, world):
+        try:
+            return satisfy(needs[1:], choice, world)
+        except Wrong as wrong:
+            fault = fault or wrong
+    raise fault
+
+
+def meet(need: tuple[str, ...], bound: dict[str, str], world: World) -> list[dict[str, str]]:
+    """The ways to meet one need, each with its bindings, at least one; raises `Wrong` if there are none."""
     relation, *args = need
+    if relation == "new":
+        return [bound]
     if relation == "start":
         if world.facts:
             raise Wrong("the tale has begun already", 0)
-    elif relation == "new":
-        kind = "at" if args[0] in "ABC" else "in"
-        if world.value(kind, bound[args[0]]) is not None:
-            raise Wrong(f"{bound[args[0]]} is in the tale already", world.since(kind, bound[args[0]]))
-    elif relation == "near":
-        a, b = (bound[role] for role in args)
-        if world.value("at", a) != world.value("at", b):
-            since = max(world.since("at", a) or 0, world.since("at", b) or 0)
-            raise Wrong(f"{a} is at the {world.value('at', a)}, {b} at the {world.value('at', b)}", since)
-    elif relation == "not":
-        test_fact(args, bound, world, wanted=False)
-    else:
-        test_fact(list(need), bound, world, wanted=True)
+        return [bound]
+    if relation == "near":
+        return near(*args, bound, world)
+    if relation == "not":
+        return [unless(args, bound, world)]
+    return having(relation, args, bound, world)
 
 
-def test_fact(need: list[str], bound: dict[str, str], world: World, wanted: bool) -> None:
-    """Raise `Wrong` unless the fact `relation [whose] value` holds (or does not hold, if that is wanted)."""
+def near(one: str, other: str, bound: dict[str, str], world: World) -> list[dict[str, str]]:
+    """Both are at one place; who is still open may be anybody there."""
+    if one not in bound:
+        one, other = other, one
+    a, b = bound[one], bound.get(other)
+    here = world.value("at", a)
+    if b is None:
+        there = [who for (r, who), (place, _) in world.facts.items() if r == "at" and place == here]
+        found = [bound | {other: who} for who in there if free(other, who, bound)]
+        if not found:
+            raise Wrong(f"nobody is with {a}")
+        return found
+    if here != world.value("at", b):
+        since = max(world.since("at", a) or 0, world.since("at", b) or 0)
+        raise Wrong(f"{a} is at the {here}, {b} at the {world.value('at', b)}", since)
+    return [bound]
+
+
+def unless(need: list[str], bound: dict[str, str], world: World) -> dict[str, str]:
+    """The fact does not hold."""
+    try:
+        meet(tuple(need), bound, world)
+    except Wrong:
+        return bound
     relation, *whose, value = need
     who = bound[whose[0]] if whose else ""
-    known = world.value(relation, who)
-    if value in KINDS and value not in bound and wanted and known is not None:
-        bound[value] = known
-    expected = bound.get(value, value)
-    if (known == expected) != wanted:
-        raise Wrong(explain(relation, who, known, expected, wanted), world.since(relation, who))
+    since = world.since(relation, who)
+    raise Wrong(tell_fact(relation, who, bound.get(value, value)) + " already", since)
 
 
-def explain(relation: str, who: str, known: str | None, expected: str, wanted: bool) -> str:
-    """Why a fact does not hold, in words."""
-    if not wanted:
-        return f"{relation} {who}: it is {known} already"
-    return f"{relation} {who}: it is {known}, not {expected}"
+def having(relation: str, args: list[str], bound: dict[str, str], world: World) -> list[dict[str, str]]:
+    """The fact `relation [whose] value` holds; a role that is still open takes what makes it so, the latest first."""
+    *whose, value = args
+    wanted = bound.get(value, None if value in KINDS else value)
+    if whose and whose[0] not in bound:
+        found = [(n, who, v) for (r, who), (v, n) in world.facts.items() if r == relation and wanted in (None, v)]
+        found = [(n, who, v) for n, who, v in found if free(whose[0], who, bound)]
+        if not found:
+            raise Wrong(f"{relation}: nobody {wanted or ''}".strip())
+        return [bound | {whose[0]: who} | ({value: v} if wanted is None else {}) for n, who, v in sorted(found)[::-1]]
+    who = bound[whose[0]] if whose else ""
+    known, since = world.facts.get((relation, who), (None, None))
+    if wanted is None and known is not None and free(value, known, bound):
+        return [bound | {value: known}]
+    if known is None or known != wanted:
+        told = tell_fact(relation, who, known) if known else f"{tell_fact(relation, who, '…')} was not told"
+        raise Wrong(told + (f", not {wanted}" if known and wanted else ""), since)
+    return [bound]
 
 
-def introduced(event: Event, bound: dict[str, str], world: World) -> None:
-    """Raise `Wrong` if a person or thing is spoken of before it has come into the tale."""
-    fresh = {need[1] for need in event.needs if need[0] == "new"}
-    for role, who in bound.items():
-        kind = "at" if role in "ABC" else "in" if role in "OQ" else ""
-        if kind and role not in fresh and world.value(kind, who) is None:
-            raise Wrong(f"{who} has not come into the tale")
+def free(role: str, value: str, bound: dict[str, str]) -> bool:
+    """May this role take this value: right in kind, and not taken by another role?"""
+    return value in KINDS[role] and value not in bound.values()
+
+
+def tell_fact(relation: str, who: str, value: str) -> str:
+    """A fact in words."""
+    return f"{SAYS.get(relation, relation)}".format(who=who, value=value)
 
 
 def apply(event: Event, bound: dict[str, str], world: World, number: int) -> None:
@@ -244,45 +314,74 @@ def apply(event: Event, bound: dict[str, str], world: World, number: int) -> Non
             world.facts[relation, bound[whose[0]] if whose else ""] = (bound.get(value, value), number)
 
 
-def judge(text: str, start: int, number: int, world: World) -> Judgement:
-    """Read one sentence, judge it, and let happen what it tells."""
-    def say(fault: Wrong | None, event: Event | None, bound: dict[str, str], well_formed: bool) -> Judgement:
-        reason, against = (fault.reason, fault.contradicts) if fault else ("", None)
-        name = event.name if event else ""
-        return Judgement(text, start, start + len(text), well_formed, fault is None, reason, against, name, bound)
-
-    if world.ended:
-        return say(Wrong("the tale has ended already"), None, {}, False)
-    marked, words = pieces(text)
-    best: tuple[int, Wrong, Event | None, dict[str, str]] = (0, Wrong("not a sentence of this world"), None, {})
-    article = WRONG_ARTICLE.search(text)
-    if article:
-        return say(Wrong(f"a or an: {article[0]!r}"), None, {}, False)
-    for pattern in PATTERNS.get(marked, ()):
-        bound: dict[str, str] = {}
-        try:
-            bound = bind(pattern, words, world)
-            introduced(pattern.event, bound, world)
-            for need in pattern.event.needs:
-                test(need, bound, world)
-        except Wrong as wrong:
-            if (stage := 1 + bool(bound)) > best[0]:
-                best = (stage, wrong, pattern.event, bound)
-            continue
-        settle(pattern.event, bound, words, world, number)
-        return say(None, pattern.event, bound, True)
-    stage, wrong, event, bound = best
-    if event and stage == 2 and all(role in bound for role in event.roles):
-        settle(event, bound, words, world, number)
-    return say(wrong, event, bound, stage > 0)
-
-
-def settle(event: Event, bound: dict[str, str], words: tuple[str, ...], world: World, number: int) -> None:
-    """Take an event at its word, so that one fault is counted once."""
-    apply(event, bound, world, number)
+def remember(mentioned: dict[str, str], words: tuple[str, ...], world: World) -> None:
+    """Who and what the sentence spoke of: the next pronouns may mean them."""
+    people = tuple({who for role, who in mentioned.items() if role in "ABC"})
+    world.last_people = people or world.last_people
     for word in words:
         if word in THINGS:
             world.last_thing = word
+
+
+class Attempt(NamedTuple):
+    """One reading of a sentence: how far it got (0 unknown, 1 its words fit, 2 who is meant is clear, 3 all is well)."""
+
+    stage: int
+    fault: Wrong | None
+    event: Event | None
+    mentioned: dict[str, str]
+    bound: dict[str, str]
+
+
+def attempt(pattern: Pattern, words: tuple[str, ...], world: World) -> Attempt:
+    """Read a sentence as this way of this event."""
+    try:
+        mentioned = bind(pattern, words, world)
+    except Wrong as wrong:
+        return Attempt(1, wrong, pattern.event, {}, {})
+    try:
+        introduced(pattern.event, mentioned, world)
+        return Attempt(3, None, pattern.event, mentioned, satisfy(pattern.event.needs, mentioned, world))
+    except Wrong as wrong:
+        return Attempt(2, wrong, pattern.event, mentioned, mentioned)
+
+
+def read(text: str, words: tuple[str, ...], marked: str, world: World) -> Attempt:
+    """The best reading of a sentence."""
+    best = Attempt(0, Wrong("not a sentence of this world"), None, {}, {})
+    if world.ended:
+        return best._replace(fault=Wrong("the tale has ended already"))
+    if article := WRONG_ARTICLE.search(text):
+        return best._replace(fault=Wrong(f"a or an: {article[0]!r}"))
+    for pattern in PATTERNS.get(marked, ()):
+        new = attempt(pattern, words, world)
+        if new.stage > best.stage:
+            best = new
+        if best.stage == 3:
+            break
+    return best
+
+
+def judge(text: str, start: int, number: int, world: World) -> Judgement:
+    """Read one sentence, judge it, and let happen what it tells: taken at its word, one fault is counted once."""
+    marked, words = pieces(text)
+    best = read(text, words, marked, world)
+    if best.event and all(role in best.bound for role in best.event.acts):
+        apply(best.event, best.bound, world, number)
+    remember(best.mentioned, words, world)
+    fault = best.fault
+    name = best.event.name if best.event else ""
+    return Judgement(
+        text=text,
+        start=start,
+        end=start + len(text),
+        well_formed=best.stage > 0,
+        consistent=fault is None,
+        reason=fault.reason if fault else "",
+        contradicts=fault.contradicts if fault else None,
+        event=name,
+        bound=best.bound,
+    )
 
 
 def split(text: str) -> list[tuple[int, str]]:

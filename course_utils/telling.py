@@ -9,6 +9,9 @@ from course_utils.text import require
 from course_utils.world import EVENTS, PEOPLE, PLACES, SHAPES, THINGS, TIMES, WEATHER
 
 SLOT = re.compile(r"\{([^}]*)\}")
+# How often a name that may be a pronoun is one, and how often a step that may be left out is told.
+PRONOUN, OPTIONAL = 0.7, 0.35
+SHORTEST, LONGEST = 50, 90
 VERBS = ("said", "asked", "cried")
 KINDS = {"A": PEOPLE, "B": PEOPLE, "C": PEOPLE, "O": THINGS, "Q": THINGS, "P": PLACES, "R": PLACES}
 KINDS |= {"W": WEATHER, "T": dict.fromkeys(TIMES)}
@@ -45,6 +48,7 @@ class Event(NamedTuple):
     ways: tuple[Way, ...]
     own: dict[str, tuple[Way, ...]]
     own_role: str
+    acts: frozenset[str]
 
 
 def article(words: str) -> str:
@@ -166,17 +170,19 @@ def parse_event(block: str) -> Event:
         else:
             ways.append(parse_way(line))
     needs, does = (tuple(tuple(f.split()) for f in parts[k].split(",") if f.strip()) for k in ("if", "then"))
+    acts = frozenset(word for effect in does for word in effect if word in KINDS)
     own_role, own = own_ways(parts["own"]) if parts["own"] else ("", {})
-    return Event(name, tuple(roles), needs, does, parts["why"], tuple(ways), own, own_role)
+    return Event(name, tuple(roles), needs, does, parts["why"], tuple(ways), own, own_role, acts)
 
 
 EVENT = {event.name: event for event in map(parse_event, EVENTS.strip().split("\n\n"))}
 
 
 class Step(NamedTuple):
-    """One line of a shape: choices of runs of events, each event with the roles it takes; `()` may be among them."""
+    """One line of a shape: a choice of runs of events, each event with the roles it takes; it may be left out."""
 
     choices: tuple[tuple[tuple[Event, tuple[str, ...]], ...], ...]
+    optional: bool
 
 
 class Shape(NamedTuple):
@@ -194,8 +200,7 @@ def parse_step(line: str) -> Step:
     for run in line.lstrip("? ").split("|"):
         calls = [call.split() for call in run.split("+")]
         runs.append(tuple((EVENT[name], tuple(roles)) for name, *roles in calls))
-    # Leaving out is as likely as all the ways of not leaving out together.
-    return Step(tuple(runs) + ((),) * (len(runs) if optional else 0))
+    return Step(tuple(runs), optional)
 
 
 def parse_shape(block: str) -> Shape:
@@ -245,52 +250,46 @@ class Teller:
         self.cast: dict[str, str] = {}
         for role in shape.roles:
             self.cast[role] = dice.choose([w for w in POOL[role] if w not in self.cast.values()])
-        self.known: dict[str, bool] = {}
         self.last_people: tuple[str, ...] = ()
         self.last_thing = ""
         self.sentences: list[str] = []
 
-    def alone(self, name: str) -> bool:
-        """Is this the only person of that gender in the tale so far?"""
-        she = self.known.get(name)
-        return she is not None and sum(other == she for other in self.known.values()) == 1
+    def only(self, name: str) -> bool:
+        """Is this the only person of that gender in the last sentence that spoke of people?"""
+        she = PEOPLE[name].she
+        return name in self.last_people and sum(PEOPLE[other].she == she for other in self.last_people) == 1
 
-    def clear(self, way: Way, bound: dict[str, str]) -> bool:
-        """Would every pronoun that this way must use have one possible meaning?"""
-        for role in way.pronouns:
-            she = PEOPLE[bound[role]].she
-            if any(PEOPLE[bound[other]].she == she for other in way.people if other != role):
-                return False
-            if role not in way.named and not self.alone(bound[role]):
-                return False
-        return True
-
-    def may_be_pronoun(self, role: str, way: Way, bound: dict[str, str]) -> bool:
-        """A name may give way to a pronoun: just mentioned, alone of its gender, and nobody like it in the way."""
-        name = bound[role]
-        if role not in way.free or name not in self.last_people or not self.alone(name):
-            return False
-        she = self.known[name]
+    def clear(self, role: str, way: Way, bound: dict[str, str]) -> bool:
+        """Does the way speak of nobody else of that gender?"""
+        she = PEOPLE[bound[role]].she
         return all(PEOPLE[bound[other]].she != she for other in way.people if other != role)
+
+    def fits(self, way: Way, bound: dict[str, str]) -> bool:
+        """Has every pronoun that this way must use one possible meaning?"""
+        return all(
+            self.clear(role, way, bound) and (role in way.named or self.only(bound[role]))
+            for role in way.pronouns
+        )
 
     def tell(self, event: Event, roles: tuple[str, ...]) -> None:
         """Add one sentence."""
         bound = {role: self.cast[mine] for role, mine in zip(event.roles, roles, strict=True)}
         ways = event.own[bound[event.own_role]] if event.own else event.ways
-        ways = [way for way in ways if not way.pronouns or self.clear(way, bound)]
+        ways = [way for way in ways if not way.pronouns or self.fits(way, bound)]
         require(bool(ways), f"no clear way to tell {event.name} with {bound}")
         way = self.dice.choose(ways)
         self.sentences.append(self.fill(way, bound))
         if way.people:
             self.last_people = tuple(bound[role] for role in way.people)
-        for role in way.people:
-            self.known[bound[role]] = PEOPLE[bound[role]].she
 
     def fill(self, way: Way, bound: dict[str, str]) -> str:
         """The way with its gaps filled."""
         text = ""
         pronoun = {
-            role: self.may_be_pronoun(role, way, bound) and self.dice.chance(0.7)
+            role: role in way.free
+            and self.only(bound[role])
+            and self.clear(role, way, bound)
+            and self.dice.chance(PRONOUN)
             for role in way.people
         }
         thing = ""
@@ -298,23 +297,37 @@ class Teller:
             word = bound[role]
             if role in "OQ":
                 short = form in ("it", "It") and word == self.last_thing
-                thing = thing if short else word
+                thing = word
             else:
                 short = pronoun.get(role, False)
             text += before + FORMS[form][word][short]
-        self.last_thing = thing or self.last_thing
+        self.last_thing = thing
         return text + way.after
 
 
 POOL = {role: tuple(words) for role, words in KINDS.items()}
 
 
-def tell(seed: int) -> tuple[str, float, str]:
-    """One tale, the natural logarithm of the probability of its choices, and the name of its shape."""
-    dice = Dice(seed)
-    shape = dice.choose(SHAPE)
+def tell_shape(dice: Dice, shape: Shape) -> str:
+    """One tale of this shape."""
     teller = Teller(dice, shape)
     for step in shape.steps:
-        for event, roles in dice.choose(step.choices):
-            teller.tell(event, roles)
-    return " ".join(teller.sentences), dice.log_probability, shape.name
+        if not step.optional or dice.chance(OPTIONAL):
+            for event, roles in dice.choose(step.choices):
+                teller.tell(event, roles)
+    return " ".join(teller.sentences)
+
+
+def tell(seed: int) -> tuple[str, float, str]:
+    """One tale, the natural logarithm of the probability of its choices, and the name of its shape.
+
+    A tale that turns out too short or too long is told anew: some 5 in 100 are. The logarithm speaks of the last telling
+    only, so it is too low by as much as the tales that are kept are more likely for it (0.05 nats).
+    """
+    dice = Dice(seed)
+    while True:
+        dice.log_probability = 0.0
+        shape = dice.choose(SHAPE)
+        text = tell_shape(dice, shape)
+        if SHORTEST <= text.count(" ") + 1 <= LONGEST:
+            return text, dice.log_probability, shape.name
