@@ -1,0 +1,504 @@
+"""The course's figures: what they say, that they can be read by everyone, and how they are shown."""
+
+import itertools
+import math
+import re
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import matplotlib.style
+import nbformat
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from nbclient import NotebookClient
+from nbconvert import HTMLExporter
+
+from course_utils import curves, plots, style, tales
+from course_utils.plots import LiveLoss, draw_distribution, draw_loss, draw_map, draw_model, draw_tokens, draw_windows
+from course_utils.roadmap import NOTEBOOKS, ROAD, STEPS
+from course_utils.style import CARD, FAINT_INK, INK, ROLES
+from course_utils.training import History, Progress
+
+CAPTION = "A straight line that rises from one to three."
+LOREM = ["Lorem", "ipsum", "dolor", "sit", "amet,", "consectetur", "adipiscing", "elit,"]
+PARTS = {"token_embedding": 524_288, "position_embedding": 16_384, "blocks": 793_088, "total": 1_334_016}
+
+
+def config(**changes: Any) -> SimpleNamespace:
+    sizes = {"vocab_size": 50_257, "context_length": 1024, "n_layer": 12, "n_head": 12, "n_embd": 768}
+    return SimpleNamespace(**({**sizes, "positions": "learned", "tied": True} | changes))
+
+
+def history(steps: int = 60) -> History:
+    losses = [7 * math.exp(-step / 10) + 1.4 for step in range(steps)]
+    return History(losses, [(step, losses[step - 1] + 0.03) for step in range(10, steps + 1, 10)])
+
+
+FIGURES = {
+    "map": lambda: draw_map("03"),
+    "map at the start": lambda: draw_map("00"),
+    "tokens": lambda: draw_tokens([" word", "\n", "a$b$"] * 20, range(60), [2], "Sixty tokens"),
+    "windows": lambda: draw_windows(LOREM, 4, 1),
+    "many windows": lambda: draw_windows([f"w{i}" for i in range(60)], 5, 3),
+    "model": lambda: draw_model(config(), PARTS),
+    "rotary model": lambda: draw_model(config(positions="rotary", tied=False)),
+    "loss": lambda: draw_loss(history(), {"knows nothing": 8.4, "lower bound": 0.9}),
+    "loss of one step": lambda: draw_loss(History([8.0], []), steps=100),
+    "distribution": lambda: draw_distribution([f" t{i}" for i in range(99)], np.full(99, 1 / 99)),
+}
+
+
+@pytest.fixture(scope="module")
+def figures() -> dict[str, Figure]:
+    return {name: draw() for name, draw in FIGURES.items()}
+
+
+def texts(figure: Figure) -> list[Text]:
+    return [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+
+
+def words(figure: Figure) -> list[str]:
+    return [text.get_text() for text in texts(figure)]
+
+
+# --- what figures say ---
+
+
+def test_the_map_shows_each_step_each_station_and_each_notebook():
+    said = words(draw_map("00"))
+    assert {*(f"{i} {name}" for i, name in enumerate(STEPS, 1)), *ROAD, *NOTEBOOKS} <= set(said)
+
+
+@pytest.mark.parametrize("here", ["07", 7, "07_self_attention", "07_self_attention.ipynb"])
+def test_the_map_marks_the_place_however_it_is_named(here: str | int):
+    figure = draw_map(here)
+    bold = {text.get_text() for text in texts(figure) if text.get_weight() == "bold"}
+    assert {"You are here: 07 self-attention", "07", "model"} <= bold
+    assert not {"06", "08", "encode"} & bold
+
+
+@pytest.mark.parametrize("here", ["16", "3a", "", "encode", -1, True])
+def test_a_place_that_is_not_on_the_map_lists_those_that_are(here: Any):
+    with pytest.raises(ValueError, match=r"no notebook .*00 start here, .*15 LoRA"):
+        draw_map(here)
+
+
+def test_every_notebook_has_its_place_on_the_road():
+    assert {number for numbers in ROAD.values() for number in numbers} == set(NOTEBOOKS)
+    assert {number for numbers in STEPS.values() for number in numbers} <= set(NOTEBOOKS)
+
+
+def test_tokens_show_their_white_space_and_their_ids():
+    assert words(draw_tokens(["Hello", " world", "\n"], [15496, 995, 198])) == [
+        *("Hello", "15496", "·world", "995", "↵", "198")
+    ]
+
+
+def test_what_the_font_cannot_draw_is_told_by_its_code_point():
+    assert style.visible("é 你") == "é·[4F60]"
+
+
+def test_tokens_wrap_inside_the_card():
+    places = plots.flow([100.0] * 7, room=320, gap=5)
+    assert [line for _, line in places] == [0, 0, 0, 1, 1, 1, 2]
+    assert all(x + 100 <= 320 for x, _ in places)
+
+
+def test_dollar_signs_are_not_mathematics():
+    figure = draw_tokens(["$5", "$6$"])
+    assert [text.get_parse_math() for text in texts(figure)] == [False, False]
+
+
+def windows_drawn(figure: Figure) -> list[tuple[list[str], list[str]]]:
+    """The inputs and targets of each window, read back from the figure by the rows in which they stand."""
+    rows: dict[float, list[Text]] = {}
+    for text in texts(figure):
+        rows.setdefault(round(text.get_position()[1], 1), []).append(text)
+    read = []
+    for row in rows.values():
+        names = [t.get_text() for t in row if t.get_text() in ("inputs", "targets")]
+        boxes = sorted((t.get_position()[0], t.get_text()) for t in row if t.get_fontfamily() == [style.MONO])
+        read += [[text for _, text in boxes]] if names else []
+    return list(zip(read[::2], read[1::2], strict=True))
+
+
+@pytest.mark.parametrize("stride", [1, 2, 4])
+def test_windows_equal_a_plain_loop(stride: int):
+    starts = range(0, len(LOREM) - 4, stride)
+    expected = [(LOREM[start : start + 4], LOREM[start + 1 : start + 5]) for start in starts]
+    assert windows_drawn(draw_windows(LOREM, 4, stride)) == expected
+
+
+def test_each_token_of_a_window_stands_under_itself_in_the_text():
+    places: dict[str, set[float]] = {}
+    for text in texts(draw_windows(LOREM, 4, 1)):
+        places.setdefault(text.get_text(), set()).add(round(text.get_position()[0], 3))
+    assert all(len(places[token]) == 1 for token in LOREM)
+
+
+def test_windows_that_are_left_out_are_counted():
+    said = words(FIGURES["many windows"]())
+    drawn = sum(word.startswith("window ") for word in said)
+    assert f"14 of 60 tokens and {drawn} of {len(range(0, 60 - 5, 3))} windows are drawn" in said
+
+
+def test_the_model_shows_shapes_sizes_and_counts():
+    said = words(draw_model(config(), PARTS))
+    assert {"(B, T)", "(B, T, C)", "(B, T, V)", "C = 768", "V = 50,257", "T ≤ 1,024"} <= set(said)
+    assert {"12 blocks", "12 heads of 64 numbers", "768 → 3,072 → 768", "793,088 parameters"} <= set(said)
+    assert "A GPT of 1,334,016 parameters" in said
+
+
+def test_a_rotary_model_has_no_position_embedding():
+    assert "position embedding" in words(draw_model(config()))
+    said = words(draw_model(config(positions="rotary")))
+    assert "position embedding" not in said
+    assert "rotary positions inside" in said
+
+
+def test_the_loss_is_named_at_its_ends_and_references_on_their_lines():
+    said = words(draw_loss(history(), {"knows nothing": 8.4}))
+    assert {"training 1.42", f"validation {history().losses[-1] + 0.03:.2f}", "knows nothing"} <= set(said)
+
+
+def test_names_of_curves_that_end_close_together_do_not_overlap(figures: dict[str, Figure]):
+    boxes = {}
+    for text in texts(figures["loss"]):
+        if text.get_text().startswith(("training 1", "validation 1")):
+            boxes[text.get_text()] = text.get_window_extent(FigureCanvasAgg(figures["loss"]).get_renderer())
+    one, other = boxes.values()
+    assert not one.overlaps(other)
+
+
+def test_references_lie_inside_the_axes():
+    low, high = draw_loss(history(), {"above": 12.0, "below": -1.0}).axes[0].get_ylim()
+    assert low < -1
+    assert high > 12
+
+
+def test_smoothing_ends_in_the_mean_of_the_last_values():
+    values = np.random.default_rng(0).normal(size=200)
+    assert curves.smooth(values, 5)[-1] == pytest.approx(values[-5:].mean())
+    assert curves.smooth(values, 5)[0] == pytest.approx(values[0])
+
+
+def test_the_distribution_shows_the_most_probable_first_and_the_rest_together():
+    said = words(draw_distribution([" a", " b", " c", " d"], [0.1, 0.6, 0.25, 0.05], most=2))
+    assert said == ["·b", "60.0%", "·c", "25.0%", "all others", "15.0%"]
+
+
+def test_probabilities_may_be_a_tensor_that_learns():
+    torch = pytest.importorskip("torch")
+    chances = torch.softmax(torch.zeros(4, dtype=torch.bfloat16, requires_grad=True), 0)
+    assert words(draw_distribution(["a", "b", "c", "d"], chances)).count("25.0%") == 4
+
+
+BAD_INPUT = {
+    "no tokens": (lambda: draw_tokens([]), "give at least one"),
+    "ids missing": (lambda: draw_tokens(["a", "b"], [1]), "2 tokens and 1 ids"),
+    "a huge token": (lambda: draw_tokens(["a" * 200]), "longer than a line"),
+    "no length": (lambda: draw_windows(LOREM, 0, 1), "max_length is 0"),
+    "no stride": (lambda: draw_windows(LOREM, 4, 0), "stride is 0"),
+    "text too short": (lambda: draw_windows(LOREM, 8, 1), "8 tokens; a window of 8 inputs and their targets needs 9"),
+    "window too wide": (lambda: draw_windows(["token"] * 99, 60, 1), "wider than the figure"),
+    "no loss yet": (lambda: draw_loss(History()), "train for at least one step"),
+    "lengths differ": (lambda: draw_distribution(["a"], [0.5, 0.5]), r"1 tokens and probabilities of shape \(2,\)"),
+    "no probabilities": (lambda: draw_distribution(["a", "b"], [0.9, 0.9]), "together at most 1"),
+    "no role": (lambda: style.draw_box(style.canvas(50), 0, 0, 9, 9, "quary"), "role is 'quary'.*query"),
+    "tiny text": (lambda: style.write(style.canvas(50), 0, 0, "a", size=6), "too small to read"),
+    "no height": (lambda: style.canvas(0), "height is 0"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_INPUT)
+def test_bad_input_is_told(name: str):
+    act, message = BAD_INPUT[name]
+    with pytest.raises(ValueError, match=message):
+        act()
+
+
+# --- everyone can read them ---
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_no_text_is_smaller_than_nine_points(figures: dict[str, Figure], name: str):
+    assert min(text.get_size() for text in texts(figures[name])) >= 9
+    assert figures[name].get_figwidth() == 8  # inches: 896 pixels, so that nine points stay nine
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_no_text_leaves_the_card_or_covers_another(figures: dict[str, Figure], name: str):
+    canvas = FigureCanvasAgg(figures[name])
+    canvas.draw()
+    card = canvas.figure.bbox.padded(-4)
+    boxes = [text.get_window_extent(canvas.get_renderer()).padded(-1) for text in texts(canvas.figure)]
+    assert all(card.contains(*box.min) and card.contains(*box.max) for box in boxes)
+    assert not [pair for pair in itertools.combinations(boxes, 2) if pair[0].overlaps(pair[1])]
+
+
+def test_looks_do_not_depend_on_the_readers_settings():
+    expected = style.png(draw_loss(history(3))), style.png(draw_tokens(["a"]))
+    with matplotlib.style.context("dark_background"), matplotlib.rc_context({"font.family": "serif"}):
+        assert (style.png(draw_loss(history(3))), style.png(draw_tokens(["a"]))) == expected
+
+
+def linear(colour: str) -> np.ndarray:
+    """sRGB as hexadecimal -> linear light (IEC 61966-2-1)."""
+    value = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+
+
+def lab(light: np.ndarray) -> np.ndarray:
+    """Linear sRGB -> CIE L*a*b* under D65, in which distances are nearly those that are seen."""
+    to_xyz = [[0.4125, 0.3576, 0.1804], [0.2127, 0.7152, 0.0722], [0.0193, 0.1192, 0.9503]]
+    xyz = to_xyz @ light / [0.9505, 1.0, 1.0888]
+    f = np.where(xyz > 216 / 24389, np.cbrt(xyz), (24389 / 27 * xyz + 16) / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+# Machado, Oliveira and Fernandes 2009, table 1, severity 1: what is seen of linear light.
+SEEN_WITH = {
+    "full sight": np.eye(3),
+    "protanopia": np.array([[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]]),
+    "deuteranopia": np.array([[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]]),
+    "tritanopia": np.array([[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]]),
+}
+SIDE_BY_SIDE = ("token", "query", "key", "value", "target", "masked", "highlight")
+
+
+def distance(one: str, other: str, sight: str) -> float:
+    seen = [lab(np.clip(SEEN_WITH[sight] @ linear(colour), 0, 1)) for colour in (one, other)]
+    return float(np.linalg.norm(seen[0] - seen[1]))
+
+
+@pytest.mark.parametrize("sight", SEEN_WITH)
+def test_roles_differ_in_colour_whatever_the_sight(sight: str):
+    for one, other in itertools.combinations(SIDE_BY_SIDE, 2):
+        assert distance(ROLES[one].fill, ROLES[other].fill, sight) > 8, (one, other)
+        assert distance(ROLES[one].edge, ROLES[other].edge, sight) > 8, (one, other)
+    assert distance(ROLES["loss-train"].edge, ROLES["loss-validation"].edge, sight) > 40
+
+
+def test_roles_differ_without_colour_too():
+    drawn = [(ROLES[name].line, ROLES[name].hatch, ROLES[name].width >= 2) for name in SIDE_BY_SIDE]
+    same_border = {name for name, look in zip(SIDE_BY_SIDE, drawn, strict=True) if drawn.count(look) > 1}
+    assert same_border == {"token", "query"}  # a query's border is thicker by half only; it is always labelled
+    assert ROLES["loss-train"].line != ROLES["loss-validation"].line
+
+
+def contrast(one: str, other: str) -> float:
+    """The ratio of WCAG 2.2: 4.5 is asked of text, 3 of what carries meaning without being text."""
+    low, high = sorted(float(np.dot([0.2126, 0.7152, 0.0722], linear(colour))) for colour in (one, other))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_text_stands_out_from_what_it_lies_on():
+    for ground in (CARD, "#FFFFFF", *(role.fill for role in ROLES.values())):
+        assert contrast(INK, ground) >= 7
+    assert contrast(FAINT_INK, CARD) >= 4.5
+    assert min(contrast(ROLES[name].edge, CARD) for name in ("loss-train", "loss-validation")) >= 4.5
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_borders_stand_out_from_card_and_page(name: str):
+    assert contrast(ROLES[name].edge, CARD) >= 3
+
+
+# --- how they are shown ---
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What is displayed in a notebook: the page's outputs, each {data, metadata}, updates done."""
+    page: list[dict[str, Any]] = []
+
+    def display(data: dict[str, str], metadata: dict[str, Any] | None = None, **how: Any) -> SimpleNamespace:
+        assert how["raw"]
+        page.append({"data": data, "metadata": metadata})
+        place = page[-1]
+        return SimpleNamespace(update=lambda data, raw, metadata: place.update(data=data, metadata=metadata))
+
+    monkeypatch.setattr(style, "display", display)
+    for module in (style, curves):
+        monkeypatch.setattr(module, "in_notebook", lambda: True)
+    return page
+
+
+@pytest.mark.parametrize("caption", ["", "   ", "Too short", None, " ".join("a" * 9)])
+def test_a_caption_that_says_nothing_is_refused(caption: Any):
+    with pytest.raises(ValueError, match="the caption is"):
+        plots.show(draw_tokens(["a"]), caption)
+
+
+def test_a_figure_is_followed_by_its_caption(shown: list[dict[str, Any]]):
+    assert plots.show(draw_tokens(["a"]), CAPTION.replace(" ", "\n ")) is None
+    figure, caption = shown
+    assert figure["metadata"]["image/png"]["alt"] == CAPTION
+    assert figure["data"]["text/plain"] == "<Figure size 896x112 with 1 Axes>"
+    assert caption["data"]["text/markdown"] == f"*Figure: {CAPTION}*"
+
+
+def test_a_caption_shows_each_of_its_characters(shown: list[dict[str, Any]]):
+    plots.show(draw_tokens(["a"]), "n_head * $5 <b> `code` [link] costs $6 in all")
+    markdown = shown[1]["data"]["text/markdown"]
+    assert re.findall(r"(?<!\\)[*_$<>`\[\]]", markdown) == ["*", "*"]
+
+
+def test_the_same_figure_gives_the_same_bytes(shown: list[dict[str, Any]]):
+    for _ in range(2):
+        plots.show(draw_tokens(["a", "b"], [1, 2], highlight=[1]), CAPTION)
+    assert shown[0] == shown[2]
+
+
+def test_pictures_are_small_and_sharp(shown: list[dict[str, Any]]):
+    plots.show(draw_map("03"), CAPTION)
+    image = style.Image.open(style.io.BytesIO(style.base64.b64decode(shown[0]["data"]["image/png"])))
+    assert image.width == 2 * shown[0]["metadata"]["image/png"]["width"] == 1792
+    assert len(shown[0]["data"]["image/png"]) < 120_000
+
+
+def pixels(data: bytes) -> np.ndarray:
+    return np.asarray(style.Image.open(style.io.BytesIO(data)).convert("RGBA")).astype(int)
+
+
+def test_fewer_colours_are_not_seen():
+    full = style.png(draw_windows(LOREM, 6, 1))
+    assert np.abs(pixels(style.few_colours(full)) - pixels(full)).mean() < 0.1
+
+
+def test_a_picture_that_needs_its_colours_keeps_them():
+    figure = Figure(figsize=(2, 2))
+    figure.figimage(np.random.default_rng(0).random((200, 200, 3)))
+    full = style.png(figure)
+    assert style.few_colours(full) == full
+
+
+def test_a_figure_of_pyplot_is_shown_whole_and_closed(shown: list[dict[str, Any]]):
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(3, 1))
+    axes.set_xlabel("below the lower edge of the figure")
+    plots.show(figure, CAPTION)
+    assert plt.get_fignums() == []
+    assert shown[0]["metadata"]["image/png"]["height"] > 100
+
+
+def test_figures_are_not_in_pyplots_list(figures: dict[str, Figure]):
+    import matplotlib.pyplot as plt
+
+    assert len(figures) == len(FIGURES)
+    assert plt.get_fignums() == []
+
+
+def test_a_terminal_gets_the_caption_only(capsys: pytest.CaptureFixture[str]):
+    assert plots.show(draw_tokens(["a"]), CAPTION) is None
+    assert capsys.readouterr().out == f"Figure: {CAPTION}\n"
+
+
+def run(live: LiveLoss, steps: int = 30, losses: History | None = None) -> Iterator[int]:
+    """Call `live` as `train` does, yielding after each step; close it at the end."""
+    losses = losses or History()
+    for step in range(1, steps + 1):
+        losses.losses.append(8 / step)
+        unseen = 8 / step if step % 10 == 0 else None
+        losses.validation += [(step, unseen)] if unseen else []
+        live(Progress(step, steps, 8 / step, unseen, 1e-3, 1e4, None, losses))
+        yield step
+    live.close()
+
+
+def test_live_loss_shows_samples_and_leaves_what_show_leaves(shown: list[dict[str, Any]]):
+    live = LiveLoss(CAPTION, {"knows nothing": 8.0}, sample=lambda model: "Once *upon*\n a time")
+    losses = History()
+    for step in run(live, losses=losses):
+        assert len(shown) == 2
+        expected = (
+            f"*Figure: {CAPTION}*" if step < 10 else f"> **Step {step // 10 * 10} writes:** Once \\*upon\\* a time"
+        )
+        assert shown[1]["data"]["text/markdown"] == expected
+    plots.show(draw_loss(losses, {"knows nothing": 8.0}), CAPTION)
+    assert shown[:2] == shown[2:]
+
+
+def test_live_loss_keeps_its_size_while_it_learns(shown: list[dict[str, Any]]):
+    sizes = {shown[0]["data"]["text/plain"] for _ in run(LiveLoss(CAPTION))} | {shown[0]["data"]["text/plain"]}
+    assert len(sizes) == 1  # nbval compares what was displayed first with what is stored last
+
+
+def test_live_loss_draws_rarely(monkeypatch: pytest.MonkeyPatch, shown: list[dict[str, Any]]):
+    drawn = []
+    monkeypatch.setattr(curves, "draw_loss", lambda *_: drawn.append(1) or draw_tokens(["a"]))
+    for _ in run(LiveLoss(CAPTION), steps=200):
+        pass
+    assert len(drawn) == 2  # the first step, and the end: all is over within half a second
+
+
+def test_live_loss_in_a_terminal_prints_its_caption_once(capsys: pytest.CaptureFixture[str]):
+    live = LiveLoss(CAPTION)
+    for _ in run(live):
+        pass
+    live.close()
+    assert capsys.readouterr().out == f"Figure: {CAPTION}\n"
+
+
+def test_live_loss_without_a_step_shows_nothing(shown: list[dict[str, Any]]):
+    LiveLoss(CAPTION).close()
+    assert shown == []
+
+
+TALE = "Mara was here. Mara here the. Mara <was> there."
+JUDGED = [
+    SimpleNamespace(text="Mara was here.", well_formed=True, consistent=True, reason=""),
+    SimpleNamespace(text="Mara here the.", well_formed=False, consistent=False, reason="no such sentence"),
+    SimpleNamespace(text="Mara <was> there.", well_formed=True, consistent=False, reason="Mara is here"),
+]
+
+
+def test_a_tale_tells_what_is_wrong_with_each_sentence(shown: list[dict[str, Any]]):
+    plots.show_tale(TALE, SimpleNamespace(sentences=JUDGED))
+    assert shown[0]["data"]["text/plain"].splitlines() == [
+        "1 of 3 sentences are fine",
+        "✓ Mara was here.",
+        "? Mara here the. (not well-formed: no such sentence)",
+        "✗ Mara <was> there. (contradicts: Mara is here)",
+    ]
+    page = shown[0]["data"]["text/html"]
+    assert "Mara &lt;was&gt; there. <em>(contradicts: Mara is here)</em>" in page
+    assert len({re.search(rf"border-left: ([^\"]*)\">\{sign}", page)[1] for sign in "✓?✗"}) == 3
+
+
+def test_marks_stand_out_on_light_and_dark_pages():
+    for _, _, border in plots.MARKS.values():
+        colour = border.split()[-1]
+        assert min(contrast(colour, "#FFFFFF"), contrast(colour, "#111111")) >= 3
+
+
+def test_a_true_tale_is_fine_throughout(capsys: pytest.CaptureFixture[str]):
+    text = tales.generate(3)
+    plots.show_tale(text, tales.check(text))
+    head, *lines = capsys.readouterr().out.splitlines()
+    count = len(tales.check(text).sentences)
+    assert head == f"{count} of {count} sentences are fine"
+    assert all(line.startswith(("✓ ", "  ")) for line in lines)
+
+
+def test_a_report_of_another_text_is_refused():
+    with pytest.raises(ValueError, match=r"no sentence 'Mara was here\.'"):
+        plots.show_tale("Something else.", SimpleNamespace(sentences=JUDGED))
+
+
+def test_a_notebook_holds_picture_caption_and_alternative_text():
+    cell = nbformat.v4.new_code_cell(
+        f"from course_utils.plots import draw_map, show\nshow(draw_map('03'), {CAPTION!r})"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+    picture, caption = notebook.cells[0].outputs
+    assert picture.metadata["image/png"]["alt"] == CAPTION
+    assert caption.data["text/markdown"] == f"*Figure: {CAPTION}*"
+    # nbconvert's template "lab" writes no alternative text; "classic" takes ours.
+    assert f'alt="{CAPTION}"' in HTMLExporter(template_name="classic").from_notebook_node(notebook)[0]
