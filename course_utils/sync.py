@@ -163,9 +163,7 @@ def built_in(module: str, name: str) -> str:
 def read(path: Path) -> NotebookNode:
     """Read a notebook as it stands, without the random ids that `nbformat.read` would give its cells."""
     notebook = nbformat.v4.reads(path.read_text(encoding="utf-8"))
-    require(
-        notebook.get("nbformat") == 4, f"{path.name} is not a notebook of format 4; save it with JupyterLab"
-    )
+    require(notebook.get("nbformat") == 4, f"{path.name} is not a notebook of format 4; save it with JupyterLab")
     return notebook
 
 
@@ -185,9 +183,7 @@ def clean(notebook: NotebookNode) -> None:
     notebook.metadata = nbformat.from_dict(kept)
     give_ids(notebook)
     for cell in notebook.cells:
-        cell.metadata = nbformat.from_dict(
-            {k: v for k, v in cell.metadata.items() if k in KEPT_CELL_METADATA}
-        )
+        cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k in KEPT_CELL_METADATA})
         for output in cell.get("outputs", []):
             clean_output(output)
 
@@ -248,9 +244,7 @@ def title(notebook: NotebookNode) -> str:
 def stamp_setup(notebook: NotebookNode, course: Course) -> list[str]:
     """Put the setup cell in its place, folded, its output not compared (it tells what the machine is)."""
     cell = part(notebook, "setup", "code", 2)
-    cell.metadata = nbformat.from_dict(
-        {"jupyter": {"source_hidden": True}, "tags": ["setup", "nbval-ignore-output"]}
-    )
+    cell.metadata = nbformat.from_dict({"jupyter": {"source_hidden": True}, "tags": ["setup", "nbval-ignore-output"]})
     return put(cell, setup_cell(course.address), "its setup cell is not the one all notebooks have")
 
 
@@ -260,14 +254,16 @@ def setup_cell(address: str) -> str:
 
 
 def neighbours(path: Path, course: Course) -> str:
-    """Return the links to the notebook before and the one after; a refresher links to the first."""
-    chain = [other for other in course.notebooks if number(other).isdigit()]
-    if path not in chain:
-        return f"← [{title(read(chain[0]))}]({chain[0].name})" if chain else ""
-    place = chain.index(path)
-    before, after = chain[:place][-1:], chain[place + 1 :][:1]
-    links = [f"← [{title(read(other))}]({other.name})" for other in before]
-    return " | ".join(links + [f"[{title(read(other))}]({other.name}) →" for other in after])
+    """Return links to the notebook before, to the table of all, and to the one after.
+
+    A refresher, which stands outside the row, has the first notebook before it.
+    """
+    row = [other for other in course.notebooks if number(other).isdigit()]
+    place = row.index(path) if path in row else len(row)
+    before, after = (row[:place][-1:] if path in row else row[:1]), row[place + 1 :][:1]
+    back = [f"← [{title(read(other))}]({other.name})" for other in before]
+    forth = [f"[{title(read(other))}]({other.name}) →" for other in after]
+    return " | ".join([*back, "[All notebooks](../README.md)", *forth])
 
 
 def badge(path: Path, address: str) -> str:
@@ -396,12 +392,10 @@ def execute(notebook: NotebookNode, folder: Path) -> float:
     """Run all cells in `folder` on the CPU with the laptop preset; return the seconds it took."""
     with tempfile.TemporaryDirectory() as work:
         environment = {**os.environ, "COURSE_PRESET": "laptop", "COURSE_DEVICE": "cpu", "COURSE_WORK": work}
-        # `record_timing` would write the time of day into every cell.
         client = NotebookClient(
             notebook,
             timeout=CELL_SECONDS,
             kernel_name="python3",
-            record_timing=False,
             resources={"metadata": {"path": str(folder)}},
         )
         start = time.perf_counter()
@@ -485,12 +479,8 @@ def bring_up_to_date(path: Path, course: Course, always_run: bool) -> bool:
 
 def main(arguments: list[str], root: Path = ROOT) -> int:
     """Run ``python -m course_utils sync`` with `arguments`; return its exit code, 1 if anything is wrong."""
-    parser = argparse.ArgumentParser(
-        prog="python -m course_utils sync", description="Bring notebooks up to date."
-    )
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="a notebook's name or number; all if none is given"
-    )
+    parser = argparse.ArgumentParser(prog="python -m course_utils sync", description="Bring notebooks up to date.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a notebook's name or number; all if none is given")
     parser.add_argument("--check", action="store_true", help="change nothing, say what is stale")
     parser.add_argument("--run", action="store_true", help="execute even what did not change")
     options, course = parser.parse_args(arguments), Course(root)

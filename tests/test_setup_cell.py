@@ -116,7 +116,9 @@ def test_an_address_in_the_environment_wins_and_the_next_session_fetches_nothing
     told = session(here, COLAB, f"%env COURSE_REPOSITORY={address}", setup_cell("file:///nowhere"))
     assert "the report" in told
     shutil.rmtree(tmp_path / "course")
-    assert "the report" in session(here, COLAB, setup_cell("file:///nowhere"))
+    told = session(here, COLAB, setup_cell("file:///nowhere"))
+    assert "the report" in told
+    assert "fatal" not in told
 
 
 @pytest.mark.parametrize("inner", [".", "text-to-transformer-main"])
@@ -133,9 +135,11 @@ def test_without_an_address_colab_says_what_to_do(here: Path):
     assert "COURSE_REPOSITORY" in str(raised.value)
 
 
-def test_elsewhere_nothing_is_fetched_and_the_reader_is_told(here: Path):
+@needs_git
+def test_elsewhere_nothing_is_fetched_and_the_reader_is_told(here: Path, tmp_path: Path):
+    address = repository(write(tmp_path / "course", SMALL_COURSE))
     with pytest.raises(CellExecutionError) as raised:
-        session(here, setup_cell("file:///nowhere"))
+        session(here, setup_cell(address))
     assert "python3 -m course_utils lab" in str(raised.value)
     assert [path.name for path in here.iterdir()] == ["00_start_here.ipynb"]
 

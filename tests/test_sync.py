@@ -126,9 +126,10 @@ def test_links_lead_to_the_notebooks_before_and_after(course: sync.Course):
     for name in ("01_words", "03_windows", "A_tensors"):
         write(course, notebook(), name)
     made = stamped(course, notebook())
-    expected = "← [02 · Pairs](01_words.ipynb) | [02 · Pairs](03_windows.ipynb) →"
+    expected = "← [02 · Pairs](01_words.ipynb) | [All notebooks](../README.md) | [02 · Pairs](03_windows.ipynb) →"
     assert marked(made, "header").source == marked(made, "footer").source == expected
-    assert marked(stamped(course, notebook(), "A_tensors"), "footer").source == "← [02 · Pairs](01_words.ipynb)"
+    refresher = marked(stamped(course, notebook(), "A_tensors"), "footer").source
+    assert refresher == "← [02 · Pairs](01_words.ipynb) | [All notebooks](../README.md)"
 
 
 def test_borrowed_names_times_and_copies_are_told_in_the_header(course: sync.Course):
