@@ -3,7 +3,9 @@
 import os
 import platform
 import random
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -14,6 +16,11 @@ from course_utils.text import require
 PRESETS = ("smoke", "laptop", "gpu")
 DEVICES = ("cpu", "cuda", "mps")
 Choice = TypeVar("Choice")
+COLAB_ADVICE = (
+    "Colab forgets files when a session ends. To keep progress and checkpoints on your Drive, run this in a cell:\n"
+    "from google.colab import drive; drive.mount('/content/drive'); "
+    "os.environ['COURSE_WORK'] = '/content/drive/MyDrive/text-to-transformer'"
+)
 
 
 @dataclass(frozen=True)
@@ -104,10 +111,19 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
+def work_folder() -> Path:
+    """Return the folder for what a reader makes, progress and checkpoints: `work`, or what `COURSE_WORK` says."""
+    folder = Path(os.environ.get("COURSE_WORK") or Path(__file__).resolve().parent.parent / "work")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def start(seed: int = 0) -> Runtime:
     """Choose device, preset and precision, seed everything, print one line about it, and return it all."""
     device = choose_device()
     run = Runtime(device, choose_preset(device), seed, fast_precision(device))
     seed_everything(seed)
     print(run)
+    if "google.colab" in sys.modules and "COURSE_WORK" not in os.environ:
+        print(COLAB_ADVICE)
     return run

@@ -83,11 +83,6 @@ if "google.colab" in sys.modules and not find_spec("course_utils"):
         os.chdir(package.parent / "notebooks")
         if absent := [name for name in ("regex", "safetensors", "tiktoken") if not find_spec(name)]:
             %pip install --quiet {" ".join(absent)}
-        print("Colab forgets files when a session ends. To keep progress and checkpoints on your Drive, run:")
-        print(
-            "from google.colab import drive; drive.mount('/content/drive'); "
-            "os.environ['COURSE_WORK'] = '/content/drive/MyDrive/text-to-transformer'"
-        )
 
 if not find_spec("course_utils"):
     raise ImportError(

@@ -1,6 +1,8 @@
 """Device, preset, seed and precision."""
 
 import random
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -81,3 +83,15 @@ def test_pick_takes_the_value_of_the_preset():
     for preset in runtime.PRESETS:
         run = runtime.Runtime(torch.device("cpu"), preset, 0, torch.float32)
         assert run.pick(smoke="smoke", laptop="laptop", gpu="gpu") == preset
+
+
+def test_on_colab_the_advice_to_keep_files_is_given_once_it_is_needed(monkeypatch, capsys, tmp_path):
+    monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+    monkeypatch.delenv("COURSE_WORK", raising=False)
+    runtime.start()
+    assert "os.environ['COURSE_WORK'] = '/content/drive" in capsys.readouterr().out
+    monkeypatch.setenv("COURSE_WORK", str(tmp_path / "drive"))
+    runtime.start()
+    assert "Colab" not in capsys.readouterr().out
+    assert runtime.work_folder() == tmp_path / "drive"
+    assert (tmp_path / "drive").is_dir()

@@ -16,6 +16,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_notebook
 
+from course_utils.runtime import COLAB_ADVICE
 from course_utils.sync import ROOT, setup_cell
 
 COLAB = "import google.colab"
@@ -154,7 +155,8 @@ def test_only_what_is_missing_is_installed(here: Path, tmp_path: Path):
 
 @needs_git
 def test_the_line_that_keeps_files_on_drive_works(here: Path, tmp_path: Path):
-    address = repository(write(tmp_path / "course", SMALL_COURSE))
+    told_by_runtime = {"course_utils/runtime.py": f"def start(): print({COLAB_ADVICE!r})\n"}
+    address = repository(write(tmp_path / "course", SMALL_COURSE | told_by_runtime))
     told = session(here, COLAB, setup_cell(address))
     assert "Colab forgets files when a session ends" in told
     line = next(line for line in told.splitlines() if line.startswith("from google.colab import drive"))
