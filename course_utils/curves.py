@@ -50,7 +50,7 @@ def draw_loss(history: Any, references: Mapping[str, float] | None = None, steps
     figure, axes = chart(height=252)
     at, losses = np.arange(1, len(history.losses) + 1), np.asarray(history.losses, dtype=float)
     line, look = smooth(losses, max(1, len(losses) // 40)), ROLES["loss-train"]
-    axes.plot(at, losses, color=look.fill, linewidth=0.8)
+    axes.plot(at, losses, color=look.fill, linewidth=0.8, linestyle="-")
     axes.plot(at, line, color=look.edge, linewidth=look.width, linestyle=look.line)
     ends = [(at[-1], line[-1], "training", look)]
     if history.validation:

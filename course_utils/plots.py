@@ -239,7 +239,7 @@ def draw_block(axes: Axes, x: float, y: float, config: Any) -> None:
         y = draw_part(axes, x, y, half)
         y = draw_flow(axes, x, y, length=19)
         side = x + 108  # the residual path goes around
-        axes.plot([x, side, side], [entry, entry, y + 8], color=FAINT_INK, linewidth=1.3)
+        axes.plot([x, side, side], [entry, entry, y + 8], color=FAINT_INK, linewidth=1.3, linestyle="-")
         draw_arrow(axes, (side, y + 8), (x + 9, y + 8))
         y = draw_plus(axes, x, y)
         write(

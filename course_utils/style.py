@@ -118,8 +118,8 @@ def chart(height: float = 250, columns: int = 1, **subplots: Any) -> tuple[Figur
     figure.set_layout_engine("constrained", w_pad=MARGIN / 2 / 72, h_pad=MARGIN / 2 / 72, wspace=0.03)
     axes = figure.subplots(1, columns, **subplots)
     for one in np.atleast_1d(axes):
-        # Ticks made later take their looks from here, not from what the reader's matplotlib is set to.
-        one.tick_params(labelsize=SMALLEST, labelcolor=INK, labelfontfamily=SANS, color=FAINT_INK, length=3)
+        # This makes the first tick here and now; later ones take its looks, whatever the reader's settings are.
+        one.tick_params(length=3)
     return figure, axes
 
 
