@@ -8,8 +8,9 @@ from typing import NamedTuple
 from course_utils.telling import EVENT, FORMS, KINDS, Event, Way
 from course_utils.world import PEOPLE, PLACES, THINGS, TIMES, WEATHER
 
-# A sentence ends at . ? ! outside quotation marks, or at a closing mark after one of them when no small letter follows.
-SENTENCE = re.compile(r'(?:"[^"]*[.?!]"(?=\s+[A-Z"]|\s*$)|"[^"]*"|[^".?!])*?(?:(?<=[.?!]")(?=\s+[A-Z"]|\s*$)|[.?!])|\S.*')
+STOP = re.compile(r'[".?!]')
+# After a closing quotation mark a sentence is over when the text is, or when no small letter ("said Tom") follows.
+OVER = re.compile(r'\s+["A-Z]|\s*\Z')
 PIECE = re.compile(r"[A-Za-z]+|[^A-Za-z]+")
 WRONG_ARTICLE = re.compile(r"\b(?:[Aa] [aeiou]|[Aa]n [^aeiou])\w*")
 PRONOUNS = {"she": True, "her": True, "he": False, "him": False, "his": False}
@@ -19,16 +20,50 @@ MARK |= dict.fromkeys(THINGS, "%") | dict.fromkeys(PLACES, "#")
 MARK |= dict.fromkeys((thing.adjective for thing in THINGS.values()), "^")
 MARK |= dict.fromkeys((*WEATHER, *TIMES), "~")
 RELATION_OF_BEING = dict.fromkeys("ABC", "at") | dict.fromkeys("OQ", "in")
-# How a fact reads in a reason; the others read as they are written.
+# How a fact reads in a reason.
 SAYS = {
+    "asked": "{who} was asked for the {value}",
     "at": "{who} is at the {value}",
+    "bargain": "{who} was offered a swap by {value}",
+    "begs": "{who} asked for the {value}",
+    "birthday": "{who} has a birthday",
+    "careless": "{who} has lost something",
+    "counts": "{who} is counting, to look for the {value}",
+    "errand": "{who} was asked a favour by {value}",
+    "finder": "the {who} was found by {value}",
+    "for": "the {who} is for {value}",
+    "from": "the {who} was found at the {value}",
+    "got": "the {who} was a present from {value}",
+    "helps": "{who} helped {value}",
+    "hid": "the {who} was hidden by {value}",
+    "hides": "{who} has hidden the {value} as a surprise",
     "in": "the {who} is with {value}",
-    "own": "the {who} belongs to {value}",
-    "scene": "the tale is at the {value}",
-    "weather": "it is {value}",
+    "late": "{who} brought something back late to {value}",
+    "left": "{who} has been at the {value}",
+    "lost": "{who} has lost the {value}",
+    "mended": "the {who} was mended by {value}",
+    "minds": "{who} was asked to mind the {value}",
     "mood": "{who} is {value}",
+    "muddled": "{who} has mixed up things with {value}",
+    "owes": "{who} has something to thank {value} for",
+    "own": "the {who} belongs to {value}",
+    "promised": "{who} has promised something to {value}",
+    "refused": "{who} said no to {value}",
+    "scene": "the tale is at the {value}",
+    "seeks": "{who} is looking for the {value}",
+    "shared": "the {who} was shared with {value}",
+    "silly": "{who} was looking for what {value} could see",
+    "sorry": "{who} has something to be sorry for to {value}",
     "state": "the {who} is {value}",
-    "asked": "{who} was asked about the {value}",
+    "stingy": "{who} said no to {value}",
+    "swapped": "{who} has swapped with {value}",
+    "thanked": "{who} was thanked by {value}",
+    "thief": "the {who} was stolen",
+    "time": "it is {value}",
+    "wants": "{who} wants the {value}",
+    "weather": "it is {value}",
+    "wishes": "{who} wishes for the {value}",
+    "won": "the {who} was won by {value}",
 }
 PLAIN = MARK | {"an": "a", "An": "A"}
 
@@ -45,6 +80,7 @@ class Judgement(NamedTuple):
     contradicts: int | None
     event: str
     bound: dict[str, str]
+    speaker: str
 
 
 @dataclass(frozen=True)
@@ -78,6 +114,7 @@ class Pattern(NamedTuple):
     """One way with its gaps marked by kind: how many marked words each gap takes, and what they may be."""
 
     event: Event
+    speaker: str
     gaps: tuple[tuple[str, str, int, dict[tuple[str, ...], str | None]], ...]
     fixed: dict[str, str]
 
@@ -123,7 +160,7 @@ def add_way(patterns: dict[str, list[Pattern]], event: Event, way: Way, fixed: d
             gaps.append((slot.role, slot.form, n, table))
         if tail[1]:
             gaps.append(("", "", len(tail[1]), {tail[1]: ""}))
-        patterns.setdefault(text + tail[0], []).append(Pattern(event, tuple(gaps), fixed))
+        patterns.setdefault(text + tail[0], []).append(Pattern(event, way.speaker, tuple(gaps), fixed))
 
 
 def all_patterns() -> dict[str, list[Pattern]]:
@@ -162,6 +199,7 @@ class World:
 def bind(pattern: Pattern, words: tuple[str, ...], world: World) -> dict[str, str]:
     """Who and what the roles of a way are in this sentence; raises `Wrong`."""
     bound, later, at = dict(pattern.fixed), [], 0
+    named = set()
     for role, form, n, table in pattern.gaps:
         part = words[at : at + n]
         at += n
@@ -172,8 +210,10 @@ def bind(pattern: Pattern, words: tuple[str, ...], world: World) -> dict[str, st
             later.append((role, form, part))
         elif role and bound.setdefault(role, meant) != meant:
             raise Wrong(f"{meant} and {bound[role]} are mixed up")
+        elif meant in PEOPLE:
+            named.add(meant)
     for role, form, part in later:
-        meant = world.last_thing if form in ("it", "It") else person_meant(part[0], bound, world)
+        meant = world.last_thing if form in ("it", "It") else person_meant(part[0], named, world)
         if not meant:
             raise Wrong("it could be anything: nothing has been named")
         if bound.setdefault(role, meant) != meant:
@@ -185,14 +225,14 @@ def bind(pattern: Pattern, words: tuple[str, ...], world: World) -> dict[str, st
     return bound
 
 
-def person_meant(pronoun: str, bound: dict[str, str], world: World) -> str:
+def person_meant(pronoun: str, named: set[str], world: World) -> str:
     """The one person whom a pronoun can mean.
 
     Of those named in its own sentence; if none is of its gender, of the last sentence that spoke of people; if none
     is there either, of all in the tale.
     """
     she = PRONOUNS[pronoun]
-    named = {bound[role] for role in "ABC" if role in bound and PEOPLE[bound[role]].she == she}
+    named = {who for who in named if PEOPLE[who].she == she}
     if not named:
         named = {who for who in world.last_people if PEOPLE[who].she == she}
     if not named:
@@ -266,10 +306,10 @@ def unless(need: list[str], bound: dict[str, str], world: World) -> dict[str, st
         meet(tuple(need), bound, world)
     except Wrong:
         return bound
-    relation, *whose, value = need
+    relation, *whose, _ = need
     who = bound[whose[0]] if whose else ""
-    since = world.since(relation, who)
-    raise Wrong(tell_fact(relation, who, bound.get(value, value)) + " already", since)
+    value, since = world.facts[relation, who]
+    raise Wrong(tell_fact(relation, who, value), since)
 
 
 def having(relation: str, args: list[str], bound: dict[str, str], world: World) -> list[dict[str, str]]:
@@ -280,15 +320,16 @@ def having(relation: str, args: list[str], bound: dict[str, str], world: World) 
         found = [(n, who, v) for (r, who), (v, n) in world.facts.items() if r == relation and wanted in (None, v)]
         found = [(n, who, v) for n, who, v in found if free(whose[0], who, bound)]
         if not found:
-            raise Wrong(f"{relation}: nobody {wanted or ''}".strip())
+            raise Wrong("it was not told that " + tell_fact(relation, "somebody", wanted or "something"))
         return [bound | {whose[0]: who} | ({value: v} if wanted is None else {}) for n, who, v in sorted(found)[::-1]]
     who = bound[whose[0]] if whose else ""
     known, since = world.facts.get((relation, who), (None, None))
     if wanted is None and known is not None and free(value, known, bound):
         return [bound | {value: known}]
     if known is None or known != wanted:
-        told = tell_fact(relation, who, known) if known else f"{tell_fact(relation, who, '…')} was not told"
-        raise Wrong(told + (f", not {wanted}" if known and wanted else ""), since)
+        if known is None:
+            raise Wrong("it was not told that " + tell_fact(relation, who, wanted or "something"))
+        raise Wrong(tell_fact(relation, who, known) + (f", not {wanted}" if wanted else ""), since)
     return [bound]
 
 
@@ -299,7 +340,7 @@ def free(role: str, value: str, bound: dict[str, str]) -> bool:
 
 def tell_fact(relation: str, who: str, value: str) -> str:
     """A fact in words."""
-    return f"{SAYS.get(relation, relation)}".format(who=who, value=value)
+    return SAYS[relation].format(who=who, value=value)
 
 
 def apply(event: Event, bound: dict[str, str], world: World, number: int) -> None:
@@ -324,13 +365,14 @@ def remember(mentioned: dict[str, str], words: tuple[str, ...], world: World) ->
 
 
 class Attempt(NamedTuple):
-    """One reading of a sentence: how far it got (0 unknown, 1 its words fit, 2 who is meant is clear, 3 all is well)."""
+    """One reading of a sentence: how far it got (0 unknown, 1 words fit, 2 who is meant is clear, 3 all is well)."""
 
     stage: int
     fault: Wrong | None
     event: Event | None
     mentioned: dict[str, str]
     bound: dict[str, str]
+    speaker: str = ""
 
 
 def attempt(pattern: Pattern, words: tuple[str, ...], world: World) -> Attempt:
@@ -341,7 +383,8 @@ def attempt(pattern: Pattern, words: tuple[str, ...], world: World) -> Attempt:
         return Attempt(1, wrong, pattern.event, {}, {})
     try:
         introduced(pattern.event, mentioned, world)
-        return Attempt(3, None, pattern.event, mentioned, satisfy(pattern.event.needs, mentioned, world))
+        bound = satisfy(pattern.event.needs, mentioned, world)
+        return Attempt(3, None, pattern.event, mentioned, bound, bound.get(pattern.speaker, ""))
     except Wrong as wrong:
         return Attempt(2, wrong, pattern.event, mentioned, mentioned)
 
@@ -381,17 +424,29 @@ def judge(text: str, start: int, number: int, world: World) -> Judgement:
         contradicts=fault.contradicts if fault else None,
         event=name,
         bound=best.bound,
+        speaker=best.speaker,
     )
 
 
 def split(text: str) -> list[tuple[int, str]]:
-    """The sentences of a text with their positions."""
-    found = []
-    for match in SENTENCE.finditer(text):
-        sentence = match[0].strip()
-        if sentence:
-            found.append((match.start() + match[0].index(sentence), sentence))
-    return found
+    """The sentences of a text with their positions; what stands after the last stop is one too.
+
+    >>> split('"Is it here?" asked Tom. "No."')
+    [(0, '"Is it here?" asked Tom.'), (25, '"No."')]
+    """
+    found, start, quoted = [], 0, False
+    for mark in STOP.finditer(text):
+        end = mark.end()
+        if mark[0] == '"':
+            quoted = not quoted
+            ends = not quoted and text[end - 2] in ".?!" and OVER.match(text, end)
+        else:
+            ends = not quoted
+        if ends:
+            found.append((start, text[start:end]))
+            start = end
+    found.append((start, text[start:]))
+    return [(at + len(part) - len(part.lstrip()), part.strip()) for at, part in found if part.strip()]
 
 
 def check(text: str) -> Report:

@@ -59,14 +59,20 @@ PLACES = {
     "library": Place(
         "in", "behind the tallest shelf", ("Somebody turned a page, very quietly.", "A thousand books kept silent.")
     ),
-    "market": Place("at", "under a cart", ("A man was shouting about cheese.", "The carrots lay in rows, like soldiers.")),
+    "market": Place(
+        "at", "under a cart", ("A man was shouting about cheese.", "The carrots lay in rows, like soldiers.")
+    ),
     "orchard": Place("in", "in a hollow tree", ("An apple fell with a thump.", "A blackbird guarded the best pears.")),
-    "bakery": Place("in", "beneath the counter", ("The whole room smelled of warm bread.", "The ovens ticked and glowed.")),
+    "bakery": Place(
+        "in", "beneath the counter", ("The whole room smelled of warm bread.", "The ovens ticked and glowed.")
+    ),
     "lighthouse": Place(
         "at", "below the stairs", ("The stairs went round and round and round.", "Far down, the waves clapped.")
     ),
     "meadow": Place("in", "in the long grass", ("A goat watched, chewing.", "The poppies bowed to one another.")),
-    "station": Place("at", "under a bench", ("A train sighed and pulled away.", "The trains were late, and proud of it.")),
+    "station": Place(
+        "at", "under a bench", ("A train sighed and pulled away.", "The trains were late, and proud of it.")
+    ),
 }
 
 THINGS = {
@@ -195,6 +201,40 @@ WEATHER = {
 
 TIMES = ("morning", "afternoon", "evening")
 
+# Word classes for `lexicon`: what is not listed here belongs to a person, a place or a thing, or is "other".
+CATEGORIES = {
+    "pronoun she": "she her",
+    "pronoun he": "he him his",
+    "pronoun": "i you it its me my mine your yours we us they them their",
+    "article": "a an the",
+    "preposition": "about above after around at before behind below beneath by down for from in into of off on out "
+    "over past round through to under until up upside with without",
+    "conjunction": "and as because but if nor or since so than that though when whenever where while",
+    "question": "how what which who why whole",
+    "verb of movement": "came come comes danced flew go going hopped hurried move moved raced ran run stepped strolled "
+    "tiptoed turned walk walked went",
+    "verb of giving": "gave give given handed lend lends lent passed return returned sends",
+    "verb of having": "had has have held holding kept keep keeping owned belongs carried carrying "
+    "brought bring got get",
+    "verb of losing": "forget forgot forgotten left lost mistook dropped miss missed snatched stole",
+    "verb of finding": "find found picked rescued",
+    "verb of hiding": "hid hidden hide tucked",
+    "verb of saying": "asked cried said say saying says tell tells told thank thanked promise promised agreed sang",
+    "verb of seeing": "look looked looking looks saw seen see sees stared searched squinted watched",
+    "verb of mending": "mend mended fixed fitted freed glued hammered hung patched screwed sealed sewed stretched wove",
+    "verb of breaking": "broke broken cracked ripped snapped split stuck torn",
+    "verb of sharing": "borrow borrowed share shared sharing swap swapped trust",
+    "verb of laughing": "giggled laugh laughed smile smiled hummed humming",
+    "verb of being": "am are be been is was were",
+    "helping verb": "can cannot could did do does may might must shall should will would",
+    "feeling sad": "sad guilty sorry bored gloomy",
+    "feeling glad": "glad happy proud nice lucky",
+    "number": "one two three four seven nine ten half both second hundred thousand twice once first",
+    "time": "day days week year minute minutes night spring summer today now soon later then ever always never again "
+    "already last ago",
+    "speech": "yes no not oh alas please",
+}
+
 # What can happen. An event has a name and roles (A B C people, O Q things, P R places, W weather, T time of day);
 # "if" says what must hold before, "then" what holds after, "why" the cause; then come the ways to tell it.
 #   at A P      A is at P              in O X    O is with the person X, or lies at the place X
@@ -279,7 +319,7 @@ go A P
   if at A R, not at A P
   then at A P, scene P, left A R
   {A} went {P.to}.
-  Then {A} walked {P.to}.
+  {A} walked {P.to}.
   {A} hurried {P.to}.
   {A} took the short way {P.to}.
   {A} ran all the way {P.to}.
@@ -571,7 +611,7 @@ offer A B O Q
 
 swap A B O Q
   if bargain A B, in O A, in Q B, near A B
-  then in O B, own O B, in Q A, own Q A, mood A glad, mood B glad, swapped A B, no bargain A, no bargain B
+  then in O B, own O B, in Q A, own Q A, mood A glad, mood B glad, swapped A B, swapped B A, no bargain A, no bargain B
   {A} gave {B.him} the {O} and got the {Q}.
   {A.call} got the {Q}, {B.call} got the {O}, and they shook hands on it.
   The {O} went to {B.call}, and the {Q} went to {A.call}.
@@ -851,7 +891,7 @@ cheer B A O
   why Why did {B} give the {O} to {A}? | because {A} was sad
   "This will cheer you up," {said B} and gave {A.him} the {O}.
   {B} gave {A.him} the {O}, because {A.he} looked so sad.
-  To cheer up {A.call}, {B} gave away the {O}.
+  {A} got the {O} from {B.him}, as a cure for sadness.
   "Nobody can be sad with {O.an}," {said B} and gave {A.him} the {O}.
 
 still B A O
@@ -927,7 +967,7 @@ hasit B C O
   "Ask {C.call}, who has {it O}," {said B}.
 
 keeps A O
-  if in O A, own O A
+  if in O A, not own O B
   then end
   From then on, {A} never let the {O} out of sight.
   If you ask {A.him} about the {O}, bring a chair.
@@ -979,7 +1019,7 @@ lasts O A
   then end
   The {O} is better than new, says {A}, and {A} should know.
   {A} has been kind to the {O} ever since.
-  And nobody but {A} can tell that the {O} was ever broken.
+  And nobody but {A.call} can tell that the {O} was ever broken.
   And the {O} of {A.call} has held to this day.
 
 joked A B
@@ -1083,12 +1123,11 @@ in the wrong place
 
 brought back
   bring A O P W T
-  ? remark O
   forget A O P
   go A R
   arrive B P
   pickup B O P
-  ? knows B A O
+  knows B A O
   go B R
   return B A O
   thank A B
@@ -1347,11 +1386,11 @@ in your hand
 
 no, and then yes
   bring A O P W T | begin A P W T + have A O
-  ? view P | sky W | habit A | remark O
+  ? sky W | remark O
   join B P
   borrow B A O
   refuse A B O
-  ? sad B | habit A
+  sad B | habit A | view P
   relent A B O
   play B O | glad B
   thank B A
