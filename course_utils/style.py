@@ -116,11 +116,7 @@ def chart(height: float = 250, columns: int = 1, **subplots: Any) -> tuple[Figur
     """
     figure = empty_figure(height)
     figure.set_layout_engine("constrained", w_pad=MARGIN / 2 / 72, h_pad=MARGIN / 2 / 72, wspace=0.03)
-    axes = figure.subplots(1, columns, **subplots)
-    for one in np.atleast_1d(axes):
-        # This makes the first tick here and now; later ones take its looks, whatever the reader's settings are.
-        one.tick_params(length=3)
-    return figure, axes
+    return figure, figure.subplots(1, columns, **subplots)
 
 
 def write(axes: Axes, x: float, y: float, text: str, size: float = NORMAL, **looks: Any) -> Text:
