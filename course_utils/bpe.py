@@ -108,9 +108,10 @@ class PairIndex:
         self.length.append(self.length[left] + self.length[right])
         self.mirrored.append(self.mirrored[left][:-1] + self.mirrored[right])
         born = set()
-        for place in sorted(self.places.pop(pair)):
+        # Places were noted from left to right, so "aaa" is merged as (aa, a), never as (a, aa).
+        for place in self.places.pop(pair):
             middle = place + self.length[left]
-            # An earlier merge may have used up one of the two, as in "aaa", where (a, a) occurs twice.
+            # One of the two may be used up already, as in "aaa", where (a, a) occurs twice.
             if self.head[place] != left or self.head[middle] != right:
                 continue
             end, weight = middle + self.length[right], self.weight[place]

@@ -15,6 +15,7 @@ import tiktoken
 import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiktoken_ext import openai_public
 
 from course_utils import bpe
 from course_utils.bpe import (
@@ -45,7 +46,29 @@ REPETITIVE = st.text(st.sampled_from("aaabbc' \n1s!é"), max_size=80)
 SPECIAL_TEXT = st.lists(st.sampled_from([*CHAT, "<|", "|>", "user", " a", "  ", "'", "ll", "é"]), max_size=12).map(
     "".join
 )
-ANY_TEXT = st.one_of(st.text(ASSIGNED), REPETITIVE)
+SNIPPETS = [
+    "'s",
+    "'t",
+    "'re",
+    "'ve",
+    "'m",
+    "'ll",
+    "'d",
+    "'S",
+    "’ll",
+    "'",
+    "a",
+    "é",
+    "1",
+    "½",
+    "!",
+    "\u00a0",
+    "  ",
+    "\n",
+]
+LETTERS = {ord("A") + i: snippet for i, snippet in enumerate(SNIPPETS)} | {ord("_"): " "}
+PATTERNED = st.text("".join(map(chr, LETTERS)), max_size=12).map(lambda text: text.translate(LETTERS))
+ANY_TEXT = st.one_of(st.text(ASSIGNED), REPETITIVE, PATTERNED)
 
 
 def naive_train(texts, n_merges):
@@ -74,6 +97,15 @@ def naive_encode(piece, ranks):
         i = min(pairs)[1]
         parts[i : i + 2] = [parts[i] + parts[i + 1]]
     return [ranks[part] for part in parts]
+
+
+@cache
+def reference():
+    """GPT-2's vocabulary in tiktoken, cut by the pattern that tiktoken has for it."""
+    special = {END_OF_TEXT: 50_256}
+    return tiktoken.Encoding(
+        "gpt2", pat_str=openai_public.r50k_pat_str, mergeable_ranks=bpe.gpt2_ranks(), special_tokens=special
+    )
 
 
 @cache
@@ -186,20 +218,20 @@ def test_gpt2s_sentence_of_the_comparison_has_thirteen_tokens():
 @pytest.mark.parametrize("name", ["story", "tales"])
 def test_gpt2s_ranks_give_tiktokens_ids_on_our_texts(name):
     text = load_text(name)
-    assert gpt2_tokenizer().encode(text, allowed_special="all") == gpt2_encoding().encode(text, allowed_special="all")
+    assert gpt2_tokenizer().encode(text, allowed_special="all") == reference().encode(text, allowed_special="all")
 
 
 def test_gpt2s_ranks_give_tiktokens_ids_on_tiny_shakespeare():
     if not (cache_folder() / "tinyshakespeare.txt").is_file():
         pytest.skip("tinyshakespeare.txt is not in COURSE_CACHE")
     text = load_text("tinyshakespeare")
-    assert gpt2_tokenizer().encode(text) == gpt2_encoding().encode(text)
+    assert gpt2_tokenizer().encode(text) == reference().encode(text)
 
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(ANY_TEXT, min_size=25, max_size=25))
 def test_gpt2s_ranks_give_tiktokens_ids_on_any_strings(texts):
-    assert list(map(gpt2_tokenizer().encode, texts)) == list(map(gpt2_encoding().encode, texts))
+    assert list(map(gpt2_tokenizer().encode, texts)) == list(map(reference().encode, texts))
 
 
 def tiktoken_file(url):
@@ -258,6 +290,11 @@ def test_our_merges_give_the_same_ids_in_hugging_faces_tokenizers(training_text,
         assert theirs.decode(tokenizer.encode(text)) == text
 
 
+def test_a_whole_piece_in_the_vocabulary_is_one_token_in_hugging_faces_tokenizers_too():
+    tokenizer = BPETokenizer(ranks=ranks_from_merges([]) | {b"abc": 256})
+    assert tokenizers.Tokenizer.from_str(to_huggingface(tokenizer)).encode("abc abc").ids == [256, 32, 97, 98, 99]
+
+
 @pytest.mark.parametrize("make", [story_tokenizer, gpt2_tokenizer])
 def test_whole_vocabularies_give_the_same_ids_in_hugging_faces_tokenizers(make):
     tokenizer, text = make(), load_text("story") + END_OF_TEXT + load_text("tales")[:50_000]
@@ -314,6 +351,16 @@ def test_a_stream_of_chunks_is_encoded_as_the_whole(text, places, allowed):
     assert [i for ids in streamed for i in ids] == story_tokenizer().encode(text, **choice)
 
 
+@pytest.mark.parametrize("special", ["", "<|a b c d e f|>"])
+@pytest.mark.parametrize("text", ["x'll they've  if \n y", "one  <|a b c d e f|> two", "one  <|a b c d e f| two"])
+def test_a_stream_may_be_cut_anywhere(text, special):
+    tokenizer = BPETokenizer(train_bpe("they've she'll if", 300), [special] if special else [])
+    for i in range(len(text)):
+        for j in range(i, len(text)):
+            streamed = encode_stream(tokenizer, [text[:i], text[i:j], text[j:]], allowed_special="all")
+            assert [i for ids in streamed for i in ids] == tokenizer.encode(text, allowed_special="all")
+
+
 def test_a_stream_gives_ids_as_it_goes_and_holds_little_back():
     chunks = cut(load_text("story"), range(0, 30_000, 500))
     first, *_ = encode_stream(story_tokenizer(), chunks[1:3])
@@ -339,12 +386,18 @@ def test_merges_and_ranks_say_the_same(text):
     assert merges_from_ranks(ranks_from_merges(merges)) == merges
 
 
-@pytest.mark.parametrize("make", [story_tokenizer, gpt2_tokenizer])
+def own_pattern_tokenizer():
+    """One that cuts text in another way than GPT-2."""
+    return BPETokenizer([(101, 32)], pattern=r"(?s).{1,2}")
+
+
+@pytest.mark.parametrize("make", [story_tokenizer, gpt2_tokenizer, own_pattern_tokenizer])
 def test_a_tokenizer_comes_back_from_json(make):
     tokenizer, text = make(), load_text("story")
     again = from_dict(json.loads(json.dumps(tokenizer.to_dict())))
     assert again.ranks == tokenizer.ranks
-    assert again.encode(text + END_OF_TEXT, "all") == tokenizer.encode(text + END_OF_TEXT, "all")
+    assert again.encode(text, disallowed_special=()) == tokenizer.encode(text, disallowed_special=())
+    assert again.special_tokens == tokenizer.special_tokens
 
 
 @pytest.mark.parametrize("merges", [[(97, 256)], [(97, 98, 99)], [(-1, 5)], [(97, 98), (97, 98)]])

@@ -2,6 +2,7 @@
 
 import hashlib
 import http.server
+import io
 import re
 import threading
 import unicodedata
@@ -97,6 +98,10 @@ def test_a_file_without_text_is_refused(tmp_path, content):
         load_text(path)
 
 
+def test_letters_and_their_accents_become_one_character():
+    assert clean_text("cafe\u0301 A\u030a") == "caf\u00e9 \u00c5"
+
+
 @given(st.text())
 def test_cleaning_is_done_after_one_pass_and_leaves_nothing_to_clean(raw):
     cleaned = clean_text(raw)
@@ -107,6 +112,10 @@ def test_cleaning_is_done_after_one_pass_and_leaves_nothing_to_clean(raw):
 
 def test_words_and_punctuation_are_split_as_in_the_worked_example():
     assert split_words("Hello, world!") == ["Hello", ",", "world", "!"]
+
+
+def test_an_apostrophe_inside_a_word_stays_in_it():
+    assert split_words("It’s 'so', isn't it?") == ["It’s", "'", "so", "'", ",", "isn't", "it", "?"]
 
 
 def test_the_sentence_of_the_comparison_has_thirteen_pieces():
@@ -163,6 +172,11 @@ def test_wrong_content_is_thrown_away(server, tmp_path, content):
     with pytest.raises(ValueError, match="thrown away"):
         load_text("tinystories")
     assert cached(tmp_path) == []
+
+
+def test_an_answer_without_end_does_not_fill_the_disk():
+    answer, file = io.BytesIO(bytes(10**6)), io.BytesIO()
+    assert text.copy_blocks(answer, file, have=0, size=100, name="endless") == len(file.getvalue()) < 10**5
 
 
 def test_a_damaged_copy_in_the_cache_is_replaced(server, tmp_path):

@@ -1,5 +1,7 @@
 """Special tokens, characters and words, against tiktoken where it has the same idea."""
 
+import json
+
 import numpy as np
 import pytest
 import tiktoken
@@ -14,6 +16,7 @@ from course_utils.tokenizers import (
     Tokenizer,
     WordTokenizer,
     build_vocab,
+    from_dict,
     pad_batch,
     split_special,
 )
@@ -76,15 +79,11 @@ def test_a_vocabulary_that_cannot_work_is_refused(vocab, special):
 
 @pytest.mark.parametrize("ids", [[999], [-1], [128], torch.tensor([5, 999])])
 def test_an_id_outside_the_vocabulary_is_named(ids):
-    with pytest.raises(
-        ValueError, match=r"ids \[(999|-1|128)\] are not in the vocabulary, whose size is 303"
-    ):
+    with pytest.raises(ValueError, match=r"ids \[(999|-1|128)\] are not in the vocabulary, whose size is 303"):
         ASCII.decode(ids)
 
 
-@pytest.mark.parametrize(
-    "ids", [[[1, 2]], torch.ones(2, 2, dtype=torch.long), [0.5], 7, torch.tensor(7), "7"]
-)
+@pytest.mark.parametrize("ids", [[[1, 2]], torch.ones(2, 2, dtype=torch.long), [0.5], 7, torch.tensor(7), "7"])
 def test_what_is_not_one_sequence_of_ids_is_refused(ids):
     with pytest.raises(ValueError, match="one sequence of whole numbers"):
         ASCII.decode(ids)
@@ -186,6 +185,26 @@ def test_a_padded_batch_holds_each_sequence_where_the_mask_is_true(sequences, si
 def test_a_batch_that_cannot_be_made_is_refused(sequences, side):
     with pytest.raises(ValueError):
         pad_batch(sequences, 0, side)
+
+
+@pytest.mark.parametrize(
+    "tokenizer",
+    [
+        ASCII,
+        WordTokenizer(WORDS, {"[UNK]": 987}),
+        WordTokenizer.from_text("a b\nc", [END_OF_TEXT], keep_whitespace=True),
+    ],
+)
+def test_a_tokenizer_comes_back_from_json(tokenizer):
+    again = from_dict(json.loads(json.dumps(tokenizer.to_dict())))
+    assert type(again) is type(tokenizer)
+    assert vars(again) == vars(tokenizer)
+
+
+@pytest.mark.parametrize("data", [{}, {"kind": "Tokenizer"}, {"kind": "CharTokenizer", "words": []}])
+def test_what_describes_no_tokenizer_is_refused(data):
+    with pytest.raises(ValueError, match=r"the kind of tokenizer is|cannot be made from \['words'\]"):
+        from_dict(data)
 
 
 def test_the_base_class_leaves_two_methods_to_write():
