@@ -340,6 +340,8 @@ def free(role: str, value: str, bound: dict[str, str]) -> bool:
 
 def tell_fact(relation: str, who: str, value: str) -> str:
     """A fact in words."""
+    if relation == "in" and value in PLACES:
+        return f"the {who} lies {FORMS['at'][value][0]}"
     return SAYS[relation].format(who=who, value=value)
 
 

