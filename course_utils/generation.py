@@ -8,7 +8,7 @@ from torch import Tensor
 
 from course_utils.gpt import GPT, KVCache
 from course_utils.text import require
-from course_utils.tokenizers import Tokenizer
+from course_utils.tokenizers import Tokenizer, pad_batch
 
 
 def keep_top_k(logits: Tensor, k: int) -> Tensor:
@@ -166,14 +166,10 @@ def pad_left(prompts: Sequence[Sequence[int]], device: torch.device | None = Non
     tensor([[False,  True],
             [ True,  True]])
     """
-    longest = max(len(prompt) for prompt in prompts)
-    # A row is padded with its own first token: a token that occurs in it anyway, so that no penalty is misled.
-    rows = [[prompt[0]] * (longest - len(prompt)) + list(prompt) for prompt in prompts]
-    idx = torch.tensor(rows, dtype=torch.int64, device=device)
-    if all(len(prompt) == longest for prompt in prompts):
-        return idx, None
-    lengths = torch.tensor([len(prompt) for prompt in prompts], device=device)
-    return idx, torch.arange(longest, device=device) >= longest - lengths[:, None]
+    idx, real = pad_batch(prompts, 0, side="left")
+    # A row is padded with a token that occurs in it anyway, so that no penalty is misled.
+    idx = torch.where(real, idx, idx[:, -1:]).to(device)
+    return idx, None if real.all() else real.to(device)
 
 
 def generate(

@@ -77,7 +77,7 @@ class KVCache:
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, dropout: float = 0.0) -> Tensor:
-    """Scaled dot-product attention (Vaswani et al. 2017, equation 1): (B, H, T, D) and twice (B, H, S, D) -> (B, H, T, D).
+    """Scaled dot-product attention (Vaswani et al. 2017, equation 1): queries, keys, values to (B, H, T, D).
 
     `mask` is True where a query may look, (T, S) or broadcast to (B, H, T, S); None means causal. A query that may
     look nowhere gets zeros.

@@ -210,7 +210,7 @@ class Trainer:
                 name = f"optimizer.{place}.{number}"
                 tensors |= {f"{name}.{kind}": torch.as_tensor(value) for kind, value in state.items()}
         facts = {
-            "training": recipe(self.config),
+            "training": settings_of(self.config),
             "steps_done": self.steps_done,
             "history": asdict(self.history),
         }
@@ -220,7 +220,7 @@ class Trainer:
         """Go on from what `save` wrote; a file of another model or another recipe is a ValueError."""
         found = load_checkpoint(path)
         require("steps_done" in found.facts, f"{path} holds a model, but not the state of its training")
-        same = found.model.config == self.model.config and found.facts["training"] == recipe(self.config)
+        same = found.model.config == self.model.config and found.facts["training"] == settings_of(self.config)
         require(
             same,
             f"{path} is from a run with other sizes or settings; give another path, or delete it to start anew",
@@ -240,7 +240,7 @@ class Trainer:
         self.history = History(told["losses"], [tuple(pair) for pair in told["validation"]])
 
 
-def recipe(config: TrainingConfig) -> dict[str, Any]:
+def settings_of(config: TrainingConfig) -> dict[str, Any]:
     """Return the settings as JSON holds them."""
     return asdict(replace(config, precision=torch.float32)) | {
         "precision": str(config.precision),

@@ -1,0 +1,81 @@
+"""The course's recipe: the sizes, the fresh weights, the data and the settings with which its models learn tales.
+
+Every ingredient is there because leaving it out was measured to cost something: see `bench ablation`.
+"""
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from course_utils import tales
+from course_utils.bpe import BPETokenizer, train_bpe
+from course_utils.gpt import GPT, GPTConfig
+from course_utils.text import require
+from course_utils.tokenizers import END_OF_TEXT, Tokenizer, pad_batch
+from course_utils.training import IGNORED, TrainingConfig
+
+# The tokens that a chat needs later are in the vocabulary from the start, so that its size never changes.
+CHAT_TOKENS = ("<|user|>", "<|assistant|>", "<|end|>", "<|pad|>")
+SMALL = GPTConfig(vocab_size=1, context_length=128, n_layer=4, n_head=4, n_embd=128, tied=False)
+
+
+def tales_tokenizer(vocab_size: int = 2048) -> BPETokenizer:
+    """Train a tokenizer on the shipped tales; it ends with end of text and the chat's special tokens."""
+    special = (END_OF_TEXT, *CHAT_TOKENS)
+    return BPETokenizer(train_bpe(tales.corpus(), vocab_size, special), special)
+
+
+def small_gpt(tokenizer: Tokenizer, sizes: GPTConfig = SMALL) -> GPT:
+    """Return a GPT of these sizes for this vocabulary, with the recipe's fresh weights."""
+    model = GPT(replace(sizes, vocab_size=tokenizer.vocab_size))
+    initialise_small(model)
+    return model
+
+
+@torch.no_grad()
+def initialise_small(model: GPT, std: float = 0.7, echo: float = 0.1) -> None:
+    """Draw fresh weights that let a small model learn soon to repeat what stands in its context.
+
+    Embeddings are wide apart (`std`). An output matrix of its own starts as `echo` times the embedding: a token that
+    attention brings along is thereby likelier to come next. What blocks add to the stream starts at zero.
+    """
+    for name, weight in model.named_parameters():
+        if name.endswith(("attn.proj.weight", "mlp.down.weight")):
+            weight.zero_()
+        elif "blocks." in name and weight.dim() == 2:
+            weight.normal_(0.0, 1 / math.sqrt(3 * weight.shape[1]))
+        elif "embedding" in name:
+            weight.normal_(0.0, std)
+    if not model.config.tied:
+        model.lm_head.weight.copy_(echo * model.token_embedding.weight)
+
+
+class FreshTales:
+    """Batches by step for `training.train`, one tale that was never seen before in each row: (B, T) twice.
+
+    A function of (seed, step) alone. Rows are cut at `context_length`; what fills the shorter ones is not learned.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, batch_size: int, context_length: int, seed: int = 0) -> None:
+        require(batch_size >= 1, f"batch_size is {batch_size}; it takes a whole number from 1 on")
+        require(seed >= 0, f"seed is {seed}; it takes a whole number from 0 on")
+        self.tokenizer, self.batch_size, self.length = tokenizer, batch_size, context_length + 1
+        self.stop = tokenizer.special_tokens[END_OF_TEXT]
+        # Each seed has ten million tales of its own.
+        self.first = tales.FIRST_FRESH_SEED + 10_000_000 * seed
+
+    def __call__(self, step: int) -> tuple[Tensor, Tensor]:
+        """Return the inputs and targets of one step, counted from 0."""
+        first = self.first + step * self.batch_size
+        texts = map(tales.generate, range(first, first + self.batch_size))
+        rows = [[self.stop, *self.tokenizer.encode(text), self.stop][: self.length] for text in texts]
+        ids, real = pad_batch(rows, self.stop)
+        return ids[:, :-1], torch.where(real, ids, IGNORED)[:, 1:]
+
+
+def recipe(steps: int, precision: torch.dtype = torch.float32) -> TrainingConfig:
+    """Return the settings: Muon for matrices, AdamW without decay for the rest, a short warm-up, down to nothing."""
+    rates = {"learning_rate": 3e-3, "muon_rate": 0.02, "warmup": 0.03, "final_rate": 0.0, "weight_decay": 0.0}
+    return TrainingConfig(steps, optimizer="muon", precision=precision, **rates)
