@@ -221,7 +221,7 @@ FAILURES = (
 
 def explain(output: list[str]) -> str:
     """Return the last lines of pip's output that matter and one sentence on what to do."""
-    notable = [line for line in output if re.search(r"\berror\b", line, re.IGNORECASE)] or output
+    notable = [line for line in output if re.match(r"\s*(ERROR|error|Error|HINT)\b", line)] or output
     advice = "The lines above name the reason. Mend it and run the same command again."
     for pattern, meaning in FAILURES:
         if re.search(pattern, "\n".join(output[-60:])):
@@ -386,7 +386,7 @@ class Installation:
     def end(self, code: int) -> None:
         """Close the line of the phase that pip ended in."""
         what = f"{self.total or len(self.names)} packages"
-        self.phase.end(what if code == 0 else f"failed after {what}")
+        self.phase.end(what if code == 0 else "failed")
 
 
 def install(python: Path, folder: Path, packages: Path) -> None:
@@ -425,7 +425,8 @@ def make_environment(folder: Path) -> None:
     (folder / UNFINISHED).touch()
     made = subprocess.run([sys.executable, "-m", "venv", str(folder)], capture_output=True, text=True)
     if made.returncode:
-        raise SetupError(explain((made.stdout + made.stderr).splitlines()))
+        full = ["No space left"] if shutil.disk_usage(ROOT).free < 2**26 else []  # venv does not say so itself
+        raise SetupError(explain([*full, *(made.stdout + made.stderr).splitlines()]))
     phase.end(f"{folder.name}, with Python {platform.python_version()}")
 
 

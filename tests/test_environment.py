@@ -174,9 +174,17 @@ def test_an_unreadable_stamp_counts_as_none(course, pip):
 # --- Recovery ---
 
 
-def test_cut_off_while_making_is_made_anew(course, pip):
-    (course / ".venv").mkdir()
-    (course / ".venv" / UNFINISHED).touch()
+def test_cut_off_while_making_is_made_anew(course, pip, monkeypatch):
+    def cut_off(command, **_):
+        pip.run(command)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(environment.subprocess, "run", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            environment.prepare()
+    assert environment.python_in(course / ".venv").exists()
+    pip.calls.clear()
     environment.prepare()
     assert (pip.did("venv"), pip.did("install")) == (1, 1)
 
@@ -189,6 +197,16 @@ def test_cut_off_while_installing_is_made_anew(course, pip):
     environment.prepare()
     assert pip.did("venv") == 1
     assert not (course / ".venv" / "half a package").exists()
+
+
+def test_cut_off_in_a_later_installation_is_made_anew(course, pip):
+    environment.prepare()
+    (course / "requirements.txt").write_text("more\n")
+    fail(pip, f"{INSTALLING} more", "ERROR: something")
+    pip.calls.clear()
+    pip.code = 0
+    environment.prepare()
+    assert (pip.did("venv"), pip.did("install")) == (1, 1)
 
 
 def test_cut_off_while_collecting_keeps_what_is_there(course, pip):
@@ -435,7 +453,7 @@ def test_progress_elsewhere_is_a_line_now_and_then(monkeypatch, capsys):
     now = 0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     phase = environment.Phase("collecting", every=20)
-    for now in (5, 25, 30):  # noqa: B007 (the clock reads it)
+    for now in (5, 25, 30):
         phase.show(f"{now} packages")
     assert capsys.readouterr().out == "  collecting 25 packages  25 s\n"
 
