@@ -286,6 +286,8 @@ def near(one: str, other: str, bound: dict[str, str], world: World) -> list[dict
     """Both are at one place; who is still open may be anybody there."""
     if one not in bound:
         one, other = other, one
+    if one not in bound:
+        raise Wrong("it does not say who is meant")
     a, b = bound[one], bound.get(other)
     here = world.value("at", a)
     if b is None:
@@ -303,11 +305,13 @@ def near(one: str, other: str, bound: dict[str, str], world: World) -> list[dict
 def unless(need: list[str], bound: dict[str, str], world: World) -> dict[str, str]:
     """The fact does not hold."""
     try:
-        meet(tuple(need), bound, world)
+        found = meet(tuple(need), bound, world)[0]
     except Wrong:
         return bound
-    relation, *whose, _ = need
-    who = bound[whose[0]] if whose else ""
+    relation, *whose, other = need
+    who = found[whose[0]] if whose else ""
+    if relation == "near":
+        raise Wrong(f"{who} and {found[other]} are both at the {world.value('at', who)}", world.since("at", who))
     value, since = world.facts[relation, who]
     raise Wrong(tell_fact(relation, who, value), since)
 

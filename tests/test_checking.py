@@ -1,12 +1,14 @@
 """The checker against reading (60 tales judged by hand), against a second simulation, and against any text at all."""
 
 import re
+from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_utils.tales import check, generate
+from course_utils.telling import EVENT, FORMS
 from course_utils.world import PEOPLE, PLACES, THINGS
 
 # Each row: a tale that a reader finds right, a change that makes one sentence wrong, which sentence, and why.
@@ -483,6 +485,18 @@ def test_no_text_makes_it_crash(text):
     report = check(text)
     assert 0 <= report.share <= 1
     assert all(text[s.start : s.end] == s.text for s in report.sentences)
+
+
+def test_no_order_and_no_filling_of_its_own_sentences_makes_it_crash():
+    random = Random(3)
+    ways = [way for event in EVENT.values() for group in (event.ways, *event.own.values()) for way in group]
+    for seed in range(1500):
+        sentences = [s.text for s in check(generate(seed)).sentences]
+        for way in random.sample(ways, 4):
+            filled = [(slot.before, random.choice(list(FORMS[slot.form].values()))) for slot in way.slots]
+            text = "".join(before + random.choice(texts) for before, texts in filled) + way.after
+            sentences.insert(random.randrange(1, len(sentences)), text)
+        assert not check(" ".join([sentences[0], *random.sample(sentences[1:], len(sentences) - 1)])).share > 1
 
 
 @settings(max_examples=200, deadline=None)
