@@ -56,6 +56,7 @@ BUILT_IN = {
     "optimizers": "11",
     "training": "11",
     "recipe": "11",
+    "judging": "11",
     "checkpoints": "11",
     "pretrained": "11",
     "generation": "12",

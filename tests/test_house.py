@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "course_utils"
 ORDER = (
     *("__init__", "text", "runtime", "world", "telling", "checking", "asking", "tales", "tokenizers", "bpe"),
     *("sampling", "embeddings", "positions", "attention", "gpt", "pretrained", "checkpoints", "generation"),
-    *("optimizers", "training", "recipe", "chat", "finetuning", "lora"),
+    *("optimizers", "training", "recipe", "judging", "chat", "finetuning", "lora"),
     *("style", "curves", "roadmap", "plots", "widgets", "exercises", "environment", "sync", "__main__"),
 )
 

@@ -1,0 +1,59 @@
+"""Let a model tell tales and let the world judge them: the share of sentences, and of whole tales, that fit."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from course_utils import tales
+from course_utils.generation import Sampler, generate
+from course_utils.gpt import GPT
+from course_utils.text import require
+from course_utils.tokenizers import END_OF_TEXT, Tokenizer
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Shares, from 0 to 1: of sentences that fit the world and what came before, of tales in which all do, of copies.
+
+    `faults` counts the reasons that the checker gave, the commonest first.
+    """
+
+    count: int
+    sentences: float
+    tales: float
+    copied: float
+    faults: dict[str, int]
+
+
+def tell_tales(
+    model: GPT, tokenizer: Tokenizer, openings: Sequence[str], sampler: Sampler, batch_size: int = 100
+) -> list[str]:
+    """Return one tale for each opening, with it; "" is no opening: the model begins by itself.
+
+    A tale ends where the model says so, or where its context does.
+    """
+    stop, told = tokenizer.special_tokens[END_OF_TEXT], []
+    for first in range(0, len(openings), batch_size):
+        prompts = [[stop, *tokenizer.encode(text)] for text in openings[first : first + batch_size]]
+        room = model.config.context_length - min(map(len, prompts))
+        rows = generate(model, prompts, room, sampler, stop_tokens=[stop])
+        # A longer prompt has less room: what it would add past the context is cut.
+        whole = [(p + row)[1 : model.config.context_length] for p, row in zip(prompts, rows, strict=True)]
+        told += [tokenizer.decode([i for i in ids if i != stop]) for ids in whole]
+    return told
+
+
+def score(texts: Iterable[str]) -> Scores:
+    """Judge tales, and count those that stand word for word in the shipped ones.
+
+    >>> score([tales.generate(10**6), "Nobody did anything."]).tales
+    0.5
+    """
+    texts = list(texts)
+    require(len(texts) > 0, "there are no tales to judge; give at least one")
+    reports = [tales.check(text) for text in texts]
+    sentences = [sentence for report in reports for sentence in report.sentences]
+    faults = Counter(s.reason for s in sentences if not (s.well_formed and s.consistent))
+    fine = sum(s.well_formed and s.consistent for s in sentences) / max(1, len(sentences))
+    whole = sum(report.consistent for report in reports) / len(texts)
+    return Scores(len(texts), fine, whole, tales.share_copied(texts, tales.corpus()), dict(faults.most_common()))

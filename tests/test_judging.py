@@ -1,0 +1,77 @@
+"""Judging: known tales get their known share, and what a model tells is taken up to its end."""
+
+import pytest
+import torch
+from models import small_config
+from torch.testing import assert_close
+
+from course_utils import tales
+from course_utils.generation import GREEDY
+from course_utils.gpt import GPT
+from course_utils.judging import score, tell_tales
+from course_utils.recipe import tales_tokenizer
+from course_utils.tokenizers import END_OF_TEXT
+
+
+def spoil(tale):
+    """Cut the last sentence in half: one sentence is wrong, and so is the tale."""
+    return tale[:-5]
+
+
+def test_shares_are_those_of_tales_whose_truth_is_known():
+    good = [tales.generate(seed) for seed in range(3_000_000, 3_000_008)]
+    scores = score([*good, *map(spoil, good[:2])])
+    sentences = [len(tales.check(tale).sentences) for tale in [*good, *good[:2]]]
+    assert scores.count == 10
+    assert scores.tales == 0.8
+    assert_close(scores.sentences, 1 - 2 / sum(sentences))
+    assert sum(scores.faults.values()) == 2
+    assert scores.copied == 0
+
+
+def test_copies_of_the_shipped_tales_are_counted():
+    assert score([tales.corpus()[0], tales.generate(4_000_000)]).copied == 0.5
+
+
+def test_nothing_to_judge_is_told():
+    with pytest.raises(ValueError, match="no tales to judge"):
+        score([])
+
+
+class Reciter(torch.nn.Module):
+    """A model that knows one text by heart and says its next token, whatever it is asked."""
+
+    def __init__(self, ids, vocab_size):
+        super().__init__()
+        self.ids, self.vocab_size = ids, vocab_size
+        self.config = small_config(vocab_size=vocab_size, context_length=40)
+        self.token_embedding = torch.nn.Embedding(1, 1)
+
+    def lm_head(self, hidden):
+        following = torch.tensor([self.ids[min(int(n), len(self.ids) - 1)] for n in hidden[:, 0]])
+        return torch.nn.functional.one_hot(following, self.vocab_size).float()
+
+    def hidden_states(self, idx, cache=None, real=None):
+        if cache is not None:
+            cache.length += idx.shape[1]
+        length = real.sum(-1) if real is not None else torch.full((len(idx),), cache.length)
+        return length.float()[:, None, None]
+
+
+def test_a_tale_goes_with_its_opening_up_to_the_end_of_text(monkeypatch):
+    tokenizer = tales_tokenizer(600)
+    stop, text = tokenizer.special_tokens[END_OF_TEXT], "Mara sang a song about soup."
+    ids = [stop, *tokenizer.encode(text), stop, 7, 7]
+    model = Reciter(ids, tokenizer.vocab_size)
+    assert tell_tales(model, tokenizer, ["", "Mara sang", "Mara"], GREEDY, batch_size=2) == [text] * 3
+
+
+def test_a_tale_without_an_end_stops_with_the_context():
+    tokenizer = tales_tokenizer(600)
+    torch.manual_seed(0)
+    model = GPT(small_config(vocab_size=tokenizer.vocab_size, context_length=12))
+    with torch.no_grad():
+        model.lm_head.weight[tokenizer.special_tokens[END_OF_TEXT]] = 0.0
+    (told,) = tell_tales(model, tokenizer, ["The kite"], GREEDY)
+    assert told.startswith("The kite")
+    assert len(tokenizer.encode(told)) <= 12
