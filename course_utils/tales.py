@@ -14,6 +14,7 @@ from course_utils.text import DATA, require
 
 __all__ = [
     "END_OF_TALE",
+    "FIRST_FRESH_SEED",
     "SEPARATOR",
     "Judgement",
     "Moment",

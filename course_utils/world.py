@@ -706,7 +706,7 @@ confess A P
   {A} giggled and said, "It is {P.spot}."
   "I hid it {P.spot}," {said A}.
   "All right, look {P.spot}," {said A}.
-  {A} pointed and said, "Try {P.spot}."
+  {A} pointed and said, "Look {P.spot}."
 
 count A B O
   if in O A, near A B
@@ -1021,10 +1021,10 @@ thief O A
 lasts O A
   if mended O B, in O A, not state O broken
   then end
-  The {O} is better than new, says {A}, and {A} should know.
+  The {O} is better than new, says {A.call}, and {A.he} should know.
   {A} has been kind to the {O} ever since.
   And nobody but {A.call} can tell that the {O} was ever broken.
-  And the {O} of {A.call} has held to this day.
+  And {A's} {O} has held to this day.
 
 joked A B
   if hid O A, own O B, near A B
@@ -1045,7 +1045,7 @@ again A B
 kind A B
   if helps B A, near A B
   then end
-  If you need help, ask {B.call}, says {A}.
+  If you need help, ask {B.call}, says {A.call}.
   {A} still tells everybody how kind {B.call} was.
   Ever since, {A} has called {B.call} a hero.
   {B} said it was nothing, but grew an inch that day.
@@ -1094,7 +1094,7 @@ honest A C O
   if finder O A, own O C, in O C
   then end
   {A} found nothing else that day, except a friend.
-  Honest people like {A.call} are hard to find, says {C}.
+  Honest people like {A.call} are hard to find, says {C.call}.
   {C} baked {A.him} a cake in the shape of {O.an}.
   {A} had empty hands after that, and a light heart.
 """
