@@ -62,15 +62,45 @@ def merge(ids: Sequence[int], pair: Pair, new_id: int) -> list[int]:
     return merged
 
 
-class PairIndex:
-    """Where each pair of neighbouring tokens occurs, and how often, kept up to date while pairs are merged.
+class PairQueue:
+    """Gives the most frequent pair; of equals the one whose tokens' bytes sort last."""
 
-    All distinct pieces lie in one row of tokens, parted by -1. A token is written at its first place
-    (`head`) and its last (`tail`), so a neighbour is one step away. A merge then touches only the places
-    where its pair occurs, which is why training grows with the text and not with text times merges.
-    """
+    def __init__(self, totals: Mapping[Pair, int]):
+        # `totals` is shared with whoever counts. Entries are not updated when a total falls, which happens often,
+        # but only when they come up, which is rare.
+        self.totals = totals
+        # The smallest entry of a heap comes first, so bytes are mirrored. The closing character, above all
+        # mirrored bytes, puts a token before those that it begins with.
+        self.mirrored = [chr(255 - byte) + chr(256) for byte in range(256)]
+        self.heap = [self.entry(pair) for pair in totals]
+        heapify(self.heap)
+
+    def entry(self, pair: Pair) -> tuple[int, str, Pair]:
+        """Return a pair with what it is sorted by."""
+        return -self.totals[pair], self.mirrored[pair[0]] + self.mirrored[pair[1]], pair
+
+    def push(self, pair: Pair) -> None:
+        """Enter a pair, unless it occurs nowhere any more."""
+        if self.totals[pair] > 0:
+            heappush(self.heap, self.entry(pair))
+
+    def pop(self) -> Pair | None:
+        """Return the next pair to merge, whose token gets the next id; `None` when no pair is left."""
+        while self.heap:
+            count, _, pair = heappop(self.heap)
+            if -count == self.totals[pair]:
+                self.mirrored.append(self.mirrored[pair[0]][:-1] + self.mirrored[pair[1]])
+                return pair
+            self.push(pair)
+        return None
+
+
+class PairIndex:
+    """Where each pair of neighbouring tokens occurs, and how often, kept up to date while pairs are merged."""
 
     def __init__(self, piece_counts: Mapping[bytes, int]):
+        # All distinct pieces lie in one row, parted by -1. A token is written at its first place (`head`) and its
+        # last (`tail`), so that its neighbours are one step away on both sides.
         self.head, self.weight = [], []
         for piece, count in piece_counts.items():
             self.head += [*piece, -1]
@@ -79,62 +109,41 @@ class PairIndex:
         self.places, self.totals = defaultdict(list), Counter()
         for place, pair in enumerate(pairwise(self.head)):
             if -1 not in pair:
-                self.places[pair].append(place)
-                self.totals[pair] += self.weight[place]
-        # A heap has its smallest on top, so bytes are mirrored: of two ties the pair that sorts last is smaller.
-        # The closing character, above all mirrored bytes, puts a token before those that begin it.
-        self.mirrored = [chr(255 - byte) + chr(256) for byte in range(256)]
-        self.heap = [self.entry(pair) for pair in self.totals]
-        heapify(self.heap)
+                self.note(pair, place)
 
-    def entry(self, pair: Pair) -> tuple[int, str, Pair]:
-        """Return a pair as the heap sorts it: the most frequent first, then the one whose bytes sort last."""
-        return -self.totals[pair], self.mirrored[pair[0]] + self.mirrored[pair[1]], pair
+    def note(self, pair: Pair, place: int) -> None:
+        """Count one place where a pair occurs; a piece that occurs often weighs as often."""
+        self.places[pair].append(place)
+        self.totals[pair] += self.weight[place]
 
-    def most_frequent(self) -> Pair | None:
-        """Return the pair to merge next, or `None` when no pair is left."""
-        while self.heap:
-            count, _, pair = heappop(self.heap)
-            if -count == self.totals[pair]:
-                return pair
-            # Counts only fall after a pair was entered: an entry that is too high is put back where it belongs.
-            if self.totals[pair] > 0:
-                heappush(self.heap, self.entry(pair))
-        return None
+    def merge(self, pair: Pair) -> set[Pair]:
+        """Replace a pair by a new token wherever it occurs; return the pairs that the new token is part of.
 
-    def merge(self, pair: Pair) -> None:
-        """Replace the pair by a new token wherever it occurs, and count its neighbours anew."""
-        (left, right), new = pair, len(self.length)
+        Only the places where the pair occurs are touched: so training grows with the text, not with text
+        times merges.
+        """
+        (left, right), new, born = pair, len(self.length), set()
         self.length.append(self.length[left] + self.length[right])
-        self.mirrored.append(self.mirrored[left][:-1] + self.mirrored[right])
-        born = set()
         # Places were noted from left to right, so "aaa" is merged as (aa, a), never as (a, aa).
         for place in self.places.pop(pair):
             middle = place + self.length[left]
             # One of the two may be used up already, as in "aaa", where (a, a) occurs twice.
             if self.head[place] != left or self.head[middle] != right:
                 continue
-            end, weight = middle + self.length[right], self.weight[place]
+            end = middle + self.length[right]
             before, after = self.tail[place - 1], self.head[end]
             if before >= 0:
-                self.totals[before, left] -= weight
-                born.add(self.enter((before, new), place - self.length[before], weight))
+                self.totals[before, left] -= self.weight[place]
+                self.note((before, new), place - self.length[before])
+                born.add((before, new))
             if after >= 0:
-                self.totals[right, after] -= weight
-                born.add(self.enter((new, after), place, weight))
+                self.totals[right, after] -= self.weight[place]
+                self.note((new, after), place)
+                born.add((new, after))
             self.head[place] = self.tail[end - 1] = new
             self.head[middle] = -1
         del self.totals[pair]
-        # A pair can be born and used up in the same merge: "aaaa" makes (aa, a) on its way to (aa, aa).
-        for fresh in born:
-            if self.totals[fresh] > 0:
-                heappush(self.heap, self.entry(fresh))
-
-    def enter(self, pair: Pair, place: int, weight: int) -> Pair:
-        """Note one more place of a pair, in a piece that occurs `weight` times."""
-        self.places[pair].append(place)
-        self.totals[pair] += weight
-        return pair
+        return born
 
 
 def train_bpe(
@@ -143,11 +152,9 @@ def train_bpe(
     special_tokens: Sequence[str] = (),
     pattern: str = GPT2_PATTERN,
 ) -> list[Pair]:
-    """Return the merges that byte pair encoding learns from a text, or from texts that come one by one.
+    """Return the merges learned from a text, or from texts that come one by one: 256 + i is the i-th.
 
-    Ids 0 to 255 are the bytes, 256 + i is the i-th merge. The most frequent pair is merged first; of equals
-    the one whose tokens' bytes sort last. Training ends at `vocab_size` tokens (bytes, merges and special
-    tokens together), or earlier when no pair is left. Nothing is merged across pieces or special tokens.
+    It ends at `vocab_size` tokens (256 bytes, merges and special tokens together) or when no pair is left.
 
     >>> train_bpe("aaabdaaabac", vocab_size=258)
     [(97, 97), (256, 97)]
@@ -155,11 +162,14 @@ def train_bpe(
     check_special_tokens(special_tokens)
     fewest = 256 + len(special_tokens)
     require(vocab_size >= fewest, f"vocab_size is {vocab_size}; it takes at least {fewest}: bytes and special tokens")
+    # Pieces are counted first: a word that occurs a thousand times is then merged once, with a weight of 1,000.
     index = PairIndex(count_pieces(texts, special_tokens, pattern))
-    merges: list[Pair] = []
-    while len(merges) < vocab_size - fewest and (pair := index.most_frequent()):
-        index.merge(pair)
+    queue, merges = PairQueue(index.totals), []
+    while len(merges) < vocab_size - fewest and (pair := queue.pop()):
         merges.append(pair)
+        # A pair can be born and used up in one merge: "aaaa" makes (aa, a) on its way to (aa, aa).
+        for fresh in index.merge(pair):
+            queue.push(fresh)
     return merges
 
 
@@ -171,6 +181,7 @@ def count_pieces(
     >>> count_pieces(["to be or", "not to be"])
     {b'to': 1, b' be': 2, b' or': 1, b'not': 1, b' to': 1}
     """
+    # Characters become bytes at the end: it is quicker for 15,000 different pieces than for 300,000.
     compiled, counts = compile_pattern(pattern), Counter()
     for text in [texts] if isinstance(texts, str) else texts:
         require(isinstance(text, str), f"a text is a {type(text).__name__}; it takes strings")
@@ -189,6 +200,7 @@ def stream_pieces(
     """
     longest, held = max(map(len, special_tokens), default=0), ""
     for chunk in chunks:
+        # What follows the last special token is still growing; everything before it is done.
         *done, last = split_special(held + chunk, special_tokens)
         for ordinary, special in zip(done[::2], done[1::2], strict=True):
             yield split_pieces(ordinary, pattern), special
@@ -202,9 +214,10 @@ def stream_pieces(
 def count_settled(pieces: Sequence[str], longest: int) -> int:
     """Return how many of the pieces stay as they are, whatever text follows.
 
-    The last characters may be the beginning of a special token, at most `longest` long; some pieces before them
-    may be cut otherwise.
+    The last characters may begin a special token, at most `longest` long, and that changes how pieces before
+    it are cut.
     """
+    # From the end: first the characters that may begin a special token, then the pieces before that one.
     length = 0
     for i in reversed(range(len(pieces))):
         length += len(pieces[i])
@@ -249,14 +262,13 @@ def to_utf8(text: str) -> bytes:
 def encode_piece(piece: bytes, ranks: Mapping[bytes, int]) -> list[int]:
     """Return the ids of one piece: neighbours that form a token merge, the lowest rank first, then the leftmost.
 
-    As in tiktoken, a piece that is a token itself is one, even where merges would not reach it. The heap
-    keeps a piece of any length quick: n log n, where looking at all pairs after each merge takes n squared.
-
     >>> encode_piece(b"abab", {b"a": 0, b"b": 1, b"ab": 2})
     [2, 2]
     """
+    # As in tiktoken, a piece that is a token itself is one, even where merges would not reach it.
     if piece in ranks:
         return [ranks[piece]]
+    # Looking at all pairs after each merge would take n squared steps; the heap needs n log n.
     size = len(piece)
     ends = list(range(1, size + 1))  # the token that starts at i ends before ends[i]
     starts = list(range(-1, size))  # the token that ends before i starts at starts[i]
@@ -321,6 +333,7 @@ class BPETokenizer(Tokenizer):
             check_special_tokens(special_tokens)
             special_tokens = {name: max(ranks.values()) + 1 + i for i, name in enumerate(special_tokens)}
         super().__init__(ranks, special_tokens)
+        # Here all tokens are bytes: a character may be spread over several of them.
         self.tokens |= {token_id: name.encode() for name, token_id in special_tokens.items()}
         self.ranks, self.pattern, self.compiled = self.vocab, pattern, compile_pattern(pattern)
         self.cache = PieceCache(self.ranks)
@@ -363,6 +376,7 @@ def ranks_from_merges(merges: Sequence[Pair]) -> dict[bytes, int]:
     >>> ranks_from_merges([(97, 97), (256, 98)])[b"aab"]
     257
     """
+    # A merge may use only what is there before it: that is what makes ids an order of merging.
     tokens = [bytes([byte]) for byte in range(256)]
     for pair in merges:
         known = len(pair) == 2 and all(0 <= part < len(tokens) for part in pair)
@@ -382,6 +396,7 @@ def merges_from_ranks(ranks: Mapping[bytes, int]) -> list[Pair]:
     merges = []
     for token in sorted(ranks, key=ranks.__getitem__):
         if len(token) > 1:
+            # With the tokens made before it a token is two parts: those it was merged from.
             parts = encode_piece(token, known)
             merges += [(parts[0], parts[1])] if len(parts) == 2 else []
             known[token] = ranks[token]
@@ -421,6 +436,7 @@ def to_huggingface(tokenizer: BPETokenizer) -> str:
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
     split = {"type": "Split", "pattern": {"Regex": tokenizer.pattern}, "behavior": "Isolated", "invert": False}
     to_letters = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
+    # Each piece that is a token becomes that token at once, as in tiktoken and here.
     model = {
         "type": "BPE",
         "vocab": {written[token]: token_id for token, token_id in tokenizer.ranks.items()} | dict(special),

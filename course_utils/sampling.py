@@ -32,9 +32,7 @@ def window_count(n_tokens: int, max_length: int, stride: int) -> int:
 
 
 class SlidingWindowDataset(Dataset):
-    """Windows over token ids: inputs (T,), and targets (T,), the same tokens shifted by one.
-
-    `stride` is the step from one window's start to the next; the shift of the targets is always one.
+    """Inputs (T,) and targets (T,), the same tokens shifted by one, whatever the `stride` from start to start.
 
     >>> x, y = SlidingWindowDataset([10, 11, 12, 13, 14], max_length=2, stride=2)[1]
     >>> x.tolist(), y.tolist()
@@ -60,7 +58,7 @@ class SlidingWindowDataset(Dataset):
         if not -self.count <= i < self.count:
             raise IndexError(f"window {i} of {self.count}")
         start = i % self.count * self.stride
-        # A copy: the file behind the ids may be read-only, and tensors want 64-bit ids.
+        # A copy, since an embedding takes 64-bit ids, and the file that the ids may lie in is read-only.
         window = torch.from_numpy(self.token_ids[start : start + self.max_length + 1].astype(np.int64))
         return window[:-1], window[1:]
 
@@ -70,6 +68,7 @@ def id_array(token_ids: TokenIds, vocab_size: int | None = None) -> np.ndarray:
 
     With `vocab_size` an id outside the vocabulary raises a `ValueError` that says where it is.
     """
+    # An array stays as it is: copying would read a memory-mapped file whole.
     array = np.asarray(token_ids)
     array = array.astype(np.int64) if array.size == 0 else array
     is_ids = array.ndim == 1 and np.issubdtype(array.dtype, np.integer)
@@ -108,6 +107,7 @@ def make_loader(
     require(batch_size >= 1, f"batch_size is {batch_size}; it takes a whole number of at least 1")
     enough = len(dataset) >= (batch_size if drop_last else 1)
     require(enough, f"{len(dataset)} windows do not fill one batch of {batch_size}; take a smaller batch_size")
+    # A generator of its own: the order must not depend on what else has drawn random numbers.
     generator = torch.Generator().manual_seed(seed)
     return DataLoader(dataset, batch_size, shuffle=shuffle, drop_last=drop_last, generator=generator)
 
@@ -135,21 +135,22 @@ class StepBatches:
     def indices(self, step: int) -> list[int]:
         """Return which windows the batch of one step holds."""
         require(step >= 0, f"step is {step}; steps are counted from 0")
+        # Nothing is remembered from step to step, so resuming at a late one costs no more than the first.
         epoch, batch = divmod(step, self.steps_per_epoch)
         first, keys = batch * self.batch_size, shuffle_keys(self.seed, epoch)
         return [shuffled(first + i, len(self.dataset), keys) for i in range(self.batch_size)]
 
 
 def shuffled(place: int, size: int, keys: Sequence[int]) -> int:
-    """Return the number at one place of 0 … `size` - 1 in shuffled order, without writing the order down.
+    """Return the number at one place of 0 … `size` - 1 in an order drawn from `keys` and never written down.
 
-    Lay the numbers out as a table; turn each row by an amount of its own, then each column, and so on for
-    every key. That moves each number to a place of its own, at the same small cost for a corpus of any size
-    (a Feistel network: Luby and Rackoff 1988; over a table: Black and Rogaway 2002).
+    It is a Feistel network (Luby and Rackoff 1988) over a table (Black and Rogaway 2002).
 
     >>> sorted(shuffled(i, 7, keys=[3, 1, 4, 1]) for i in range(7))
     [0, 1, 2, 3, 4, 5, 6]
     """
+    # Lay the numbers out as a table. Turn each row by an amount of its own, then each column, and so on for every
+    # key: each number moves to a place of its own, at a cost that does not grow with the corpus.
     rows = isqrt(size) + 1
     columns = -(-size // rows)
     while True:
@@ -185,6 +186,7 @@ def token_type(vocab_size: int) -> np.dtype:
     (2, 4)
     """
     require(1 <= vocab_size <= 1 << 32, f"vocab_size is {vocab_size}; it takes 1 to {1 << 32}")
+    # The order of bytes is fixed, so that a file means the same on every machine.
     return np.dtype("<u2" if vocab_size <= 1 << 16 else "<u4")
 
 
@@ -227,6 +229,7 @@ def read_tokens(path: str | Path) -> np.ndarray:
     """
     path = Path(path)
     require(path.is_file(), f"there is no file of tokens {path}; write_tokens makes one")
+    # Without pickle a file can hold numbers only: reading one from a stranger runs nothing.
     try:
         ids = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:

@@ -58,6 +58,7 @@ def load_text(source: str | Path) -> str:
     require(isinstance(source, str | Path), f"source is {source!r}; it takes a name or a path")
     if source in CORPORA:
         return read_text(fetch_corpus(str(source)))
+    # Our names come first; a file of your own that has one of them is meant when written as a path, "./tales".
     path = DATA / f"{source}.txt" if source in SHIPPED else Path(source).expanduser()
     names = ", ".join(map(repr, (*SHIPPED, *CORPORA)))
     here = path.absolute()
@@ -68,6 +69,7 @@ def load_text(source: str | Path) -> str:
 def read_text(path: Path) -> str:
     """Read a UTF-8 file and clean it; empty or not UTF-8, it raises a `ValueError` that says where."""
     raw = path.read_bytes()
+    # Decoding with errors="replace" would hide the damage until a model has learned it.
     try:
         text = clean_text(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -88,20 +90,19 @@ def clean_text(text: str) -> str:
     >>> clean_text("\ufeffone\r\ntwo\rcafe\u0301") == "one\ntwo\ncaf\u00e9"
     True
     """
+    # Windows ends lines with two characters and marks UTF-8 with an invisible first one. Accents come as one
+    # character or as two that look the same: without NFC they would be different tokens.
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     return unicodedata.normalize("NFC", text)
 
 
 def split_words(text: str, keep_whitespace: bool = False) -> list[str]:
-    """Split a text into words and single punctuation marks; white space is dropped, or kept one by one.
+    """Split a text into words and punctuation marks; white space is dropped, or kept as pieces of its own.
 
-    An apostrophe inside a word stays in it. With white space kept, joining the pieces restores the text.
-
-    >>> split_words("Hello, world!")
-    ['Hello', ',', 'world', '!']
-    >>> split_words("Isn't it?", keep_whitespace=True)
-    ["Isn't", ' ', 'it', '?']
+    >>> split_words("Hello, world!"), split_words("Isn't it?", keep_whitespace=True)
+    (['Hello', ',', 'world', '!'], ["Isn't", ' ', 'it', '?'])
     """
+    # An apostrophe inside a word belongs to it. Every character is in one piece, so that joining restores the text.
     pieces = re.findall(r"\w+(?:['’]\w+)*|[^\w\s]|\s", text)
     return pieces if keep_whitespace else [piece for piece in pieces if not piece.isspace()]
 
@@ -123,6 +124,7 @@ def fetch_corpus(name: str) -> Path:
     if not part.exists() or part.stat().st_size < corpus.size:
         download(corpus, part, path)
     if file_sha256(part) != corpus.sha256:
+        # It goes, since the next attempt would only continue it.
         part.unlink()
         raise ValueError(
             f"what came from {corpus.url} is not the file that this course knows (its sha256 differs), so it "
@@ -171,6 +173,7 @@ def copy_blocks(answer: BinaryIO, file: BinaryIO, have: int, size: int, name: st
 
 def file_sha256(path: Path) -> str:
     """Return the sha256 of a file as 64 hexadecimal digits."""
+    # In blocks, so that a file larger than memory can be checked too.
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):

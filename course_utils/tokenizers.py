@@ -11,6 +11,7 @@ import torch
 from course_utils.text import require, split_words
 
 END_OF_TEXT = "<|endoftext|>"
+# Both spellings are in use for the token that stands in for what the vocabulary lacks.
 UNKNOWN = ("[UNK]", "<|unk|>")
 SpecialChoice = Literal["all"] | Collection[str]
 
@@ -31,6 +32,7 @@ class Tokenizer:
         require(len(pairs) > 0, "the vocabulary is empty; a tokenizer takes at least one token")
         require(len(self.tokens) == len(pairs), "two tokens have the same id; each takes one of its own")
         require(min(self.tokens) >= 0, f"a token has the id {min(self.tokens)}; ids start at 0")
+        # Not the number of tokens: ids may have gaps, and an embedding needs a row for the largest one.
         self.vocab_size = max(self.tokens) + 1
 
     def encode(
@@ -44,6 +46,7 @@ class Tokenizer:
         allowed, refused = choose_special(self.special_tokens, allowed_special, disallowed_special)
         refuse_special(text, refused)
         ids = []
+        # Parts at odd places are special tokens, those between them ordinary text.
         for i, part in enumerate(split_special(text, allowed)):
             ids += [self.special_tokens[part]] if i % 2 else self.encode_ordinary(part)
         return ids
@@ -71,6 +74,7 @@ class CharTokenizer(Tokenizer):
     @classmethod
     def from_text(cls, text: str, special_tokens: Sequence[str] = ()) -> "CharTokenizer":
         """Return a tokenizer for the characters of a text, in sorted order, then the special tokens."""
+        # Without the split, the letters of "<|endoftext|>" between two tales would enter the vocabulary.
         return cls(*build_vocab(chain(*split_special(text, special_tokens)[::2]), special_tokens))
 
     def encode_ordinary(self, text: str) -> list[int]:
@@ -110,6 +114,7 @@ class WordTokenizer(Tokenizer):
         """Return the tokens as one text; where white space was dropped, single spaces are put back."""
         if self.keep_whitespace:
             return "".join(tokens)
+        # How many spaces there were is lost. These rules are right for prose; straight quotes stay ambiguous.
         return re.sub(r" (?=[,.;:?!%)\]}’”…])|(?<=[(\[{“‘¿¡]) ", "", " ".join(tokens))
 
     def to_dict(self) -> dict:
@@ -124,6 +129,7 @@ def build_vocab(pieces: Iterable[str], special_tokens: Sequence[str] = ()) -> tu
     ({'a': 0, 'b': 1}, {'[UNK]': 2})
     """
     check_special_tokens(special_tokens)
+    # The order of a set changes from run to run; a model's ids must not.
     vocab = {piece: i for i, piece in enumerate(sorted(set(pieces)))}
     return vocab, {name: len(vocab) + i for i, name in enumerate(special_tokens)}
 
@@ -150,6 +156,7 @@ def split_special(text: str, names: Collection[str]) -> list[str]:
     ['one', '<|endoftext|>', 'two']
     """
     require(isinstance(text, str), f"text is a {type(text).__name__}; it takes a string")
+    # The parentheses make `split` keep what it splits at.
     return re.split(f"({'|'.join(map(re.escape, names))})", text) if names else [text]
 
 
@@ -172,6 +179,7 @@ def choose_special(
 
 def refuse_special(text: str, refused: Collection[str]) -> None:
     """Raise a `ValueError` if the text spells one of the refused special tokens; say how to go on."""
+    # Odd places hold the special tokens found: the first one is told.
     for name in split_special(text, refused)[1:2]:
         raise ValueError(
             f"the text spells the special token {name!r}. If it is one, pass allowed_special={{{name!r}}} "
@@ -192,6 +200,7 @@ def check_special_tokens(names: Collection[str]) -> None:
 
 def id_list(ids: Iterable[int]) -> list[int]:
     """Return one sequence of token ids, be it a list, an array or a tensor, as a list of ints."""
+    # `index` takes what is a whole number (an int, an element of an array) and refuses what merely looks like one.
     try:
         return list(map(index, ids.tolist() if hasattr(ids, "tolist") else ids))
     except TypeError:
@@ -206,12 +215,14 @@ def from_dict(data: Mapping) -> Tokenizer:
     >>> from_dict(CharTokenizer.from_text("abc").to_dict()).encode("cab")
     [2, 0, 1]
     """
+    # Only our own classes can be named: data from a file never decides what code is run.
     kinds = {kind.__name__: kind for kind in Tokenizer.__subclasses__()}
     kind = data.get("kind")
     require(kind in kinds, f"the kind of tokenizer is {kind!r}; it takes one of {sorted(kinds)}")
     settings = {name: value for name, value in data.items() if name != "kind"}
+    make = getattr(kinds[kind], "from_settings", kinds[kind])
     try:
-        return getattr(kinds[kind], "from_settings", kinds[kind])(**settings)
+        return make(**settings)
     except TypeError as error:
         raise ValueError(f"a {kind} cannot be made from {sorted(settings)}: {error}") from None
 
@@ -219,9 +230,7 @@ def from_dict(data: Mapping) -> Tokenizer:
 def pad_batch(
     sequences: Sequence[Iterable[int]], pad_id: int, side: Literal["left", "right"] = "right"
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Fill sequences of unequal lengths up to the longest; return ids (B, T) and a mask, true on real tokens.
-
-    Training pads on the right. Generation pads on the left, so that each row ends with its last real token.
+    """Fill sequences up to the length of the longest; return ids (B, T) and a mask, true on real tokens.
 
     >>> ids, mask = pad_batch([[5, 6, 7], [8]], pad_id=0)
     >>> ids.tolist(), mask.tolist()
@@ -233,6 +242,7 @@ def pad_batch(
     ids = torch.full((len(rows), max(map(len, rows))), pad_id, dtype=torch.long)
     mask = torch.zeros_like(ids, dtype=torch.bool)
     for i, row in enumerate(rows):
+        # Generation pads on the left: then every row ends with its last real token, where the next one goes.
         place = slice(0, len(row)) if side == "right" else slice(ids.shape[1] - len(row), None)
         ids[i, place] = torch.tensor(row, dtype=torch.long)
         mask[i, place] = True
