@@ -7,19 +7,24 @@ and no f-strings here. Whatever needs a newer one is imported after that check.
 import importlib
 import os
 import sys
+import time
 
 OLDEST = (3, 10)
 
-# Where each command lives, as "module:function". The function takes the remaining arguments, a list of
-# strings, and returns an exit code or None. Nothing is imported before it is asked for.
+# Where each command lives, as "module:function". Nothing is imported before it is asked for.
+# These functions take the remaining arguments as one list of strings and return an exit code or None.
 COMMANDS = {
     "lab": "course_utils.environment:open_lab",
     "test": "course_utils.environment:run_tests",
     "reset": "course_utils.environment:reset_notebook",
 }
 AUTHORS = {"sync": "course_utils.sync:main"}
-BENCH = {}
-REBUILD = {}
+
+# These take each remaining argument as one string; most need none. They fail by raising.
+NAMED = {
+    "bench": {},
+    "rebuild": {"tales": "course_utils.tales:rebuild"},
+}
 
 USAGE = """Text to Transformer. In its folder, `python3 -m course_utils` (Windows: `py -m course_utils`) takes
 
@@ -46,20 +51,33 @@ Or open the notebooks in Google Colab, which needs no installation: https://cola
 """
 
 
-def choose(kind, table, arguments):
-    """Return the address that a name stands for and what follows it; an unknown one gets a list."""
-    if arguments and arguments[0] in table:
-        return table[arguments[0]], arguments[1:]
-    known = "\n".join("  " + name for name in sorted(table)) or "  (none yet)"
-    problem = "no such %s: %s" % (kind, arguments[0]) if arguments else "%s needs a name" % kind
-    sys.stderr.write("%s. Known names:\n%s\n" % (problem, known))
-    return None, []
+def function_at(address):
+    """Import the module of `module:function` and return the function."""
+    module, name = address.split(":")
+    return getattr(importlib.import_module(module), name)
 
 
-def call(address, arguments):
-    """Import `module:function` and return the exit code of `function(arguments)`."""
-    module, function = address.split(":")
-    return getattr(importlib.import_module(module), function)(arguments) or 0
+def run_named(kind, arguments):
+    """Run the benchmark or the rebuilding that the first argument names, and say when it is done."""
+    name, begin = arguments[0], time.time()
+    function_at(NAMED[kind][name])(*arguments[1:])
+    print("%s %s: done after %.0f s" % (kind, name, time.time() - begin))
+    return 0
+
+
+def misunderstood(name, rest):
+    """Return what is wrong with a command, or None; for a missing name, list those there are."""
+    if name in COMMANDS or name in AUTHORS:
+        return None
+    if name not in NAMED:
+        return "no such command: %s\n\n%s" % (name, USAGE)
+    if rest and rest[0] in NAMED[name]:
+        return None
+    problem = "no such %s: %s" % (name, rest[0]) if rest else "%s needs a name" % name
+    return "%s. Known names:\n%s\n" % (
+        problem,
+        "\n".join("  " + known for known in sorted(NAMED[name]) or ["none yet"]),
+    )
 
 
 def run(arguments):
@@ -68,20 +86,16 @@ def run(arguments):
         sys.stdout.write(USAGE)
         return 0 if arguments else 2
     name, rest = arguments[0], arguments[1:]
-    if name in COMMANDS:
-        return call(COMMANDS[name], rest)
-    if name in AUTHORS:
-        address = AUTHORS[name]
-    elif name in ("bench", "rebuild"):
-        address, rest = choose(name, BENCH if name == "bench" else REBUILD, rest)
-    else:
-        sys.stderr.write("no such command: %s\n\n%s" % (name, USAGE))
-        address = None
-    if address is None:
+    problem = misunderstood(name, rest)
+    if problem:
+        sys.stderr.write(problem)
         return 2
+    if name in COMMANDS:
+        return function_at(COMMANDS[name])(rest) or 0
     environment = importlib.import_module("course_utils.environment")
-    # These need torch: outside an active environment the same command runs again, inside the course's own.
-    return call(address, rest) if environment.is_active() else environment.hand_over(arguments)
+    if not environment.is_active():  # these need torch: the same command runs again, in the course's own
+        return environment.hand_over(arguments)
+    return run_named(name, rest) if name in NAMED else function_at(AUTHORS[name])(rest) or 0
 
 
 def main(arguments):

@@ -1,7 +1,6 @@
 """The two commands: what they make, skip, mend and say, on each system and with each thing that can go wrong."""
 
 import contextlib
-import importlib
 import importlib.util
 import json
 import os
@@ -647,10 +646,9 @@ def test_a_port_that_is_none_is_refused(arguments):
 
 
 def test_every_command_has_its_function():
-    for table in (entry.COMMANDS, entry.AUTHORS, entry.BENCH, entry.REBUILD):
+    for table in (entry.COMMANDS, entry.AUTHORS, *entry.NAMED.values()):
         for address in table.values():
-            module, function = address.split(":")
-            assert callable(getattr(importlib.import_module(module), function)), address
+            assert callable(entry.function_at(address)), address
 
 
 def test_help_names_every_command(capsys):
@@ -666,21 +664,27 @@ def test_an_unknown_command_shows_those_there_are(capsys):
 
 @pytest.mark.parametrize("arguments", [["bench"], ["bench", "nothing"]])
 def test_bench_lists_its_names(monkeypatch, capsys, arguments):
-    monkeypatch.setattr(entry, "BENCH", {"tales": "m:f", "recipe": "m:g"})
+    monkeypatch.setitem(entry.NAMED, "bench", {"tales": "m:f", "recipe": "m:g"})
     assert entry.main(arguments) == 2
     assert capsys.readouterr().err.endswith("Known names:\n  recipe\n  tales\n")
 
 
 def test_a_name_finds_its_function_with_the_other_arguments(monkeypatch, capsys):
     monkeypatch.setattr(environment, "is_active", lambda: True)
-    monkeypatch.setattr(entry, "REBUILD", {"tales": "builtins:print"})
+    monkeypatch.setitem(entry.NAMED, "rebuild", {"tales": "builtins:print"})
     assert entry.main(["rebuild", "tales", "--seed", "1"]) == 0
-    assert capsys.readouterr().out == "['--seed', '1']\n"
+    assert capsys.readouterr().out == "--seed 1\nrebuild tales: done after 0 s\n"
+
+
+def test_sync_gets_its_arguments_as_a_list(monkeypatch):
+    monkeypatch.setattr(environment, "is_active", lambda: True)
+    monkeypatch.setitem(entry.AUTHORS, "sync", "builtins:len")
+    assert entry.main(["sync", "00", "--check"]) == 2
 
 
 def test_authors_commands_run_in_the_courses_environment(monkeypatch, followed):
     monkeypatch.setattr(environment, "is_active", lambda: False)
-    monkeypatch.setattr(entry, "BENCH", {"tales": "m:f"})
+    monkeypatch.setitem(entry.NAMED, "bench", {"tales": "m:f"})
     assert entry.main(["bench", "tales", "--short"]) == 5
     assert followed == [["the-python", "-m", "course_utils", "bench", "tales", "--short"]]
 
@@ -752,7 +756,8 @@ def clone(tmp_path_factory):
 
 def base_python():
     """The Python that this environment was made from."""
-    return getattr(sys, "_base_executable", sys.executable)
+    places = (Path(sys.base_prefix, "bin", "python3"), Path(sys.base_prefix, "python.exe"))
+    return str(next(place for place in places if place.exists()))
 
 
 def run_test_command(root, *arguments):
