@@ -285,6 +285,32 @@ def test_one_fault_is_counted_once():
     assert [s.text for s in check(broken).sentences if not s.consistent] == ["The moon ate a biscuit."]
 
 
+BEN = "On a hot evening, Ben was by the river with his red kite. "
+
+
+def faults(text):
+    """The numbers of the sentences that do not fit, and why."""
+    return {i: s.reason for i, s in enumerate(check(text).sentences) if not s.consistent}
+
+
+def test_nobody_comes_into_a_tale_twice():
+    assert faults(BEN + "Ida was there too. Soon Ida, who talked to spiders, came by.") == {
+        2: "Ida is in the tale already"
+    }
+    assert faults(BEN + "Ida was there too, with her red kite.") == {1: "kite is in the tale already"}
+
+
+def test_what_is_over_does_not_hold_again():
+    thanks = 'Ida was there too. Ben gave the kite to Ida. "Thank you, Ben," said Ida. '
+    assert faults(BEN + thanks) == {}
+    assert list(faults(BEN + thanks + "Ida thanked Ben with a deep bow.")) == [4]
+
+
+def test_a_sentence_that_cannot_be_is_taken_at_its_word():
+    apart = "Meanwhile Ida was at the market. Ben gave the kite to Ida. Ida named the kite after Ben."
+    assert faults(BEN + apart) == {2: "Ben is at the river, Ida at the market"}
+
+
 @pytest.mark.parametrize("text", ["", " \n", ".", '"', "Once", "<|endoftext|>", "She went to the mill."])
 def test_what_is_not_a_tale_is_not_consistent(text):
     assert not check(text).consistent
