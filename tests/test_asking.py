@@ -76,6 +76,15 @@ def test_answers_name_what_stands_in_the_sentences_they_rest_on():
                 assert name in before
 
 
+def test_what_could_be_answered_in_two_ways_is_not_asked():
+    walks = "Mara went to the river. Mara went to the station. Mara went to the river. "
+    tale = (
+        f"One hot morning, Mara was at the mill. {walks}Tom was there too. Mara and Tom have been friends ever since."
+    )
+    before = [q.text for q in ask(tale) if q.kind == "order"]
+    assert before == ["Where was Mara before going to the station?"]
+
+
 def test_only_a_consistent_tale_can_be_asked_about():
     with pytest.raises(ValueError, match="ask needs a tale that is consistent"):
         ask(TALE.replace("Tom went to the mill", "Tom went to the orchard"))
