@@ -510,7 +510,7 @@ def copy_notebooks() -> list[str]:
 def find_notebook(name: str) -> Path:
     """Return the shipped notebook of this name, or the one whose name starts so."""
     stem = Path(name).name.removesuffix(".ipynb")
-    starts = [path for path in shipped() if stem and path.stem.startswith(stem)]
+    starts = [path for path in shipped() if path.stem.startswith(stem)]
     matches = [path for path in starts if path.stem == stem] or starts
     if len(matches) != 1:
         names = "\n".join(f"  {path.stem}" for path in matches or shipped())

@@ -669,6 +669,12 @@ def test_bench_lists_its_names(monkeypatch, capsys, arguments):
     assert capsys.readouterr().err.endswith("Known names:\n  recipe\n  tales\n")
 
 
+def test_bench_without_any_says_so(monkeypatch, capsys):
+    monkeypatch.setitem(entry.NAMED, "bench", {})
+    assert entry.main(["bench"]) == 2
+    assert capsys.readouterr().err.endswith("Known names:\n  none yet\n")
+
+
 def test_a_name_finds_its_function_with_the_other_arguments(monkeypatch, capsys):
     monkeypatch.setattr(environment, "is_active", lambda: True)
     monkeypatch.setitem(entry.NAMED, "rebuild", {"tales": "builtins:print"})
@@ -704,7 +710,7 @@ def test_problems_are_told_without_a_traceback(monkeypatch, capsys, problem, cod
 
 def test_too_old_a_python_says_which_is_needed(monkeypatch, capsys):
     monkeypatch.setattr(sys, "version_info", (3, 9, 18))
-    assert entry.main(["lab"]) == 1
+    assert entry.main(["--help"]) == 1
     assert "needs Python 3.10 or newer, and this is Python 3.9." in capsys.readouterr().err
 
 
@@ -722,14 +728,14 @@ def old_pythons():
 def test_an_older_python_gets_the_message(version, found):
     if not found:
         pytest.skip(f"no Python {version} on this machine")
-    ran = subprocess.run([found[0], "-m", "course_utils", "lab"], capture_output=True, text=True, cwd=PROJECT)
+    ran = subprocess.run([found[0], "-m", "course_utils", "--help"], capture_output=True, text=True, cwd=PROJECT)
     assert ran.returncode == 1
     assert f"needs Python 3.10 or newer, and this is Python {version}." in ran.stderr
     assert "Traceback" not in ran.stderr
 
 
 def test_the_folder_itself_can_be_run_from_anywhere(tmp_path):
-    command = [sys.executable, str(PROJECT / "course_utils"), "--help"]
+    command = [base_python(), str(PROJECT / "course_utils"), "--help"]  # a Python without the course installed
     ran = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert (ran.returncode, ran.stderr) == (0, "")
 
@@ -809,6 +815,7 @@ def checkout(tmp_path):
     tell = """
         import os, pathlib, sys
         print("outside", sys.prefix == sys.base_prefix, "input", repr(sys.stdin.read()), sys.argv[1:])
+        print("named", os.environ.get("VIRTUAL_ENV"))
         print("cache", os.environ.get("COURSE_CACHE"))
         python = pathlib.Path(".venv/bin/python")
         python.parent.mkdir(parents=True)
@@ -831,7 +838,8 @@ def run_ci(checkout, **settings):
 
 @posix_only
 def test_ci_is_not_fooled_by_an_active_environment(checkout):
-    assert "outside True input '' ['test']" in run_ci(checkout).stdout
+    ran = run_ci(checkout)
+    assert "outside True input '' ['test']\nnamed None\n" in ran.stdout
 
 
 @posix_only
