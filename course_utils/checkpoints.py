@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+import course_utils.bpe  # noqa: F401  (so that a BPE tokenizer is among the kinds that can be read back)
 from course_utils.gpt import GPT, GPTConfig
 from course_utils.text import require
 from course_utils.tokenizers import Tokenizer
