@@ -10,12 +10,13 @@ definition is a cell whose first line is ``# course_utils/NAME.py``: write ``def
 and `sync` puts the package's text in its place.
 
 What an author says, in the notebook's metadata under ``course`` (any of it may be missing): ``minutes`` to
-read and do it, and ``borrows``, such as ``{"GPT": "11"}``: names used here and built in a later notebook.
+read and do it, and ``borrows``, such as ``{"GPT": "10"}``: names used here and built in a later notebook.
 What `sync` keeps there: ``seconds`` of the stored run, and ``executed``, the fingerprint of the code it ran.
 """
 
 import argparse
 import ast
+import base64
 import hashlib
 import json
 import math
@@ -148,8 +149,8 @@ def number(path: Path) -> str:
 def built_in(module: str, name: str) -> str:
     """Return the number of the notebook that builds a name of the package; "00" if any may use it.
 
-    >>> built_in("gpt", "GPT"), built_in("gpt", "Block"), built_in("plots", "show")
-    ('11', '10', '00')
+    >>> built_in("gpt", "GPT"), built_in("training", "train"), built_in("plots", "show")
+    ('10', '11', '00')
     """
     return BUILT_IN.get(f"{module}.{name}", BUILT_IN.get(module, "00"))
 
@@ -286,8 +287,8 @@ def time_line(metadata: NotebookNode) -> str:
 def borrowed_line(borrows: dict[str, str]) -> str:
     """Return the line that lists what is used before its turn.
 
-    >>> borrowed_line({"GPT": "11", "train": "11", "generate": "12"})
-    'Borrowed today: `GPT`, `train`, built in notebook 11; `generate`, built in notebook 12.'
+    >>> borrowed_line({"evaluate": "11", "train": "11", "generate": "12"})
+    'Borrowed today: `evaluate`, `train`, built in notebook 11; `generate`, built in notebook 12.'
     """
     told = []
     for lender in sorted(set(borrows.values())):
@@ -423,6 +424,14 @@ def check_notebook(path: Path, course: Course) -> list[str]:
     return stale
 
 
+def export_picture(notebook: NotebookNode, folder: Path) -> None:
+    """Write the figure of the cell tagged `picture`, if there is one, to `result.png`: README shows it."""
+    for cell in notebook.cells:
+        if "picture" in cell.metadata.get("tags", []):
+            pictures = [o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", {})]
+            (folder / "result.png").write_bytes(base64.b64decode(pictures[0]))
+
+
 def sync_notebook(path: Path, course: Course, always_run: bool = False) -> str:
     """Stamp a notebook, execute it if its code changed, write it if anything did; return what was done."""
     notebook = read(path)
@@ -433,6 +442,7 @@ def sync_notebook(path: Path, course: Course, always_run: bool = False) -> str:
         own.executed, own.seconds = fingerprint(notebook), rounded_time(seconds, own.get("seconds"))
         done.append(f"executed in {seconds:.0f} s")
         stamp(notebook, path, course)
+        export_picture(notebook, path.parent)
     if render(notebook) != path.read_text(encoding="utf-8"):
         path.write_text(render(notebook), encoding="utf-8", newline="\n")
         done.append("written")

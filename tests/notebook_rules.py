@@ -39,9 +39,7 @@ def tree(cell: NotebookNode) -> ast.Module:
 def uncaptioned(notebook: NotebookNode) -> Iterator[str]:
     """A figure is followed by a Markdown output that says what is to be seen, and has its words as `alt`."""
     for cell in code_cells(notebook):
-        outputs = [
-            output.get("data", {}) | {"metadata": output.get("metadata", {})} for output in cell.outputs
-        ]
+        outputs = [output.get("data", {}) | {"metadata": output.get("metadata", {})} for output in cell.outputs]
         for place, output in enumerate(outputs):
             if not {"image/png", "image/svg+xml"} & output.keys():
                 continue

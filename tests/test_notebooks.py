@@ -70,7 +70,5 @@ def test_notebooks_are_numbered_without_a_gap():
 
 def test_every_badge_has_the_one_address():
     files = [COURSE.root / "README.md", *COURSE.notebooks]
-    badges = [
-        url for file in files for url in re.findall(r"/github/([^/]+/[^/]+)/blob/", file.read_text("utf-8"))
-    ]
+    badges = [url for file in files for url in re.findall(r"/github/([^/]+/[^/]+)/blob/", file.read_text("utf-8"))]
     assert all(COURSE.address.removesuffix(".git").endswith(f"github.com/{owned}") for owned in badges)

@@ -3,7 +3,6 @@
 import pytest
 import torch
 from models import small_config
-from torch.testing import assert_close
 
 from course_utils.gpt import GPT
 from course_utils.optimizers import Muon, make_optimizers, orthogonalise, parameter_groups

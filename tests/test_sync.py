@@ -218,6 +218,15 @@ def test_a_rerun_stores_the_same_bytes(course: sync.Course):
     assert path.read_bytes() == once
 
 
+def test_the_figure_of_the_cell_tagged_picture_is_written_for_the_readme(course: sync.Course):
+    shown = (
+        "from IPython.display import Image, display\nimport base64\ndisplay(Image(base64.b64decode('iVBORw0KGgo=')))"
+    )
+    path = write(course, notebook("1", new_code_cell(shown, metadata={"tags": ["picture"]})))
+    sync.sync_notebook(path, course)
+    assert (path.parent / "result.png").read_bytes() == b"\x89PNG\r\n\x1a\n"
+
+
 def test_check_tells_what_is_stale_and_changes_nothing(course: sync.Course, capsys: pytest.CaptureFixture):
     path = write(course, notebook("x = 1"))
     before = path.read_bytes()
@@ -398,14 +407,14 @@ USES = {
 
 @pytest.mark.parametrize("source", USES.values(), ids=USES)
 def test_a_borrowed_name_that_is_not_listed_is_found(source: str):
-    told = 'uses GPT before its turn: list it in metadata.course.borrows as "GPT": "11"'
+    told = 'uses GPT before its turn: list it in metadata.course.borrows as "GPT": "10"'
     assert list(rules.unlisted_borrows(notebook(source), "02")) == [told]
-    assert list(rules.unlisted_borrows(notebook(source, borrows={"GPT": "11"}), "02")) == []
-    assert list(rules.unlisted_borrows(notebook(source), "11")) == []
+    assert list(rules.unlisted_borrows(notebook(source, borrows={"GPT": "10"}), "02")) == []
+    assert list(rules.unlisted_borrows(notebook(source), "10")) == []
     assert list(rules.unlisted_borrows(notebook(source), "A")) == [told]
 
 
-@pytest.mark.parametrize("borrows", [{"GPT": "10"}, {"GPT": "11", "Block": "10"}])
+@pytest.mark.parametrize("borrows", [{"GPT": "11"}, {"GPT": "10", "Block": "10"}])
 def test_a_wrong_list_of_borrowed_names_is_found(borrows: dict[str, str]):
     made = notebook("from course_utils.gpt import GPT", borrows=borrows)
     assert any("lists" in told for told in rules.unlisted_borrows(made, "02"))
