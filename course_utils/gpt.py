@@ -90,12 +90,12 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, dropout:
 
 def written_out_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout: float) -> Tensor:
     """The same as `attend`, one line for each step of the formula."""
-    scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])  # (B, H, T, S)
-    if mask is None:
-        mask = causal_mask(q.shape[2], k.shape[2], q.device)
-    # A row of -inf alone would give 0 / 0: the smallest finite number keeps it finite, and the mask then clears it.
-    scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
-    weights = torch.softmax(scores, dim=-1) * mask.any(-1, keepdim=True)
+    scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-2, -1)  # (B, H, T, S)
+    allowed = causal_mask(q.shape[2], k.shape[2], q.device) if mask is None else mask
+    # A row of -inf alone would be 0 / 0. The smallest finite number keeps it finite, and the last line clears it.
+    weights = torch.softmax(scores.masked_fill(~allowed, torch.finfo(scores.dtype).min), dim=-1)
+    if mask is not None:
+        weights = weights * mask.any(-1, keepdim=True)
     return F.dropout(weights.to(v.dtype), dropout) @ v  # (B, H, T, D)
 
 
