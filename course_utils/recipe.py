@@ -76,6 +76,7 @@ class FreshTales:
 
 
 def recipe(steps: int, precision: torch.dtype = torch.float32) -> TrainingConfig:
-    """Return the settings: Muon for matrices, AdamW without decay for the rest, a short warm-up, down to nothing."""
-    rates = {"learning_rate": 3e-3, "muon_rate": 0.02, "warmup": 0.03, "final_rate": 0.0, "weight_decay": 0.0}
-    return TrainingConfig(steps, optimizer="muon", precision=precision, **rates)
+    """Return the settings: Muon for matrices, AdamW without decay for the rest, level for half the run, then to 0."""
+    rates = {"learning_rate": 6e-3, "muon_rate": 0.02, "weight_decay": 0.0}
+    course = {"warmup": 0.03, "level": 0.47, "final_rate": 0.0}
+    return TrainingConfig(steps, optimizer="muon", precision=precision, **rates, **course)

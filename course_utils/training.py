@@ -34,7 +34,7 @@ class TrainingConfig:
     """How to train, checked when made: how long, how fast, how carefully.
 
     `optimizer` is "adamw", or "muon": then the blocks' matrices learn by Muon at `muon_rate`, the rest by AdamW.
-    `warmup` and `final_rate` are shares: of the steps, and of the learning rate that is left at the end.
+    `warmup` and `level` (at the full rate) are shares of the steps, `final_rate` of the rate left at the end.
     `accumulation` cuts each batch in that many parts, to save memory; the result is the same.
     """
 
@@ -43,6 +43,7 @@ class TrainingConfig:
     optimizer: str = "adamw"
     muon_rate: float = 0.02
     warmup: float = 0.05
+    level: float = 0.0
     final_rate: float = 0.1
     weight_decay: float = 0.1
     betas: tuple[float, float] = (0.9, 0.95)
@@ -62,11 +63,13 @@ class TrainingConfig:
         require(self.optimizer in kinds, f"optimizer is {self.optimizer!r}; it takes one of {', '.join(kinds)}")
         for name in ("learning_rate", "muon_rate", "clip"):
             require(getattr(self, name) > 0, f"{name} is {getattr(self, name)}; it takes a number above 0")
-        for name in ("warmup", "final_rate"):
+        for name in ("warmup", "level", "final_rate"):
             require(
                 0 <= getattr(self, name) <= 1,
                 f"{name} is {getattr(self, name)}; it takes a share from 0 to 1",
             )
+        both = self.warmup + self.level
+        require(both <= 1, f"warmup and level are {both} together; they take at most 1, the whole run")
         require(self.weight_decay >= 0, f"weight_decay is {self.weight_decay}; it takes 0 or more")
         formats = (torch.float32, torch.bfloat16, torch.float16)
         require(self.precision in formats, f"precision is {self.precision}; it takes float32, bfloat16 or float16")
@@ -108,22 +111,22 @@ def cross_entropy(logits: Tensor, targets: Tensor, reduction: str = "mean") -> T
 
 
 def schedule(step: int, config: TrainingConfig) -> float:
-    """The share of the learning rate at one step, counted from 0: up in a line, then down along half a cosine.
+    """The share of the learning rate at one step, counted from 0: up in a line, level, then down half a cosine.
 
-    Loshchilov and Hutter 2017, "SGDR", equation 5, after a linear warm-up.
+    Loshchilov and Hutter 2017, "SGDR", equation 5, after a linear warm-up and, if asked for, a level stretch.
 
     >>> [round(schedule(step, TrainingConfig(steps=10, warmup=0.2)), 2) for step in (0, 1, 6, 10)]
     [0.5, 1.0, 0.55, 0.1]
     """
-    warmup = round(config.warmup * config.steps)
+    warmup, level = round(config.warmup * config.steps), round((config.warmup + config.level) * config.steps)
     # 1. Warm-up: the first gradients are large and point anywhere.
     if step < warmup:
         return (step + 1) / warmup
-    # 2. After the end: the lowest share.
-    if step >= config.steps:
-        return config.final_rate
-    # 3. Between: half a cosine from 1 down to the lowest share.
-    part = (step - warmup) / (config.steps - warmup)
+    # 2. Level: the longer at the full rate, the further the weights get.
+    if step < level:
+        return 1.0
+    # 3. Down half a cosine to the lowest share, where they settle; after the end, stay there.
+    part = min(1.0, (step - level) / max(1, config.steps - level))
     return config.final_rate + (1 - config.final_rate) * (1 + math.cos(math.pi * part)) / 2
 
 

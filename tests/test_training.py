@@ -82,6 +82,15 @@ def test_the_schedule_rises_to_its_peak_and_ends_low():
     assert rates[100] == 0.5
 
 
+def test_the_schedule_stays_level_as_long_as_asked_for():
+    config = TrainingConfig(steps=100, warmup=0.1, level=0.4, final_rate=0.0)
+    rates = [schedule(step, config) for step in range(101)]
+    assert rates[9:51] == [1.0] * 42
+    assert rates[50:] == sorted(rates[50:], reverse=True)
+    assert_close(rates[75], 0.5)
+    assert rates[100] == 0.0
+
+
 def test_a_model_that_knows_nothing_has_the_loss_of_chance():
     _, targets = batches(0)
     assert_close(cross_entropy(torch.zeros(4, 8, 37).double(), targets).item(), math.log(37))
@@ -226,6 +235,7 @@ def test_callbacks_hear_every_step_and_are_closed(capsys):
         ({"clip": -1}, "clip is -1"),
         ({"warmup": 100}, "warmup is 100; it takes a share"),
         ({"accumulation": 0}, "accumulation is 0"),
+        ({"warmup": 0.6, "level": 0.5}, "warmup and level are 1.1 together"),
         ({"optimizer": "sgd"}, "optimizer is 'sgd'; it takes one of adamw, muon"),
         ({"precision": torch.int8}, "precision is torch.int8"),
         ({"weight_decay": -0.1}, "weight_decay is -0.1"),
