@@ -35,11 +35,12 @@ def small_gpt(tokenizer: Tokenizer, sizes: GPTConfig = SMALL) -> GPT:
 
 
 @torch.no_grad()
-def initialise_small(model: GPT, std: float = 0.7, echo: float = 0.1) -> None:
+def initialise_small(model: GPT, std: float = 0.7, position_std: float = 0.1, echo: float = 0.1) -> None:
     """Draw fresh weights that let a small model learn soon to repeat what stands in its context.
 
-    Embeddings are wide apart (`std`). An output matrix of its own starts as `echo` times the embedding: a token that
-    attention brings along is thereby likelier to come next. What blocks add to the stream starts at zero.
+    Tokens are wide apart (`std`), positions stay in their shadow (`position_std`). An output matrix of its own starts
+    as `echo` times the embedding: a token that attention brings along is thereby likelier to come next. What blocks
+    add to the stream starts at zero.
     """
     for name, weight in model.named_parameters():
         if name.endswith(("attn.proj.weight", "mlp.down.weight")):
@@ -47,7 +48,7 @@ def initialise_small(model: GPT, std: float = 0.7, echo: float = 0.1) -> None:
         elif "blocks." in name and weight.dim() == 2:
             weight.normal_(0.0, 1 / math.sqrt(3 * weight.shape[1]))
         elif "embedding" in name:
-            weight.normal_(0.0, std)
+            weight.normal_(0.0, position_std if "position" in name else std)
     if not model.config.tied:
         model.lm_head.weight.copy_(echo * model.token_embedding.weight)
 
