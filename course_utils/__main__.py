@@ -22,8 +22,14 @@ AUTHORS = {"sync": "course_utils.sync:main"}
 
 # These take each remaining argument as one string; most need none. They fail by raising.
 NAMED = {
-    "bench": {"minutes": "course_utils.bench:minutes"},
-    "rebuild": {"tales": "course_utils.tales:rebuild"},
+    "bench": {
+        "ablation": "course_utils.trials:ablation",
+        "minutes": "course_utils.trials:minutes",
+        "questions": "course_utils.trial_questions:questions",
+        "recipe": "course_utils.trial_shakespeare:shakespeare",
+        "tales": "course_utils.base:bench_tales",
+    },
+    "rebuild": {"base": "course_utils.base:rebuild", "tales": "course_utils.tales:rebuild"},
 }
 
 USAGE = """Text to Transformer. In its folder, `python3 -m course_utils` (Windows: `py -m course_utils`) takes

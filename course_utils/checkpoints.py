@@ -18,11 +18,12 @@ from torch import Tensor
 
 import course_utils.bpe  # noqa: F401  (so that a BPE tokenizer is among the kinds that can be read back)
 from course_utils.gpt import GPT, GPTConfig
-from course_utils.text import require
+from course_utils.text import DATA, require
 from course_utils.tokenizers import Tokenizer
 from course_utils.tokenizers import from_dict as tokenizer_from_dict
 
 FORMAT = "text-to-transformer checkpoint 1"
+BASE = DATA / "checkpoints" / "base.safetensors"  # the model that ships with the course
 
 
 @dataclass

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 from course_utils.style import (
     FAINT_INK,
@@ -79,7 +80,33 @@ def draw_references(axes: Axes, references: Mapping[str, float], falls: bool) ->
         axes.annotate(name, (x, value), (shift, 2), **place, **looks)
 
 
-def name_ends(axes: Axes, ends: Sequence[tuple[float, float, str, Role]]) -> None:
+def draw_shares(at: Sequence[float], shares: Mapping[str, Sequence[float]], label: str) -> Figure:
+    """Draw up to two shares, from 0 to 1, against what `label` says, such as minutes; each is named at its end."""
+    require(1 <= len(shares) <= 2, f"there are {len(shares)} curves to draw; this takes one or two")
+    for name, values in shares.items():
+        require(len(values) == len(at) > 0, f"{name!r} has {len(values)} values at {len(at)} places")
+        require(all(0 <= value <= 1 for value in values), f"{name!r} holds a number that is no share: from 0 to 1")
+    figure, axes = chart(height=225)
+    ends = []
+    for (name, values), look in zip(shares.items(), (ROLES["loss-train"], ROLES["loss-validation"]), strict=False):
+        axes.plot(
+            at,
+            values,
+            color=look.edge,
+            linewidth=look.width,
+            linestyle=look.line,
+            marker="o",
+            markersize=4,
+            clip_on=False,
+        )
+        ends.append((at[-1], values[-1], name, look))
+    axes.set(xlabel=label, xlim=(0, 1.02 * max(at)), ylim=(0, 1), yticks=np.linspace(0, 1, 6))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    name_ends(axes, ends, "{:.1%}")
+    return figure
+
+
+def name_ends(axes: Axes, ends: Sequence[tuple[float, float, str, Role]], form: str = "{:.2f}") -> None:
     """Write each curve's name and last value right of its end, two of them moved apart where they would overlap."""
     low, high = axes.get_ylim()
     ends = sorted(ends, key=lambda end: end[1])
@@ -89,7 +116,7 @@ def name_ends(axes: Axes, ends: Sequence[tuple[float, float, str, Role]]) -> Non
     for (x, value, name, look), side in zip(ends, (-1, 1), strict=False):
         looks = {"va": "center", "size": NORMAL, "color": look.edge, "family": SANS, "weight": "bold"}
         place = {"textcoords": "offset points", "annotation_clip": False}
-        axes.annotate(f"{name} {value:.2f}", (x, value), (8, side * shift), **place, **looks)
+        axes.annotate(f"{name} {form.format(value)}", (x, value), (8, side * shift), **place, **looks)
 
 
 class LiveLoss:

@@ -93,7 +93,9 @@ def written_out_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, 
     scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-2, -1)  # (B, H, T, S)
     allowed = causal_mask(q.shape[2], k.shape[2], q.device) if mask is None else mask
     # A row of -inf alone would be 0 / 0. The smallest finite number keeps it finite, and the last line clears it.
-    weights = torch.softmax(scores.masked_fill(~allowed, torch.finfo(scores.dtype).min), dim=-1)
+    # Adding it costs one pass over the scores; filling it in would cost three, on the way back too.
+    closed = torch.zeros_like(allowed, dtype=scores.dtype).masked_fill(~allowed, torch.finfo(scores.dtype).min)
+    weights = torch.softmax(scores + closed, dim=-1)
     if mask is not None:
         weights = weights * mask.any(-1, keepdim=True)
     return F.dropout(weights.to(v.dtype), dropout) @ v  # (B, H, T, D)

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from course_utils.runtime import fast_precision
+
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Split the weights: matrices and embeddings decay, biases and norms (one-dimensional) do not."""
@@ -15,13 +17,20 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, An
     return [{"params": decay, "weight_decay": weight_decay}, {"params": keep, "weight_decay": 0.0}]
 
 
+def lay_down(matrix: Tensor) -> Tensor:
+    """Turn a matrix that is taller than wide on its side; others stay. The memory is the same."""
+    return matrix if matrix.shape[-2] <= matrix.shape[-1] else matrix.mT
+
+
 def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
     """Bring every singular value of each matrix near 1 and keep its directions: (N, rows, columns), same shape back.
 
     The polynomial and its numbers are Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks".
     """
-    wide = matrices if matrices.shape[1] <= matrices.shape[2] else matrices.mT
-    x = wide.bfloat16() / (wide.norm(dim=(1, 2), keepdim=True) + 1e-7).bfloat16()
+    wide = lay_down(matrices)
+    # Digits do not matter here, so the fastest format will do; a processor without bfloat16 is slow in it.
+    fast = torch.float32 if fast_precision(wide.device) == torch.float32 else torch.bfloat16
+    x = (wide / (wide.norm(dim=(1, 2), keepdim=True) + 1e-7)).to(fast)
     for _ in range(steps):
         square = x @ x.mT  # small: (N, fewer, fewer)
         x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
@@ -32,25 +41,29 @@ class Muon(torch.optim.Optimizer):
     """Momentum, made orthogonal, so that an update moves every direction of a matrix alike (Jordan et al. 2024).
 
     `lr` is the size of the update's singular values, which is why a tall matrix, whose columns are longer, gets more.
-    Equal to `torch.optim.Muon`, but all matrices of one shape go through the polynomial together.
+    A group's `parts` (1 by default) says how many matrices are stored in each weight, one below the other. Equal to
+    `torch.optim.Muon` on each of them, but those of one shape go through the polynomial together.
     """
 
-    def __init__(self, params: Iterable[Tensor], lr: float, momentum: float = 0.95, weight_decay: float = 0.0) -> None:
-        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+    def __init__(self, params: Iterable, lr: float, momentum: float = 0.95, weight_decay: float = 0.0) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "parts": 1})
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:
         """Update all weights that have a gradient."""
+        alike: dict[tuple[int, ...], list[tuple[Tensor, Tensor, float]]] = defaultdict(list)
         for group in self.param_groups:
-            by_shape = defaultdict(list)
             for weight in group["params"]:
                 if weight.grad is not None:
-                    by_shape[weight.shape].append(weight)
-            for (rows, columns), weights in by_shape.items():
-                updates = orthogonalise(torch.stack([self.direction(w, group["momentum"]) for w in weights]))
-                size = group["lr"] * max(1.0, rows / columns) ** 0.5
-                for weight, update in zip(weights, updates, strict=True):
-                    weight.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-size)
+                    weight.mul_(1 - group["lr"] * group["weight_decay"])
+                    updates = self.direction(weight, group["momentum"]).chunk(group["parts"])
+                    for part, update in zip(weight.chunk(group["parts"]), updates, strict=True):
+                        size = group["lr"] * max(1.0, part.shape[0] / part.shape[1]) ** 0.5
+                        alike[tuple(sorted(part.shape))].append((lay_down(part), lay_down(update), size))
+        for matrices in alike.values():
+            updates = orthogonalise(torch.stack([update for _, update, _ in matrices]))
+            for (part, _, size), update in zip(matrices, updates, strict=True):
+                part.sub_(update, alpha=size)
 
     def direction(self, weight: Tensor, momentum: float) -> Tensor:
         """Move the running mean of one weight's gradients, and look ahead along it (Nesterov's momentum)."""
@@ -68,12 +81,18 @@ def make_optimizers(
 
     AdamW keeps decay apart from the gradient (Loshchilov and Hutter 2019, algorithm 2).
     """
-    matrices = [w for name, w in model.named_parameters() if "blocks." in name and w.dim() == 2 and kind == "muon"]
-    taken = set(map(id, matrices))
+    matrices = {name: w for name, w in model.named_parameters() if "blocks." in name and w.dim() == 2}
+    taken = set(map(id, matrices.values())) if kind == "muon" else set()
     groups = parameter_groups(model, weight_decay)
     for group in groups:
         group["params"] = [w for w in group["params"] if id(w) not in taken]
     # `fused` does the whole update in one pass over memory; mps has no such form in every version.
     fused = next(model.parameters()).device.type in ("cpu", "cuda")
     adamw = torch.optim.AdamW(groups, lr=learning_rate, betas=betas, fused=fused)
-    return [adamw, Muon(matrices, lr=muon_rate)] if matrices else [adamw]
+    if kind == "adamw":
+        return [adamw]
+    # Queries, keys and values are three matrices in one. Made orthogonal together, the one with the largest gradient
+    # would take nearly all of the update.
+    three = [w for name, w in matrices.items() if name.endswith("qkv.weight")]
+    others = [w for name, w in matrices.items() if not name.endswith("qkv.weight")]
+    return [adamw, Muon([{"params": three, "parts": 3}, {"params": others}], lr=muon_rate)]

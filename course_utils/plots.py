@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from course_utils.curves import LiveLoss, draw_loss
+from course_utils.curves import LiveLoss, draw_loss, draw_shares
 from course_utils.roadmap import draw_map
 from course_utils.style import (
     FAINT_INK,
@@ -44,6 +44,7 @@ __all__ = [
     "draw_loss",
     "draw_map",
     "draw_model",
+    "draw_shares",
     "draw_tokens",
     "draw_windows",
     "show",

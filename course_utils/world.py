@@ -503,7 +503,7 @@ return A B O
   {A} gave the {O} back to {B.him}.
   {A} handed {B.him} the {O}.
   {A} returned the {O} to {B.him}.
-  {B} got the {O} back from {A.him}.
+  {A} put the {O} back into {B's} hands.
 
 thank B A
   if owes B A, near A B
@@ -618,8 +618,8 @@ swap A B O Q
   then in O B, own O B, in Q A, own Q A, mood A glad, mood B glad, swapped A B, swapped B A, no bargain A, no bargain B
   {A} gave {B.him} the {O} and got the {Q}.
   {A.call} got the {Q}, {B.call} got the {O}, and they shook hands on it.
-  The {O} went to {B.call}, and the {Q} went to {A.call}.
-  {B} took the {O} and handed {A.him} the {Q}.
+  {A} took the {Q} and handed {B.him} the {O}.
+  {A} held out the {O} and took {B's} {Q}.
 
 break A O
   if in O A, own O A, not state O broken
@@ -800,8 +800,8 @@ entrust A B O
   then in O B
   {A} left the {O} with {B.him}.
   {A} passed the {O} to {B.him}.
-  {B} took the {O} with both hands.
-  {B} nodded, and {A} handed over the {O}.
+  {A} put the {O} into {B's} hands.
+  {A} let {B.him} hold the {O}.
 
 guard B O
   if in O B, own O A, minds B O
@@ -849,7 +849,7 @@ keepword A B O
   {A} kept the promise and gave {B.him} the {O}.
   "A promise is a promise," {said A} and gave {B.him} the {O}.
   "As promised," {said A} and gave {B.him} the {O}.
-  {B} got the {O}, just as {A} had promised.
+  {A} had not forgotten and gave {B.him} the {O}.
 
 mislay A O
   if in O A, own O A
@@ -895,7 +895,7 @@ cheer B A O
   why Why did {B} give the {O} to {A}? | because {A} was sad
   "This will cheer you up," {said B} and gave {A.him} the {O}.
   {B} gave {A.him} the {O}, because {A.he} looked so sad.
-  {A} got the {O} from {B.him}, as a cure for sadness.
+  {B} handed {A.him} the {O}, as a cure for sadness.
   "Nobody can be sad with {O.an}," {said B} and gave {A.him} the {O}.
 
 still B A O
@@ -935,7 +935,7 @@ straws B C O
   {B.call} and {C.call} drew straws for the {O}, and {B.call} won.
   {B.call} and {C.call} played cards for the {O}, and {B.call} won.
   {B.call} and {C.call} tossed a coin for the {O}, and {B.call} won.
-  {C.call} and {B.call} raced for the {O}, and {B.call} won.
+  {B.call} and {C.call} ran a race for the {O}, and {B.call} won.
 
 prize A B O
   if in O A, own O A, near A B, won O B
@@ -951,7 +951,7 @@ lendon B C O
   then in O C
   {B} let {C.him} have the {O} for a while.
   {B} lent {C.him} the {O} in turn.
-  {C} borrowed the {O} from {B.him}.
+  {B} gave {C.him} the {O} until evening.
   {B} passed the {O} on to {C.him} for the day.
 
 askback A B O

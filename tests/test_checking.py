@@ -154,7 +154,7 @@ PAIRS = [
     (
         "On a hot morning, Amina was in the library with her wooden puppet. "
         "Before long Kofi came by with his striped umbrella. "
-        '"My umbrella for your puppet, Amina," said Kofi. The umbrella went to Amina, and the puppet went to Kofi. '
+        '"My umbrella for your puppet, Amina," said Kofi. Kofi held out the umbrella and took Amina\'s puppet. '
         "Kofi made the puppet bow to the left and to the right. Amina and Kofi were both sure of having won.",
         ("Kofi made the puppet bow", "Amina made the puppet bow"),
         4,
@@ -163,7 +163,7 @@ PAIRS = [
     (
         "On a hot morning, Amina was in the library with her wooden puppet. "
         "Before long Kofi came by with his striped umbrella. "
-        '"My umbrella for your puppet, Amina," said Kofi. The umbrella went to Amina, and the puppet went to Kofi. '
+        '"My umbrella for your puppet, Amina," said Kofi. Kofi held out the umbrella and took Amina\'s puppet. '
         "Amina and Kofi were both sure of having won.",
         ('"My umbrella for your puppet, Amina," said Kofi', '"My puppet for your umbrella, Amina," said Kofi'),
         2,
@@ -219,7 +219,7 @@ PAIRS = [
     ),
     (
         "On a rainy morning, Mara was in the orchard with her painted drum. Ida was there too. "
-        '"Will you look after my drum, Ida?" asked Mara. Ida took the drum with both hands. Mara went to the mill. '
+        '"Will you look after my drum, Ida?" asked Mara. Mara put the drum into Ida\'s hands. Mara went to the mill. '
         "Ida guarded the drum like a dragon. Mara was soon back in the orchard. Ida returned the drum to Mara. "
         "If you need help, ask Ida, says Mara.",
         ("Ida guarded the drum like a dragon", "Mara guarded the drum like a dragon"),
@@ -228,7 +228,7 @@ PAIRS = [
     ),
     (
         "On a rainy morning, Mara was in the orchard with her painted drum. Ida was there too. "
-        '"Will you look after my drum, Ida?" asked Mara. Ida took the drum with both hands. Mara went to the mill. '
+        '"Will you look after my drum, Ida?" asked Mara. Mara put the drum into Ida\'s hands. Mara went to the mill. '
         "Mara was soon back in the orchard. Ida returned the drum to Mara. If you need help, ask Ida, says Mara.",
         ("Mara was soon back in the orchard. ", ""),
         5,

@@ -15,7 +15,8 @@ ORDER = (
     *("__init__", "text", "runtime", "world", "telling", "checking", "asking", "tales", "tokenizers", "bpe"),
     *("sampling", "embeddings", "positions", "attention", "gpt", "pretrained", "checkpoints", "generation"),
     *("optimizers", "training", "recipe", "judging", "chat", "finetuning", "lora"),
-    *("style", "curves", "roadmap", "plots", "widgets", "exercises", "bench", "environment", "sync", "__main__"),
+    *("style", "curves", "roadmap", "plots", "widgets", "exercises"),
+    *("bench", "base", "trials", "trial_questions", "trial_shakespeare", "environment", "sync", "__main__"),
 )
 
 # Only notebooks draw, so that the package trains where there is no display.

@@ -21,22 +21,57 @@ def test_orthogonalising_keeps_directions_and_makes_singular_values_alike(shape)
     assert (inside - torch.diag_embed(inside.diagonal(dim1=1, dim2=2))).abs().max() < 0.1
 
 
+SETTINGS = {"lr": 0.02, "momentum": 0.95, "weight_decay": 0.1}
+
+
+def some_weights(*shapes):
+    generator = torch.Generator().manual_seed(0)
+    return [torch.nn.Parameter(torch.randn(shape, generator=generator)) for shape in shapes]
+
+
+def assert_near(ours, theirs, before):
+    """Both work in bfloat16, whose products differ with the order of summing: by 2 % of the way gone, not more."""
+    assert (ours - theirs).norm() < 0.05 * (ours - before).norm()
+
+
 def test_muon_equals_pytorchs_own():
     torch.manual_seed(0)
-    ours = [torch.nn.Parameter(torch.randn(shape)) for shape in [(8, 24), (24, 8), (8, 24)]]
+    ours = some_weights((8, 24), (24, 8), (8, 24), (8, 8))
     start = [weight.detach().clone() for weight in ours]
     theirs = [torch.nn.Parameter(weight.clone()) for weight in start]
-    settings = {"lr": 0.02, "momentum": 0.95, "weight_decay": 0.1}
-    optimizers = Muon(ours, **settings), torch.optim.Muon(theirs, nesterov=True, **settings)
+    optimizers = Muon(ours, **SETTINGS), torch.optim.Muon(theirs, nesterov=True, **SETTINGS)
     for _ in range(5):
         for mine, other in zip(ours, theirs, strict=True):
             mine.grad = torch.randn_like(mine)
             other.grad = mine.grad.clone()
         for optimizer in optimizers:
             optimizer.step()
-    # Both work in bfloat16, whose products differ with the order of summing: by 2 % of the way gone, not more.
     for mine, other, before in zip(ours, theirs, start, strict=True):
-        assert (mine - other).norm() < 0.05 * (mine - before).norm()
+        assert_near(mine, other, before)
+
+
+def test_a_weight_in_three_parts_moves_as_three_matrices_would():
+    (whole,) = some_weights((24, 8))
+    start, apart = whole.detach().clone(), [torch.nn.Parameter(part.detach().clone()) for part in whole.chunk(3)]
+    # Gradients of very different sizes: together, the largest would take nearly all of the update.
+    whole.grad = torch.cat(
+        [size * part for size, part in zip((1, 0.01, 100), some_weights(*[(8, 8)] * 3), strict=True)]
+    )
+    for part, grad in zip(apart, whole.grad.chunk(3), strict=True):
+        part.grad = grad.clone()
+    Muon([{"params": [whole], "parts": 3}], **SETTINGS).step()
+    torch.optim.Muon(apart, nesterov=True, **SETTINGS).step()
+    for ours, theirs, before in zip(whole.chunk(3), apart, start.chunk(3), strict=True):
+        assert_near(ours, theirs, before)
+
+
+def test_queries_keys_and_values_are_three_matrices():
+    model = GPT(small_config(n_layer=2))
+    muon = make_optimizers(model, "muon", 1e-3, 0.1, (0.9, 0.95), 0.02)[1]
+    parts = {id(weight): group["parts"] for group in muon.param_groups for weight in group["params"]}
+    names = {name: parts[id(weight)] for name, weight in model.named_parameters() if id(weight) in parts}
+    assert {name for name, number in names.items() if number == 3} == {f"blocks.{i}.attn.qkv.weight" for i in (0, 1)}
+    assert set(names.values()) == {1, 3}
 
 
 def test_only_matrices_decay():

@@ -18,7 +18,16 @@ from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
 from course_utils import curves, plots, style, tales
-from course_utils.plots import LiveLoss, draw_distribution, draw_loss, draw_map, draw_model, draw_tokens, draw_windows
+from course_utils.plots import (
+    LiveLoss,
+    draw_distribution,
+    draw_loss,
+    draw_map,
+    draw_model,
+    draw_shares,
+    draw_tokens,
+    draw_windows,
+)
 from course_utils.roadmap import NOTEBOOKS, ROAD, STEPS
 from course_utils.style import CARD, FAINT_INK, INK, ROLES
 from course_utils.training import History, Progress
@@ -48,6 +57,9 @@ FIGURES = {
     "rotary model": lambda: draw_model(config(positions="rotary", tied=False)),
     "loss": lambda: draw_loss(history(), {"knows nothing": 8.4, "lower bound": 0.9}),
     "loss of one step": lambda: draw_loss(History([8.0], []), steps=100),
+    "shares": lambda: draw_shares(
+        [1, 2, 5], {"sentences": [0.5, 0.9, 0.99], "whole tales": [0.0, 0.9, 0.98]}, "minutes"
+    ),
     "distribution": lambda: draw_distribution([f" t{i}" for i in range(99)], np.full(99, 1 / 99)),
 }
 
@@ -199,6 +211,11 @@ def test_probabilities_may_be_a_tensor_that_learns():
     assert words(draw_distribution(["a", "b", "c", "d"], chances)).count("25.0%") == 4
 
 
+def test_each_curve_of_shares_is_named_with_its_last_value():
+    said = words(draw_shares([1, 2], {"sentences": [0.5, 0.987], "whole tales": [0.0, 0.5]}, "minutes of training"))
+    assert {"sentences 98.7%", "whole tales 50.0%", "minutes of training"} <= set(said)
+
+
 BAD_INPUT = {
     "no tokens": (lambda: draw_tokens([]), "give at least one"),
     "ids missing": (lambda: draw_tokens(["a", "b"], [1]), "2 tokens and 1 ids"),
@@ -208,6 +225,9 @@ BAD_INPUT = {
     "text too short": (lambda: draw_windows(LOREM, 8, 1), "8 tokens; a window of 8 inputs and their targets needs 9"),
     "window too wide": (lambda: draw_windows(["token"] * 99, 60, 1), "wider than the figure"),
     "no loss yet": (lambda: draw_loss(History()), "train for at least one step"),
+    "no curve": (lambda: draw_shares([1], {}, "x"), "0 curves to draw; this takes one or two"),
+    "curve too short": (lambda: draw_shares([1, 2], {"a": [0.5]}, "x"), "'a' has 1 values at 2 places"),
+    "no share": (lambda: draw_shares([1], {"a": [1.5]}, "x"), "'a' holds a number that is no share"),
     "lengths differ": (lambda: draw_distribution(["a"], [0.5, 0.5]), r"1 tokens and probabilities of shape \(2,\)"),
     "no probabilities": (lambda: draw_distribution(["a", "b"], [0.9, 0.9]), "together at most 1"),
     "no role": (lambda: style.draw_box(style.canvas(50), 0, 0, 9, 9, "quary"), "role is 'quary'.*query"),

@@ -1,0 +1,59 @@
+"""The recipe outside our world: tiny Shakespeare by characters, beside the usual recipe for small GPTs, in one run.
+
+Run as `python -m course_utils bench recipe`.
+"""
+
+import time
+from dataclasses import replace
+
+import torch
+
+from course_utils import runtime
+from course_utils.bench import print_table
+from course_utils.gpt import GPT, GPTConfig
+from course_utils.recipe import recipe, small_gpt
+from course_utils.sampling import SlidingWindowDataset, StepBatches, split_tokens
+from course_utils.text import load_text
+from course_utils.tokenizers import CharTokenizer
+from course_utils.training import Batches, Trainer, TrainingConfig, evaluate
+
+USUAL = TrainingConfig(2000, learning_rate=1e-3, warmup=0.05, final_rate=0.1, weight_decay=0.1, betas=(0.9, 0.99))
+
+
+def seconds_to(target: float, trainer: Trainer, batches: Batches, validation: list, every: int) -> tuple[float, float]:
+    """Train until the validation loss is no higher than `target`, or to the end; return the seconds and the loss."""
+    taken = 0.0
+    while True:
+        started = time.perf_counter()
+        for _ in range(min(every, trainer.config.steps - trainer.steps_done)):
+            trainer.step(*batches(trainer.steps_done))
+        taken += time.perf_counter() - started
+        loss = evaluate(trainer.model, validation)
+        if loss <= target or trainer.steps_done == trainer.config.steps:
+            return taken, loss
+
+
+def shakespeare(pairs: str = "3", steps: str = "300", batch: str = "48") -> None:
+    """Print the time that the recipe, and the usual one for small GPTs, need to the same loss on tiny Shakespeare."""
+    run, text = runtime.start(), load_text("tinyshakespeare")
+    tokenizer = CharTokenizer.from_text(text)
+    seen, unseen = split_tokens(torch.tensor(tokenizer.encode(text)), 0.9)
+    sizes = GPTConfig(tokenizer.vocab_size, 64, 4, 4, 128)
+    windows = SlidingWindowDataset(unseen, 64, 64)
+    validation = [StepBatches(windows, 128, 0)(step) for step in range(len(windows) // 128)]
+    lines: list[tuple] = [("recipe", "pair", "steps", "seconds", "validation loss", "share of the time")]
+    for pair in range(int(pairs)):
+        runtime.seed_everything(pair)
+        data = SlidingWindowDataset(seen, 64, 1)
+        usual = Trainer(GPT(sizes).to(run.device), USUAL)
+        before, target = seconds_to(0.0, usual, StepBatches(data, 12, pair), validation, USUAL.steps)
+        lines.append(("usual", pair, usual.steps_done, f"{before:.1f}", f"{target:.3f}", ""))
+        ours = Trainer(
+            small_gpt(tokenizer, replace(sizes, tied=False)).to(run.device), recipe(int(steps), run.precision)
+        )
+        taken, loss = seconds_to(target, ours, StepBatches(data, int(batch), pair), validation, 10)
+        share = f"{taken / before:.2f}" if loss <= target else "not reached"
+        lines.append(("ours", pair, ours.steps_done, f"{taken:.1f}", f"{loss:.3f}", share))
+        print(*lines[-2], "\n", *lines[-1], flush=True)
+    print()
+    print_table(lines)
