@@ -24,10 +24,14 @@ AUTHORS = {"sync": "course_utils.sync:main"}
 NAMED = {
     "bench": {
         "ablation": "course_utils.trials:ablation",
+        "bpe": "course_utils.bench_bpe:bpe",
+        "generation": "course_utils.bench_generation:generation",
+        "kill": "course_utils.bench_kill:kill",
         "minutes": "course_utils.trials:minutes",
         "questions": "course_utils.trial_questions:questions",
         "recipe": "course_utils.trial_shakespeare:shakespeare",
         "tales": "course_utils.base:bench_tales",
+        "training": "course_utils.bench_training:training",
     },
     "rebuild": {"base": "course_utils.base:rebuild", "tales": "course_utils.tales:rebuild"},
 }

@@ -349,6 +349,25 @@ def tell_fact(relation: str, who: str, value: str) -> str:
     return SAYS[relation].format(who=who, value=value)
 
 
+def assume(event: Event, bound: dict[str, str], world: World, number: int) -> None:
+    """Take a sentence that does not fit at its word: whom it speaks of is there, and what it needs is so."""
+    here = world.value("scene") or "somewhere"
+    for role, who in bound.items():
+        if role in "ABC":
+            world.facts.setdefault(("at", who), (here, number))
+    for relation, *args in event.needs:
+        if relation in ("new", "not", "start") or any(arg in KINDS and arg not in bound for arg in args):
+            continue
+        *whose, value = (bound.get(arg, arg) for arg in args)
+        if relation == "near":
+            # Where the two would have to be together: where the tale is, if one of them is there.
+            places = [world.value("at", who) for who in (*whose, value)]
+            for who in (*whose, value):
+                world.facts["at", who] = (here if here in places else places[0], number)
+        else:
+            world.facts[relation, whose[0] if whose else ""] = (value, number)
+
+
 def apply(event: Event, bound: dict[str, str], world: World, number: int) -> None:
     """Let the event happen."""
     for relation, *args in event.does:
@@ -415,6 +434,8 @@ def judge(text: str, start: int, number: int, world: World) -> Judgement:
     """Read one sentence, judge it, and let happen what it tells: taken at its word, one fault is counted once."""
     marked, words = pieces(text)
     best = read(text, words, marked, world)
+    if best.event and best.fault and best.bound:
+        assume(best.event, best.bound, world, number)
     if best.event and all(role in best.bound for role in best.event.acts):
         apply(best.event, best.bound, world, number)
     remember(best.mentioned, words, world)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from course_utils import tales
 from course_utils.generation import Sampler, generate
@@ -35,8 +35,12 @@ def tell_tales(
     stop, told = tokenizer.special_tokens[END_OF_TEXT], []
     for first in range(0, len(openings), batch_size):
         prompts = [[stop, *tokenizer.encode(text)] for text in openings[first : first + batch_size]]
-        room = model.config.context_length - min(map(len, prompts))
-        rows = generate(model, prompts, room, sampler, stop_tokens=[stop])
+        room, longest = model.config.context_length - min(map(len, prompts)), max(map(len, prompts))
+        too_long = f"an opening has {longest} tokens, and the model's context holds {model.config.context_length}"
+        require(longest <= model.config.context_length, too_long)
+        # Each batch has chances of its own: the same ones would tell the same tales again.
+        own = sampler if sampler.seed is None else replace(sampler, seed=sampler.seed + first)
+        rows = generate(model, prompts, room, own, stop_tokens=[stop])
         # A longer prompt has less room: what it would add past the context is cut.
         whole = [(p + row)[1 : model.config.context_length] for p, row in zip(prompts, rows, strict=True)]
         told += [tokenizer.decode([i for i in ids if i != stop]) for ids in whole]

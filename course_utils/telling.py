@@ -11,8 +11,10 @@ from course_utils.world import EVENTS, PEOPLE, PLACES, SHAPES, THINGS, TIMES, WE
 SLOT = re.compile(r"\{([^}]*)\}")
 # How often a name that may be a pronoun is one, and how often a step that may be left out is told.
 PRONOUN, OPTIONAL = 0.7, 0.35
+# How often someone who joins is of the other gender than who came first: then a pronoun says who is meant.
+OTHER_GENDER = 0.8
 # Words in a tale, and the share of tellings that keep to it (measured on 200,000).
-SHORTEST, LONGEST, KEPT = 50, 90, 0.908
+SHORTEST, LONGEST, KEPT = 50, 90, 0.905
 VERBS = ("said", "asked", "cried")
 KINDS = {"A": PEOPLE, "B": PEOPLE, "C": PEOPLE, "O": THINGS, "Q": THINGS, "P": PLACES, "R": PLACES}
 KINDS |= {"W": WEATHER, "T": dict.fromkeys(TIMES)}
@@ -254,7 +256,12 @@ class Teller:
     def player(self, role: str) -> str:
         """Who plays this role: drawn when first needed, so that no choice is made that does not show."""
         if role not in self.cast:
-            self.cast[role] = self.dice.choose([w for w in POOL[role] if w not in self.cast.values()])
+            unused = [word for word in POOL[role] if word not in self.cast.values()]
+            first = next((word for word in self.cast.values() if word in PEOPLE), None)
+            if role in "ABC" and first:
+                she = PEOPLE[first].she != self.dice.chance(OTHER_GENDER)
+                unused = [name for name in unused if PEOPLE[name].she == she]
+            self.cast[role] = self.dice.choose(unused)
         return self.cast[role]
 
     def only(self, name: str) -> bool:

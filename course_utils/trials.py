@@ -31,7 +31,7 @@ TALES = 200  # told and judged for each model
 TEMPERATURE = 0.7
 
 
-def steps_in(seconds: float, trainer: Trainer, batches: Batches, trial: int = 20) -> int:
+def steps_in(seconds: float, trainer: Trainer, batches: Batches, trial: int = 40) -> int:
     """Return how many steps of training take this long here: a few are done, and the model is not to be kept."""
     times = []
     for step in range(trial):
@@ -39,7 +39,7 @@ def steps_in(seconds: float, trainer: Trainer, batches: Batches, trial: int = 20
         trainer.step(*batches(step))
         times.append(time.perf_counter() - started)
     # The first steps are slower: memory is not laid out yet.
-    return max(1, round(seconds / statistics.mean(times[trial // 3 :])))
+    return max(1, round(seconds / statistics.mean(times[trial // 2 :])))
 
 
 @dataclass(frozen=True)

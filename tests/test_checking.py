@@ -309,6 +309,8 @@ def test_what_is_over_does_not_hold_again():
 def test_a_sentence_that_cannot_be_is_taken_at_its_word():
     apart = "Meanwhile Ida was at the market. Ben gave the kite to Ida. Ida named the kite after Ben."
     assert faults(BEN + apart) == {2: "Ben is at the river, Ida at the market"}
+    assert list(faults(BEN + apart.replace("Ida named", "Ida and Ben took turns with the kite. Ida named"))) == [2]
+    assert faults(BEN + "Ida went to the mill. Ida went to the market.") == {1: "Ida has not come into the tale"}
 
 
 @pytest.mark.parametrize("text", ["", " \n", ".", '"', "Once", "<|endoftext|>", "She went to the mill."])

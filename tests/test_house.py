@@ -16,7 +16,8 @@ ORDER = (
     *("sampling", "embeddings", "positions", "attention", "gpt", "pretrained", "checkpoints", "generation"),
     *("optimizers", "training", "recipe", "judging", "chat", "finetuning", "lora"),
     *("style", "curves", "roadmap", "plots", "widgets", "exercises"),
-    *("bench", "base", "trials", "trial_questions", "trial_shakespeare", "environment", "sync", "__main__"),
+    *("bench", "bench_bpe", "bench_generation", "bench_kill", "bench_training"),
+    *("base", "trials", "trial_questions", "trial_shakespeare", "environment", "sync", "__main__"),
 )
 
 # Only notebooks draw, so that the package trains where there is no display.

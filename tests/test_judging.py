@@ -6,7 +6,7 @@ from models import small_config
 from torch.testing import assert_close
 
 from course_utils import tales
-from course_utils.generation import GREEDY
+from course_utils.generation import GREEDY, Sampler
 from course_utils.gpt import GPT
 from course_utils.judging import score, tell_tales
 from course_utils.recipe import tales_tokenizer
@@ -75,3 +75,19 @@ def test_a_tale_without_an_end_stops_with_the_context():
     (told,) = tell_tales(model, tokenizer, ["The kite"], GREEDY)
     assert told.startswith("The kite")
     assert len(tokenizer.encode(told)) <= 12
+
+
+def test_each_batch_tells_other_tales_and_the_same_seed_the_same():
+    tokenizer = tales_tokenizer(600)
+    torch.manual_seed(0)
+    model = GPT(small_config(vocab_size=tokenizer.vocab_size, context_length=12))
+    told = [tell_tales(model, tokenizer, [""] * 6, Sampler(seed=3), batch_size=2) for _ in range(2)]
+    assert told[0] == told[1]
+    assert len(set(told[0])) == 6
+
+
+def test_an_opening_that_fills_the_context_is_told():
+    tokenizer = tales_tokenizer(600)
+    model = GPT(small_config(vocab_size=tokenizer.vocab_size, context_length=12))
+    with pytest.raises(ValueError, match=r"an opening has \d+ tokens, and the model's context holds 12"):
+        tell_tales(model, tokenizer, ["", tales.generate(5)], GREEDY)

@@ -38,7 +38,7 @@ def test_the_number_of_steps_grows_with_the_time_and_leaves_out_the_slow_start(m
         def step(self, *batch):
             pass
 
-    clock = iter([t for start in range(60) for t in (start, start + (0.9 if start % 20 < 6 else 0.5))])
+    clock = iter([t for start in range(120) for t in (start, start + (0.9 if start % 40 < 20 else 0.5))])
     monkeypatch.setattr(trials.time, "perf_counter", lambda: next(clock))
     assert [trials.steps_in(seconds, Idle(), lambda step: ()) for seconds in (1, 30, 0.01)] == [2, 60, 1]
 
