@@ -15,7 +15,7 @@ from course_utils.bench import markdown_table, print_table
 from course_utils.checkpoints import BASE, load_checkpoint, save_checkpoint, write_whole
 from course_utils.generation import Sampler
 from course_utils.gpt import GPT, GPTConfig, count_parameters
-from course_utils.judging import Scores, score, tell_tales
+from course_utils.judging import TEMPERATURE, Scores, score, tell_tales
 from course_utils.recipe import SMALL, FreshTales, recipe, small_gpt, tales_tokenizer
 from course_utils.tokenizers import Tokenizer
 from course_utils.training import IGNORED, Progress, ProgressBar, settings_of, train
@@ -23,7 +23,6 @@ from course_utils.training import IGNORED, Progress, ProgressBar, settings_of, t
 SIZES = replace(SMALL, n_layer=6)
 STEPS, BATCH, SEED = 9_000, 64, 0
 LOOKS, JUDGED = 18, 200  # how often the training stops to tell tales, and how many
-TEMPERATURE = 0.7
 VALIDATION = 8  # batches of tales that are never learned from
 
 

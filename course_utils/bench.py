@@ -42,11 +42,11 @@ def race(contestants: Mapping[str, Callable[[], object]], rounds: int = 15) -> d
     round goes backwards.
     """
     taken: dict[str, list[float]] = {name: [] for name in contestants}
-    for number in range(rounds + 1):
-        for name in list(contestants)[:: 1 if number % 2 else -1]:
+    for turn in range(rounds + 1):
+        for name in list(contestants)[:: 1 if turn % 2 else -1]:
             started = time.perf_counter()
             contestants[name]()
-            if number:
+            if turn:
                 taken[name].append(time.perf_counter() - started)
     return taken
 

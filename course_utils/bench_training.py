@@ -4,6 +4,7 @@ Run as `python -m course_utils bench training`.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -12,11 +13,12 @@ from torch import Tensor, nn
 from course_utils import runtime
 from course_utils.bench import print_table, race, race_rows
 from course_utils.gpt import GPT, GPTConfig
+from course_utils.recipe import SMALL
 from course_utils.training import Trainer, TrainingConfig
 
 # Name -> sizes and batch: the first is notebook 00's.
 CASES = {
-    "4 layers, 4 heads, 128; context 128, batch 32": (GPTConfig(1861, 128, 4, 4, 128, tied=False), 32),
+    "3 layers, 4 heads, 128; context 128, batch 32": (replace(SMALL, vocab_size=1861), 32),
     "6 layers, 6 heads, 384; context 256, batch 8": (GPTConfig(1861, 256, 6, 6, 384, tied=False), 8),
 }
 

@@ -10,6 +10,8 @@ from course_utils.gpt import GPT
 from course_utils.text import require
 from course_utils.tokenizers import END_OF_TEXT, Tokenizer
 
+TEMPERATURE = 0.7  # at which models are measured
+
 
 @dataclass(frozen=True)
 class Scores:

@@ -28,10 +28,10 @@ def tales_tokenizer(vocab_size: int = 2048) -> BPETokenizer:
     return BPETokenizer(train_bpe(tales.corpus(), vocab_size, special), special)
 
 
-def small_gpt(tokenizer: Tokenizer, sizes: GPTConfig = SMALL) -> GPT:
-    """Return a GPT of these sizes for this vocabulary, with the recipe's fresh weights."""
+def small_gpt(tokenizer: Tokenizer, sizes: GPTConfig = SMALL, **spread: float) -> GPT:
+    """Return a GPT of these sizes for this vocabulary, with fresh weights as `initialise_small` draws them."""
     model = GPT(replace(sizes, vocab_size=tokenizer.vocab_size))
-    initialise_small(model)
+    initialise_small(model, **spread)
     return model
 
 

@@ -19,16 +19,15 @@ from course_utils.bench import print_table
 from course_utils.checkpoints import write_whole
 from course_utils.generation import Sampler
 from course_utils.gpt import GPTConfig, initialise
-from course_utils.judging import score, tell_tales
+from course_utils.judging import TEMPERATURE, score, tell_tales
 from course_utils.optimizers import Muon
-from course_utils.recipe import SMALL, FreshTales, initialise_small, recipe, small_gpt, tales_tokenizer
+from course_utils.recipe import SMALL, FreshTales, recipe, small_gpt, tales_tokenizer
 from course_utils.text import DATA, require
 from course_utils.tokenizers import Tokenizer
 from course_utils.training import Batches, Trainer
 
 BATCH = 32
 TALES = 200  # told and judged for each model
-TEMPERATURE = 0.7
 
 
 def steps_in(seconds: float, trainer: Trainer, batches: Batches, trial: int = 40) -> int:
@@ -54,8 +53,7 @@ class Variant:
 
     def trainer(self, tokenizer: Tokenizer, run: runtime.Runtime, steps: int) -> Trainer:
         """Return a fresh model of this variant, ready for so many steps."""
-        model = small_gpt(tokenizer, self.sizes)
-        initialise_small(model, **self.weights)
+        model = small_gpt(tokenizer, self.sizes, **self.weights)
         trainer = Trainer(model.to(run.device), replace(recipe(steps, run.precision), **self.settings))
         self.adjust(trainer)
         return trainer
