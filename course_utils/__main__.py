@@ -28,6 +28,7 @@ NAMED = {
         "generation": "course_utils.bench_generation:generation",
         "kill": "course_utils.bench_kill:kill",
         "minutes": "course_utils.trials:minutes",
+        "older": "course_utils.bench_older:older",
         "questions": "course_utils.trial_questions:questions",
         "recipe": "course_utils.trial_shakespeare:shakespeare",
         "tales": "course_utils.base:bench_tales",

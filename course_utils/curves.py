@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from course_utils.cards import in_notebook
 from course_utils.style import (
     FAINT_INK,
     NORMAL,
@@ -19,7 +20,6 @@ from course_utils.style import (
     chart,
     close,
     escape,
-    in_notebook,
     one_line,
     picture,
     put,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from course_utils.gpt import GPT, KVCache
+from course_utils.decoding import Decoder
+from course_utils.gpt import GPT
 from course_utils.text import require
 from course_utils.tokenizers import Tokenizer, pad_batch
 
@@ -115,11 +116,11 @@ def stream(
         torch.tensor(list(stop_tokens), dtype=torch.int64, device=device),
     )
     done = torch.zeros(len(prompts), dtype=torch.bool, device=device)
-    cache = None
     model.eval()
+    decoder = Decoder(model, len(prompts)) if use_cache else None
     try:
         for _ in range(max_new_tokens):
-            logits, cache = next_logits(model, idx, real, cache, use_cache)
+            logits = next_logits(model, idx, real, decoder)
             chosen = sampler(logits, idx, generator)
             yield chosen
             if len(stops):
@@ -133,17 +134,13 @@ def stream(
 
 
 @torch.inference_mode()
-def next_logits(
-    model: GPT, idx: Tensor, real: Tensor | None, cache: KVCache | None, use_cache: bool
-) -> tuple[Tensor, KVCache | None]:
-    """Return the scores after the last token, (B, V), and the cache to go on with."""
+def next_logits(model: GPT, idx: Tensor, real: Tensor | None, decoder: Decoder | None) -> Tensor:
+    """Return the scores after the last token, (B, V); a `decoder` has read all tokens but the newest already."""
     context = model.config.context_length
-    outgrown = idx.shape[1] > context
-    if use_cache and (cache is None or outgrown):
-        cache = KVCache(model, len(idx))
-    new = idx[:, cache.length :] if cache and not outgrown else idx[:, -context:]
-    hidden = model.hidden_states(new, cache, None if real is None else real[:, -context:])
-    return model.lm_head(hidden[:, -1]), cache
+    if decoder is None or idx.shape[1] > context:
+        hidden = model.hidden_states(idx[:, -context:], real=None if real is None else real[:, -context:])
+        return model.lm_head(hidden[:, -1])
+    return decoder(idx[:, decoder.cache.length :], real)
 
 
 def check_prompts(model: GPT, prompts: Sequence[Sequence[int]], max_new_tokens: int) -> None:

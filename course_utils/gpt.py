@@ -59,21 +59,22 @@ class GPTConfig:
 class KVCache:
     """Keys and values of the tokens read so far, so that a new token costs one step instead of a whole pass.
 
-    `keys` and `values` are (n_layer, B, n_head, context_length, D); the first `length` places are filled.
+    `keys` and `values` hold (B, n_head, context_length, D) for each layer; the first `length` places are filled.
     """
 
     def __init__(self, model: "GPT", batch_size: int) -> None:
         config, weight = model.config, model.token_embedding.weight
-        shape = (config.n_layer, batch_size, config.n_head, config.context_length, config.head_dim)
-        self.keys, self.values = weight.new_empty(shape), weight.new_empty(shape)
+        shape = (batch_size, config.n_head, config.context_length, config.head_dim)
+        self.keys = [weight.new_empty(shape) for _ in range(config.n_layer)]
+        self.values = [weight.new_empty(shape) for _ in range(config.n_layer)]
         self.length = 0
 
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Store this layer's new keys and values, (B, n_head, T, D), and return all of its own up to here."""
-        end = self.length + keys.shape[2]
-        self.keys[layer, :, :, self.length : end] = keys
-        self.values[layer, :, :, self.length : end] = values
-        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+        T, all_keys, all_values = keys.shape[2], self.keys[layer], self.values[layer]
+        all_keys.narrow(2, self.length, T).copy_(keys)
+        all_values.narrow(2, self.length, T).copy_(values)
+        return all_keys.narrow(2, 0, self.length + T), all_values.narrow(2, 0, self.length + T)
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, dropout: float = 0.0) -> Tensor:
@@ -221,19 +222,22 @@ class GPT(nn.Module):
         start = cache.length if cache else 0
         check_shape(idx, start, self.config.context_length)
         mask, places = look_and_place(start, idx.shape[1], real, idx.device)
-        x, turn = lookup(self.token_embedding, idx), None  # (B, T, C)
-        if self.config.positions == "learned":
-            x = x + self.position_embedding(places)
-        else:
-            # In float32 also where the model is bfloat16: a large angle rounded is a wrong place.
-            angles = self.angles[places].float().unsqueeze(-3)  # (1 or B, 1, T, D / 2)
-            turn = (angles.cos().to(x.dtype), angles.sin().to(x.dtype))
+        x, turn = self.embed(idx, places)
         x = self.dropout(x)
         for layer, block in enumerate(self.blocks):
             x = block(x, mask, turn, cache, layer)
         if cache:
             cache.length += idx.shape[1]
         return self.final_norm(x)
+
+    def embed(self, idx: Tensor, places: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+        """Return the vectors of tokens at their places, (B, T, C), and by how much to turn them if rotary."""
+        x = lookup(self.token_embedding, idx)  # (B, T, C)
+        if self.config.positions == "learned":
+            return x + self.position_embedding(places), None
+        # In float32 also where the model is bfloat16: a large angle rounded is a wrong place.
+        angles = self.angles[places].float().unsqueeze(-3)  # (1 or B, 1, T, D / 2)
+        return x, (angles.cos().to(x.dtype), angles.sin().to(x.dtype))
 
 
 def check_shape(idx: Tensor, start: int, context_length: int) -> None:

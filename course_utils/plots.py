@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from course_utils.cards import PAGE, show_card
 from course_utils.curves import LiveLoss, draw_loss, draw_shares
 from course_utils.roadmap import draw_map
 from course_utils.style import (
@@ -27,7 +28,6 @@ from course_utils.style import (
     draw_arrow,
     draw_box,
     show,
-    show_card,
     text_width,
     visible,
     write,
@@ -43,6 +43,7 @@ __all__ = [
     "draw_distribution",
     "draw_loss",
     "draw_map",
+    "draw_merges",
     "draw_model",
     "draw_shares",
     "draw_tokens",
@@ -145,6 +146,36 @@ def draw_windows(tokens: Sequence[str], max_length: int, stride: int, most: int 
         told = f"{fit} of {len(tokens)} tokens and {len(drawn)} of {len(starts)} windows are drawn"
         write(axes, MARGIN + label, axes.get_ylim()[0] - MARGIN + 3, told, SMALLEST, ha="left", color=FAINT_INK)
     return axes.figure
+
+
+def draw_merges(steps: Sequence[Sequence[str]]) -> Figure:
+    """Draw a piece of text after each merge, one line a step; every box is as wide as its letters, the new one marked.
+
+    `steps` are the parts of the same piece, from single letters to tokens. ValueError: none, or of different texts.
+    """
+    require(len(steps) > 0 and len(steps[0]) > 0, "there is nothing to draw; give the parts before the first merge")
+    whole = "".join(steps[0])
+    other = next(("".join(parts) for parts in steps if "".join(parts) != whole), None)
+    require(other is None, f"the steps are of different texts: {whole!r} and {other!r}")
+    column, gap = min(36.0, (WIDTH - 2 * MARGIN) / len(whole)), 4.0
+    axes, seen = canvas(2 * MARGIN + len(steps) * (BOX + 8) - 8), set(spans(steps[0]))
+    for line, parts in enumerate(steps):
+        for start, part in spans(parts):
+            role = "token" if (start, part) in seen else "highlight"
+            y = MARGIN + line * (BOX + 8)
+            draw_token(axes, MARGIN + start * column, y, part, len(part) * column - gap, role)
+        seen |= set(spans(parts))
+    return axes.figure
+
+
+def spans(parts: Sequence[str]) -> list[tuple[int, str]]:
+    """Return where in the whole each part begins, and the part.
+
+    >>> spans(["ab", "c"])
+    [(0, 'ab'), (2, 'c')]
+    """
+    starts = np.cumsum([0, *map(len, parts)]).tolist()
+    return list(zip(starts, parts, strict=False))
 
 
 def draw_part(
@@ -318,9 +349,7 @@ def show_tale(text: str, report: Any) -> None:
 
 def tale_html(head: str, judged: Sequence[tuple[str, str, str]]) -> str:
     """Return the card of a tale; its colours are JupyterLab's, so that it reads on light and dark."""
-    page = "max-width: 50em; padding: 0.6em 1em; border: 1px solid #7F8A96; border-radius: 9px; line-height: 1.5"
-    ink = "color: var(--jp-content-font-color1, inherit)"
-    lines = [f'<div style="{page}; {ink}"><strong>{html.escape(head)}</strong>']
+    lines = [f'<div style="{PAGE}"><strong>{html.escape(head)}</strong>']
     for text, kind, reason in judged:
         sign, _, border = MARKS[kind]
         note = f" <em>({html.escape(reason)})</em>" if reason else ""

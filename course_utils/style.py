@@ -13,7 +13,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from IPython import get_ipython
 from IPython.display import DisplayHandle, display
 from matplotlib import cycler, rc_context
 from matplotlib.axes import Axes
@@ -25,6 +24,7 @@ from matplotlib.textpath import text_to_path
 from matplotlib.transforms import Affine2D
 from PIL import Image
 
+from course_utils.cards import in_notebook
 from course_utils.text import require
 
 WIDTH = 576.0  # points; with DPI, 896 pixels: what a notebook shows without scaling on a laptop's screen
@@ -240,12 +240,6 @@ def escape(text: str) -> str:
     return "".join(f"\\{letter}" if letter in "\\*_`$<>[]#|~" else letter for letter in text)
 
 
-def in_notebook() -> bool:
-    """Tell whether outputs are shown as pictures and Markdown: in a kernel, not in a terminal or a script."""
-    shell = get_ipython()
-    return shell is not None and "Terminal" not in type(shell).__name__
-
-
 def put(arguments: Mapping[str, Any], handle: DisplayHandle | None = None) -> DisplayHandle | None:
     """Display what `picture` or `words_under` returned, in place of what `handle` shows if there is one."""
     bundle, metadata = arguments["obj"], arguments["metadata"]
@@ -274,11 +268,3 @@ def close(figure: Figure) -> None:
     """Take a figure out of pyplot's list, if pyplot is in use, so that it is not shown a second time."""
     if pyplot := sys.modules.get("matplotlib.pyplot"):
         pyplot.close(figure)
-
-
-def show_card(html: str, text: str) -> None:
-    """Show a small HTML card; where HTML is not shown, the same in plain text."""
-    if in_notebook():
-        display({"text/html": html, "text/plain": text}, raw=True)
-    else:
-        print(text)

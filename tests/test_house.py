@@ -13,10 +13,10 @@ PACKAGE = Path(__file__).resolve().parent.parent / "course_utils"
 # A module imports only from those before it. `text` comes first: all others check with its `require`.
 ORDER = (
     *("__init__", "text", "runtime", "world", "telling", "checking", "asking", "tales", "tokenizers", "bpe"),
-    *("sampling", "embeddings", "positions", "attention", "gpt", "pretrained", "checkpoints", "generation"),
+    *("sampling", "embeddings", "positions", "attention", "gpt", "decoding", "pretrained", "checkpoints", "generation"),
     *("optimizers", "training", "recipe", "judging", "chat", "finetuning", "lora"),
-    *("style", "curves", "roadmap", "plots", "widgets", "exercises"),
-    *("bench", "bench_bpe", "bench_generation", "bench_kill", "bench_training"),
+    *("cards", "style", "curves", "roadmap", "plots", "widgets", "exercises"),
+    *("bench", "bench_bpe", "bench_generation", "bench_kill", "bench_older", "bench_training"),
     *("base", "trials", "trial_questions", "trial_shakespeare", "environment", "sync", "__main__"),
 )
 

@@ -12,17 +12,19 @@ import nbformat
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
-from course_utils import curves, plots, style, tales
+from course_utils import cards, curves, plots, style, tales
 from course_utils.plots import (
     LiveLoss,
     draw_distribution,
     draw_loss,
     draw_map,
+    draw_merges,
     draw_model,
     draw_shares,
     draw_tokens,
@@ -53,6 +55,7 @@ FIGURES = {
     "tokens": lambda: draw_tokens([" word", "\n", "a$b$"] * 20, range(60), [2], "Sixty tokens"),
     "windows": lambda: draw_windows(LOREM, 4, 1),
     "many windows": lambda: draw_windows([f"w{i}" for i in range(60)], 5, 3),
+    "merges": lambda: draw_merges([list(" umbrella"), [" ", "um", *"brella"], [" um", *"brella"], [" umbrella"]]),
     "model": lambda: draw_model(config(), PARTS),
     "rotary model": lambda: draw_model(config(positions="rotary", tied=False)),
     "loss": lambda: draw_loss(history(), {"knows nothing": 8.4, "lower bound": 0.9}),
@@ -118,6 +121,14 @@ def test_tokens_wrap_inside_the_card():
     places = plots.flow([100.0] * 7, room=320, gap=5)
     assert [line for _, line in places] == [0, 0, 0, 1, 1, 1, 2]
     assert all(x + 100 <= 320 for x, _ in places)
+
+
+def test_each_merge_marks_the_token_that_is_new():
+    figure = draw_merges([["a", "b", "c"], ["ab", "c"], ["abc"]])
+    boxes = [patch for patch in figure.axes[0].patches if patch.get_facecolor() == to_rgba(ROLES["highlight"].fill)]
+    assert words(figure) == ["a", "b", "c", "ab", "c", "abc"]
+    assert len(boxes) == 2
+    assert boxes[1].get_width() > boxes[0].get_width() > 30
 
 
 def test_dollar_signs_are_not_mathematics():
@@ -224,6 +235,8 @@ BAD_INPUT = {
     "no stride": (lambda: draw_windows(LOREM, 4, 0), "stride is 0"),
     "text too short": (lambda: draw_windows(LOREM, 8, 1), "8 tokens; a window of 8 inputs and their targets needs 9"),
     "window too wide": (lambda: draw_windows(["token"] * 99, 60, 1), "wider than the figure"),
+    "no merges": (lambda: draw_merges([]), "nothing to draw"),
+    "merges of two texts": (lambda: draw_merges([["a"], ["b"]]), "different texts: 'a' and 'b'"),
     "no loss yet": (lambda: draw_loss(History()), "train for at least one step"),
     "no curve": (lambda: draw_shares([1], {}, "x"), "0 curves to draw; this takes one or two"),
     "curve too short": (lambda: draw_shares([1, 2], {"a": [0.5]}, "x"), "'a' has 1 values at 2 places"),
@@ -344,8 +357,9 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         place = page[-1]
         return SimpleNamespace(update=lambda data, raw, metadata: place.update(data=data, metadata=metadata))
 
-    monkeypatch.setattr(style, "display", display)
-    for module in (style, curves):
+    for module in (style, cards):
+        monkeypatch.setattr(module, "display", display)
+    for module in (style, curves, cards):
         monkeypatch.setattr(module, "in_notebook", lambda: True)
     return page
 

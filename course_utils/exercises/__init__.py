@@ -1,0 +1,82 @@
+"""Exercises: `check` an answer, ask for a `hint`, see the `solution`, look at your `progress`.
+
+Each notebook has a file here with its exercises; to add one, see "Contributing" in README.md.
+"""
+
+import random
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from course_utils.cards import note
+from course_utils.exercises.exercise import Exercise, solution_text
+from course_utils.exercises.record import note_try, read_record, write_record
+from course_utils.exercises.verdicts import NOT_STARTED, PASSED, judge
+
+COLOURS = {"passed": "#00563A", "not started": "#7F8A96", "not yet": "#94207A"}
+HEADS = {"passed": "✓ {0} passed", "not started": "○ {0} not started", "not yet": "✗ {0} not yet"}
+GIVEN: dict[str, int] = {}  # how many hints of each exercise were asked for
+
+
+def notebooks() -> list[str]:
+    """Return the numbers of the notebooks that have exercises, in reading order, refreshers last."""
+    return sorted(path.stem.removeprefix("e") for path in Path(__file__).parent.glob("e[0-9A-Z]*.py"))
+
+
+def exercises(notebook: str) -> list[Exercise]:
+    """Return the exercises of one notebook, in order."""
+    return list(import_module(f"course_utils.exercises.e{notebook}").EXERCISES)
+
+
+def find(number: str) -> Exercise:
+    """Return an exercise by its number; one that there is not is a ValueError that lists those there are."""
+    notebook = str(number).split(".")[0]
+    known = exercises(notebook) if notebook in notebooks() else []
+    for exercise in known:
+        if exercise.number == number:
+            return exercise
+    listed = ", ".join(exercise.number for exercise in known) or f"notebooks {', '.join(notebooks())} have some"
+    raise ValueError(f"there is no exercise {number!r}: {listed}")
+
+
+def check(number: str, answer: Any) -> None:
+    """Say whether an answer is right, and if not, what is wrong with it; the progress is recorded."""
+    exercise = find(number)
+    verdict = judge(exercise, answer, seed=random.SystemRandom().randrange(2**32))
+    sentences = list(verdict.sentences)
+    if verdict.state == NOT_STARTED:
+        sentences.append(f'Write your answer in place of the stub and run the cell. Stuck? hint("{number}")')
+    else:
+        note_try(number, verdict.state == PASSED)
+    head = HEADS[verdict.state].format(f"{number} · {exercise.title}:")
+    note(head, sentences, verdict.rows, COLOURS[verdict.state])
+
+
+def hint(number: str) -> None:
+    """Show a hint; each further call shows one more."""
+    exercise = find(number)
+    given = GIVEN[number] = min(GIVEN.get(number, 0) + 1, len(exercise.hints))
+    lines = [f"{place}. {text}" for place, text in enumerate(exercise.hints[:given], start=1)]
+    if given == len(exercise.hints):
+        lines.append(f'That was the last one. solution("{number}") shows an answer.')
+    note(f"{number} · {exercise.title}: hint {given} of {len(exercise.hints)}", lines, edge=COLOURS["not started"])
+
+
+def solution(number: str) -> None:
+    """Show an answer that passes."""
+    exercise = find(number)
+    note(f"{number} · {exercise.title}: one solution", rows=[("", solution_text(exercise))])
+
+
+def progress(reset: bool = False) -> None:
+    """Show what is done, notebook by notebook; `reset=True` forgets it."""
+    if reset:
+        write_record({})
+    record, rows, done, count = read_record(), [], 0, 0
+    for notebook in notebooks():
+        numbers = [exercise.number for exercise in exercises(notebook)]
+        passed = [record.get(number, {}).get("passed", False) for number in numbers]
+        marks = "".join("●" if one else "○" for one in passed)
+        rows.append((f"notebook {notebook}", f"{marks}  {sum(passed)} of {len(numbers)}"))
+        done, count = done + sum(passed), count + len(numbers)
+    note(f"Your progress: {done} of {count} exercises", rows=rows)

@@ -1,0 +1,398 @@
+"""Exercises of notebook 02: pairs, merges, ties, training, encoding by rank, decoding, and GPT-2's numbers."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from random import Random
+
+from course_utils import bpe
+from course_utils.exercises.exercise import Exercise, Mistake, Probe
+
+Pair = tuple[int, int]
+
+
+def few_ids(chance: Random, count: int, kinds: int = 3) -> list[int]:
+    """Ids of a few kinds only, so that pairs repeat."""
+    return [97 + chance.randrange(kinds) for _ in range(count)]
+
+
+# --- 02.1 ---
+
+FIRST_PAIR = Exercise(
+    number="02.1",
+    title="The first pair, by hand",
+    name="pair, count",
+    reference=((97, 97), 4),
+    hints=[
+        "aaa holds the pair (a, a) twice: at its first and at its second letter.",
+        "Go along the eleven letters, two at a time.",
+    ],
+    mistakes=[
+        Mistake("Pairs may overlap while they are counted: aaa holds (a, a) twice", answer=((97, 97), 2)),
+        Mistake("(a, b) occurs twice; (a, a) occurs more often", answer=((97, 98), 2)),
+        Mistake(
+            "The pair is right. Count again: each aaa holds it twice, and there are two of them", answer=((97, 97), 3)
+        ),
+    ],
+)
+
+
+# --- 02.2 ---
+
+
+def count_by_places(ids: Sequence[int]) -> dict[Pair, int]:
+    """The same as `count_pairs`, place by place."""
+    counts: dict[Pair, int] = {}
+    for place in range(len(ids) - 1):
+        pair = (ids[place], ids[place + 1])
+        counts[pair] = counts.get(pair, 0) + 1
+    return counts
+
+
+COUNT_PAIRS = Exercise(
+    number="02.2",
+    title="Count pairs",
+    name="count_pairs",
+    reference=count_by_places,
+    probes=lambda chance: [([1, 2, 3, 1, 2],), ([5, 5, 5],), ([7],), (few_ids(chance, 6),), (few_ids(chance, 12, 2),)],
+    alternatives=[bpe.count_pairs, lambda ids: dict(Counter(pairwise(ids)))],
+    hints=[
+        "A list of n tokens has n - 1 pairs of neighbours.",
+        "The pair at a place is (ids[place], ids[place + 1]).",
+        "counts.get(pair, 0) is 0 for a pair not met before.",
+    ],
+    mistakes=[
+        Mistake(
+            "The last token has no neighbour on its right: it makes no pair with the first",
+            "range(len(ids) - 1):\n        pair = (ids[place], ids[place + 1])",
+            "range(len(ids)):\n        pair = (ids[place], ids[(place + 1) % len(ids)])",
+        ),
+        Mistake(
+            "You step over pairs that overlap: in [5, 5, 5] there are two",
+            "range(len(ids) - 1)",
+            "range(0, len(ids) - 1, 2)",
+        ),
+        Mistake("The last pair is missing", "range(len(ids) - 1)", "range(len(ids) - 2)"),
+        Mistake(
+            "(1, 2) and (2, 1) are two different pairs: keep their order",
+            "pair = (ids[place], ids[place + 1])",
+            "pair = tuple(sorted((ids[place], ids[place + 1])))",
+        ),
+        Mistake("Each pair is counted once only: add one each time you meet it", "counts.get(pair, 0) + 1", "1"),
+        Mistake(
+            "You count single tokens: a pair is two neighbours",
+            "pair = (ids[place], ids[place + 1])",
+            "pair = ids[place]",
+        ),
+    ],
+)
+
+
+# --- 02.3 ---
+
+
+def merge_by_loop(ids: Sequence[int], pair: Pair, new_id: int) -> list[int]:
+    """The same as `merge`, step by step."""
+    merged, place = [], 0
+    while place < len(ids):
+        if place < len(ids) - 1 and (ids[place], ids[place + 1]) == pair:
+            merged.append(new_id)
+            place += 2
+        else:
+            merged.append(ids[place])
+            place += 1
+    return merged
+
+
+def as_text(ids: Sequence[int], pair: Pair, new_id: int) -> list[int]:
+    """The mistake of working on the written form: 1, 12 looks like 1, 1, 2."""
+    text = "".join(map(chr, ids)).replace(chr(pair[0]) + chr(pair[1]), chr(pair[0]))
+    return [ord(letter) for letter in text]
+
+
+def overlapping(ids: Sequence[int], pair: Pair, new_id: int) -> list[int]:
+    """The mistake of merging pairs that share a token."""
+    found = [tuple(ids[i : i + 2]) == pair for i in range(len(ids))]
+    used = [hit or (i > 0 and found[i - 1]) for i, hit in enumerate(found)]
+    return [new_id if found[i] else ids[i] for i in range(len(ids)) if found[i] or not used[i]]
+
+
+def from_the_right(ids: Sequence[int], pair: Pair, new_id: int) -> list[int]:
+    """The mistake of merging from right to left."""
+    return merge_by_loop(list(ids)[::-1], pair[::-1], new_id)[::-1]
+
+
+def to_merge(chance: Random) -> list[Probe]:
+    """Lists in which the pair overlaps itself, stands at the end, and does not occur."""
+    return [
+        ([1, 2, 3, 1, 2], (1, 2), 4),
+        ([5, 5, 5], (5, 5), 9),
+        ([97, 97, 97, 98, 100, 97, 97, 97, 98, 97, 99], (97, 97), 666),
+        (few_ids(chance, 9, 2), (97, 98), 256),
+        ([98, *[97] * chance.choice((3, 5)), 98], (97, 97), 257),
+        ([1, 2, 3], (3, 1), 7),
+    ]
+
+
+MERGE = Exercise(
+    number="02.3",
+    title="Merge a pair",
+    name="merge",
+    reference=merge_by_loop,
+    probes=to_merge,
+    alternatives=[bpe.merge],
+    hints=[
+        "Walk from left to right with a place of your own, not with a for loop: a merge uses up two tokens.",
+        "At each place: is this token and the next one the pair? Then append new_id and go on by 2.",
+        "Otherwise append the token itself and go on by 1. Mind the last token, which has no next one.",
+    ],
+    mistakes=[
+        Mistake(
+            "Overlapping pairs are merged twice: in aaa the middle a is used up by the first merge, so aa + a is left",
+            answer=overlapping,
+        ),
+        Mistake(
+            "The second half of a merged pair is still there: go on by 2 after a merge",
+            "place += 2",
+            "place += 1",
+        ),
+        Mistake(
+            "You merge from right to left: aaa becomes a + aa. The rule is from left to right, aa + a",
+            answer=from_the_right,
+        ),
+        Mistake(
+            "Only the first place is merged: go on to the end",
+            "(ids[place], ids[place + 1]) == pair",
+            "(ids[place], ids[place + 1]) == pair and new_id not in merged",
+        ),
+        Mistake("The pair is gone and nothing stands in its place: append new_id", "merged.append(new_id)", "pass"),
+        Mistake(
+            "You merge a pair in either order: (b, a) is not (a, b)",
+            "(ids[place], ids[place + 1]) == pair",
+            "(ids[place], ids[place + 1]) in (pair, pair[::-1])",
+        ),
+        Mistake("The pair became its first token: it becomes new_id", answer=as_text),
+    ],
+)
+
+
+# --- 02.4 ---
+
+
+def best_pair(counts: Mapping[Pair, int], tokens: Sequence[bytes]) -> Pair:
+    """Return the most frequent pair; of equals the one whose bytes sort last. `tokens[i]` are the bytes of id i."""
+    return max(counts, key=lambda pair: (counts[pair], tokens[pair[0]], tokens[pair[1]]))
+
+
+def best_pair_by_sorting(counts: Mapping[Pair, int], tokens: Sequence[bytes]) -> Pair:
+    """The same in two steps."""
+    most = max(counts.values())
+    return sorted((tokens[a], tokens[b], (a, b)) for (a, b), count in counts.items() if count == most)[-1][-1]
+
+
+def ties(chance: Random) -> list[Probe]:
+    """Counts with ties, in which bytes, ids and the order of appearance disagree."""
+    tokens = [b"a", b"b", b"c", b"aa", b"ab", b"B"]
+    probes = [
+        {(3, 0): 2, (0, 1): 2},
+        {(0, 1): 2, (3, 0): 2},
+        {(1, 2): 3, (2, 1): 3, (5, 0): 3},
+        {(4, 1): 1, (5, 2): 2, (0, 2): 2},
+        {(0, 2): 4, (0, 5): 4, (3, 2): 1},
+    ]
+    for _ in range(3):
+        pairs = {(chance.randrange(6), chance.randrange(6)) for _ in range(6)}
+        probes.append({pair: chance.choice((2, 3)) for pair in sorted(pairs, key=lambda _: chance.random())})
+    return [(counts, tokens) for counts in probes]
+
+
+BEST_PAIR = Exercise(
+    number="02.4",
+    title="Which pair is next?",
+    name="best_pair",
+    reference=best_pair,
+    probes=ties,
+    alternatives=[best_pair_by_sorting],
+    hints=[
+        "max(counts, key=...) returns the pair for which the key is largest.",
+        "A key may be a tuple: what comes first decides, what follows breaks ties.",
+        "The key is (counts[pair], bytes of the left token, bytes of the right token).",
+    ],
+    mistakes=[
+        Mistake(
+            "With a tie you take the pair that was met first. Then the result depends on the order of the text: "
+            "take the one whose bytes sort last",
+            "(counts[pair], tokens[pair[0]], tokens[pair[1]])",
+            "counts[pair]",
+        ),
+        Mistake(
+            "With a tie you compare ids. They say when a token was made, not what it is: compare the bytes",
+            "(counts[pair], tokens[pair[0]], tokens[pair[1]])",
+            "(counts[pair], pair)",
+        ),
+        Mistake(
+            "With a tie you compare the bytes of both tokens together. The rule goes token by token: (aa, a) before "
+            "(a, b), because aa sorts after a",
+            "tokens[pair[0]], tokens[pair[1]])",
+            "tokens[pair[0]] + tokens[pair[1]])",
+        ),
+        Mistake(
+            "With a tie you take the pair whose bytes sort first; the rule is the last",
+            answer=lambda counts, tokens: min(
+                counts, key=lambda pair: (-counts[pair], tokens[pair[0]], tokens[pair[1]])
+            ),
+        ),
+        Mistake(
+            "You take the rarest pair: the most frequent one comes first",
+            "(counts[pair], tokens",
+            "(-counts[pair], tokens",
+        ),
+    ],
+)
+
+
+# --- 02.5 ---
+
+
+def encode_piece(piece: bytes, ranks: Mapping[bytes, int]) -> list[int]:
+    """Return the ids of a piece: bytes, of which the pair with the lowest rank merges, again and again."""
+    parts = [bytes([byte]) for byte in piece]
+    while True:
+        found = [(ranks[a + b], place) for place, (a, b) in enumerate(pairwise(parts)) if a + b in ranks]
+        if not found:
+            return [ranks[part] for part in parts]
+        _, place = min(found)
+        parts[place : place + 2] = [parts[place] + parts[place + 1]]
+
+
+def longest_first(piece: bytes, ranks: Mapping[bytes, int]) -> list[int]:
+    """The mistake of taking the longest token that fits, from the left."""
+    ids, start = [], 0
+    while start < len(piece):
+        end = next(end for end in range(len(piece), start, -1) if piece[start:end] in ranks)
+        ids.append(ranks[piece[start:end]])
+        start = end
+    return ids
+
+
+# Merges in the order of their ranks; the order matters for the pieces below.
+LEARNED = [b"bc", b"ab", b"cd", b"abab", b"bcd", b"aa", b"aab", b"dd"]
+RANKS = {bytes([97 + i]): i for i in range(4)} | {token: 4 + i for i, token in enumerate(LEARNED)}
+
+
+def pieces_to_encode(chance: Random) -> list[Probe]:
+    """Pieces in which the lowest rank is neither the leftmost nor the longest."""
+    fixed = [b"ab", b"abc", b"abcd", b"aab", b"ababcd", b"aabcdd"]
+    drawn = [bytes(97 + chance.randrange(4) for _ in range(length)) for length in (5, 7, 9, 11)]
+    return [(piece, RANKS) for piece in fixed + drawn]
+
+
+ENCODE_PIECE = Exercise(
+    number="02.5",
+    title="Encode by rank",
+    name="encode_piece",
+    reference=encode_piece,
+    probes=pieces_to_encode,
+    alternatives=[lambda piece, ranks: encode_piece(bytes(piece), dict(ranks))],
+    hints=[
+        "Begin with one part for each byte: [bytes([byte]) for byte in piece].",
+        "Look at all neighbours whose bytes together are in ranks. If there are none, you are done.",
+        "Otherwise merge the pair with the lowest rank (of equals the leftmost), and look again.",
+    ],
+    mistakes=[
+        Mistake(
+            "You take the longest token that fits. BPE replays the merges in the order in which they were learned: "
+            "lowest rank first",
+            answer=longest_first,
+        ),
+        Mistake(
+            "You merge the leftmost pair that is in the ranks: the one with the lowest rank comes first",
+            "min(found)",
+            "min(found, key=lambda pair: pair[1])",
+        ),
+        Mistake(
+            "You merge the highest rank first: a low rank was learned early and comes first", "min(found)", "max(found)"
+        ),
+        Mistake(
+            "You merge once and stop: merged tokens can merge again",
+            "parts[place] + parts[place + 1]]",
+            "parts[place] + parts[place + 1]]\n        return [ranks[part] for part in parts]",
+        ),
+        Mistake(
+            "Your tokens are single bytes: merge neighbours whose bytes together are in ranks",
+            answer=lambda piece, ranks: [ranks[bytes([byte])] for byte in piece],
+        ),
+    ],
+)
+
+
+# --- 02.6 ---
+
+
+def decode(ids: Sequence[int], tokens: Sequence[bytes]) -> str:
+    """Return the text of token ids; bytes that are no UTF-8 become the replacement character."""
+    return b"".join(tokens[i] for i in ids).decode("utf-8", errors="replace")
+
+
+TOKENS = [b"a", b"b", "é".encode()[:1], "é".encode()[1:], "日".encode()[:2], "日".encode()[2:], b" c", "ü".encode()]
+
+
+def ids_to_decode(chance: Random) -> list[Probe]:
+    """Ids whose characters are whole, spread over two tokens, or broken off."""
+    fixed = [[0, 1], [2, 3], [0, 4, 5, 6], [7, 2, 3, 1], [0, 2], [3, 1]]
+    drawn = [[chance.randrange(len(TOKENS)) for _ in range(6)] for _ in range(3)]
+    return [(ids, TOKENS) for ids in fixed + drawn]
+
+
+DECODE = Exercise(
+    number="02.6",
+    title="Decode",
+    name="decode",
+    reference=decode,
+    probes=ids_to_decode,
+    alternatives=[lambda ids, tokens: str(bytes(byte for i in ids for byte in tokens[i]), "utf-8", "replace")],
+    hints=[
+        "A character may be spread over several tokens: put all bytes together first.",
+        'b"".join(...) puts them together; .decode("utf-8") makes text of them.',
+        'Bytes that are no character: errors="replace".',
+    ],
+    mistakes=[
+        Mistake(
+            "You decode token by token: a character that is spread over two of them is broken. First join all bytes, "
+            "then decode once",
+            answer=lambda ids, tokens: "".join(tokens[i].decode("utf-8", errors="replace") for i in ids),
+        ),
+        Mistake(
+            "Broken bytes silently vanish: then nobody sees that something is missing. Replace them",
+            'errors="replace"',
+            'errors="ignore"',
+        ),
+        Mistake(
+            "Broken bytes stop it with an error. A model may stop in the middle of a character: replace them",
+            ', errors="replace"',
+            "",
+        ),
+        Mistake(
+            "Each byte became a character of its own: the bytes are UTF-8", '"utf-8", errors="replace"', '"latin-1"'
+        ),
+    ],
+)
+
+
+# --- 02.7 ---
+
+HOW_MANY = Exercise(
+    number="02.7",
+    title="GPT-2's vocabulary, counted",
+    name="size",
+    reference=50_257,
+    hints=["There are three kinds of tokens in it.", "256 bytes, 50,000 merges, and a special one."],
+    mistakes=[
+        Mistake("Without the merges' raw material: the 256 bytes are tokens too", answer=50_001),
+        Mistake("Only the merges: bytes and the special token are missing", answer=50_000),
+        Mistake("One is missing: <|endoftext|>", answer=50_256),
+        Mistake("Two digits are exchanged, as in many texts: add it up", answer=50_527),
+    ],
+)
+
+EXERCISES = [FIRST_PAIR, COUNT_PAIRS, MERGE, BEST_PAIR, ENCODE_PIECE, DECODE, HOW_MANY]

@@ -1,0 +1,314 @@
+"""Exercises of refresher A: shapes, the matrix product, softmax, cross-entropy, a slope, and one step of training."""
+
+import math
+from random import Random
+
+import torch
+from torch import Tensor
+
+from course_utils.exercises.exercise import Exercise, Mistake, Probe
+
+
+def numbers(chance: Random, *shape: int, most: float = 3.0) -> Tensor:
+    """Random numbers of a shape."""
+    return torch.tensor([chance.uniform(-most, most) for _ in range(math.prod(shape))]).view(shape)
+
+
+# --- A.1 ---
+
+SHAPE = Exercise(
+    number="A.1",
+    title="A shape, predicted",
+    name="shape",
+    reference=(5, 3),
+    hints=[
+        "Write the two shapes under each other, their last numbers in one column.",
+        "A 1 is stretched, a gap counts as 1.",
+    ],
+    mistakes=[
+        Mistake("Nothing is lost: the 1 is stretched to the 3 of the other tensor", answer=(5, 1)),
+        Mistake("Shapes are lined up at their ends: the 3 stands under the 1, not under the 5", answer=(3, 5)),
+        Mistake("The result has as many dimensions as the larger of the two", answer=(5,)),
+        Mistake("Nothing is multiplied out: each pair of numbers gives one", answer=(15,)),
+    ],
+)
+
+
+# --- A.2 ---
+
+
+def matmul(a: Tensor, b: Tensor) -> Tensor:
+    """Return the matrix product of (n, k) and (k, m), written with loops."""
+    result = torch.zeros(a.shape[0], b.shape[1])
+    for i in range(a.shape[0]):
+        for j in range(b.shape[1]):
+            result[i, j] = (a[i, :] * b[:, j]).sum()
+    return result
+
+
+def matmul_by_broadcasting(a: Tensor, b: Tensor) -> Tensor:
+    """The same without a loop."""
+    return (a[:, :, None] * b[None, :, :]).sum(1)
+
+
+def matrices(chance: Random) -> list[Probe]:
+    """Pairs of small matrices, most of them square: there a mistake shows in the numbers, not in a crash."""
+    shapes = [((2, 2), (2, 2)), ((3, 3), (3, 3)), ((1, 3), (3, 3)), ((2, 3), (3, 4))]
+    return [(numbers(chance, *a), numbers(chance, *b)) for a, b in shapes]
+
+
+MATMUL = Exercise(
+    number="A.2",
+    title="The matrix product, by hand",
+    name="matmul",
+    reference=matmul,
+    probes=matrices,
+    alternatives=[matmul_by_broadcasting, torch.matmul],
+    hints=[
+        "Place [i, j] of the result: row i of a, times column j of b, number by number, then summed.",
+        "Begin with torch.zeros(a.shape[0], b.shape[1]) and fill it in two loops.",
+        "Row i is a[i, :], column j is b[:, j].",
+    ],
+    mistakes=[
+        Mistake(
+            "You went through the rows of b: the number at [i, j] takes column j of b",
+            "b[:, j]).sum()",
+            "b[j, :]).sum()",
+        ),
+        Mistake(
+            "That is the product number by number; the matrix product sums over a row times a column",
+            answer=lambda a, b: a * b,
+        ),
+        Mistake(
+            "The order is exchanged: row i belongs to a, column j to b",
+            answer=lambda a, b: b @ a,
+        ),
+        Mistake(
+            "The sum is missing a number: go through the whole row and the whole column",
+            "(a[i, :] * b[:, j]).sum()",
+            "(a[i, 1:] * b[1:, j]).sum()",
+        ),
+    ],
+)
+
+
+# --- A.3 ---
+
+
+def softmax(scores: Tensor) -> Tensor:
+    """Return probabilities, one row a distribution, from scores (rows, n)."""
+    powers = torch.exp(scores - scores.max(dim=-1, keepdim=True).values)
+    return powers / powers.sum(dim=-1, keepdim=True)
+
+
+def some_scores(chance: Random) -> list[Probe]:
+    """Rows of scores, small at first, then so large that a naive form breaks."""
+    shapes = [(1, 2), (2, 3), (4, 4)]
+    return [
+        *((numbers(chance, *shape),) for shape in shapes),
+        (numbers(chance, 2, 3, most=1000),),
+        (numbers(chance, 3, 2) + 500,),
+    ]
+
+
+def rows_sum_to_one(result: Tensor, scores: Tensor) -> str | None:
+    """Probabilities of a row sum to 1."""
+    sums = result.sum(-1)
+    worst = int((sums - 1).abs().nan_to_num(torch.inf).argmax())
+    return None if bool(((sums - 1).abs() < 1e-3).all()) else f"row {worst} sums to {sums[worst]:.3g}; it should be 1"
+
+
+SOFTMAX = Exercise(
+    number="A.3",
+    title="Softmax",
+    name="softmax",
+    reference=softmax,
+    probes=some_scores,
+    alternatives=[
+        lambda scores: scores.softmax(-1),
+        lambda scores: (scores - scores.logsumexp(-1, keepdim=True)).exp(),
+    ],
+    rules=[rows_sum_to_one],
+    hints=[
+        "Two steps: make every score positive with torch.exp, then divide each row by its sum.",
+        "keepdim=True keeps the sum as a column, so that it is divided row by row.",
+        "exp(1000) is too large a number. Softmax does not change when the same is taken from all scores of a row: "
+        "take the largest.",
+    ],
+    mistakes=[
+        Mistake(
+            "For large scores exp gives infinity, and infinity by infinity is not a number: take the row's largest "
+            "score from all of them first",
+            "torch.exp(scores - scores.max(dim=-1, keepdim=True).values)",
+            "torch.exp(scores)",
+        ),
+        Mistake(
+            "You divide by the sum of a column: each row is a distribution of its own",
+            "powers.sum(dim=-1, keepdim=True)",
+            "powers.sum(dim=0, keepdim=True)",
+        ),
+        Mistake(
+            "You divide by the sum of the whole table: each row is a distribution of its own",
+            "powers.sum(dim=-1, keepdim=True)",
+            "powers.sum()",
+        ),
+        Mistake(
+            "The powers are right, but nothing makes a row sum to 1: divide by its sum",
+            "powers / powers.sum(dim=-1, keepdim=True)",
+            "powers",
+        ),
+        Mistake(
+            "You divide the scores themselves by their sum. Some are negative: torch.exp makes them positive first",
+            answer=lambda scores: scores / scores.sum(-1, keepdim=True),
+        ),
+    ],
+)
+
+
+# --- A.4 ---
+
+
+def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return the mean surprise, −ln(probability of the right class), of (n, classes) scores and (n,) classes."""
+    probabilities = logits.softmax(-1)
+    right = probabilities[torch.arange(len(targets)), targets]
+    return -right.log().mean()
+
+
+def scores_and_classes(chance: Random) -> list[Probe]:
+    """Scores and right classes for a few examples; with one example first."""
+    sizes = [(1, 2), (2, 3), (3, 3), (5, 4)]
+    return [(numbers(chance, n, k), torch.tensor([chance.randrange(k) for _ in range(n)])) for n, k in sizes]
+
+
+CROSS_ENTROPY = Exercise(
+    number="A.4",
+    title="Cross-entropy",
+    name="cross_entropy",
+    reference=cross_entropy,
+    probes=scores_and_classes,
+    alternatives=[
+        torch.nn.functional.cross_entropy,
+        lambda logits, targets: (logits.logsumexp(-1) - logits.gather(1, targets[:, None])[:, 0]).mean(),
+    ],
+    hints=[
+        "First the probabilities: softmax over the last dimension.",
+        "Of each row take the probability of the right class: probabilities[torch.arange(n), targets].",
+        "Its negative logarithm is the surprise; the result is the mean of all.",
+    ],
+    mistakes=[
+        Mistake("Surprise is positive: a minus is missing", "-right.log()", "right.log()"),
+        Mistake(
+            "You take the probability itself. The surprise is its negative logarithm",
+            "-right.log().mean()",
+            "1 - right.mean()",
+        ),
+        Mistake(
+            "You sum. The loss is the mean, so that it does not grow with the number of examples", ".mean()", ".sum()"
+        ),
+        Mistake(
+            "The logarithm comes first and the mean last: you take the logarithm of the mean",
+            "-right.log().mean()",
+            "-right.mean().log()",
+        ),
+        Mistake("In nats the logarithm is the natural one, torch.log", "right.log()", "right.log2()"),
+        Mistake(
+            "Scores are no probabilities: softmax comes first",
+            "probabilities = logits.softmax(-1)",
+            "probabilities = logits",
+        ),
+        Mistake(
+            "Softmax goes over the classes, the last dimension, not over the examples", "softmax(-1)", "softmax(0)"
+        ),
+    ],
+)
+
+
+# --- A.5 ---
+
+
+def slope(w: float, x: float, y: float) -> float:
+    """Return the derivative of (w * x - y) ** 2 with respect to w."""
+    return 2 * (w * x - y) * x
+
+
+SLOPE = Exercise(
+    number="A.5",
+    title="A slope, by hand",
+    name="slope",
+    reference=slope,
+    probes=lambda chance: [
+        (1.0, 2.0, 3.0),
+        (2.0, 3.0, 1.0),
+        *(tuple(round(chance.uniform(-4, 4), 1) for _ in "wxy") for _ in range(4)),
+    ],
+    alternatives=[lambda w, x, y: 2 * w * x * x - 2 * x * y],
+    hints=[
+        "The derivative of u² is 2u, times the derivative of u.",
+        "Here u = w · x − y. What is its derivative with respect to w?",
+    ],
+    mistakes=[
+        Mistake(
+            "The inner derivative is missing: w stands beside x, so multiply by x",
+            "2 * (w * x - y) * x",
+            "2 * (w * x - y)",
+        ),
+        Mistake("The derivative of u² is 2u: the 2 is missing", "2 * (w * x - y) * x", "(w * x - y) * x"),
+        Mistake(
+            "The sign is wrong: the slope is that of the loss itself", "2 * (w * x - y) * x", "2 * (y - w * x) * x"
+        ),
+        Mistake(
+            "That is the slope with respect to x: asked is the one with respect to w",
+            "(w * x - y) * x",
+            "(w * x - y) * w",
+        ),
+    ],
+)
+
+
+# --- A.6 ---
+
+
+def step(weights: Tensor, gradient: Tensor, learning_rate: float) -> Tensor:
+    """Return the weights after one step of gradient descent."""
+    return weights - learning_rate * gradient
+
+
+STEP = Exercise(
+    number="A.6",
+    title="One step of training",
+    name="step",
+    reference=step,
+    probes=lambda chance: [
+        (numbers(chance, n), numbers(chance, n), round(chance.uniform(0.05, 0.5), 2)) for n in (1, 3, 4)
+    ],
+    alternatives=[lambda weights, gradient, learning_rate: torch.sub(weights, gradient, alpha=learning_rate)],
+    hints=[
+        "The gradient points uphill. The loss should fall.",
+        "Take the learning rate times the gradient from the weights.",
+    ],
+    mistakes=[
+        Mistake(
+            "You go uphill: the gradient says where the loss grows, so subtract",
+            "weights - learning",
+            "weights + learning",
+        ),
+        Mistake(
+            "The learning rate is missing: the whole gradient is too long a step",
+            "learning_rate * gradient",
+            "gradient",
+        ),
+        Mistake(
+            "You divide by the learning rate: a smaller one must make a smaller step",
+            "learning_rate * gradient",
+            "gradient / learning_rate",
+        ),
+        Mistake(
+            "That is the change. Return the new weights",
+            "weights - learning_rate * gradient",
+            "-learning_rate * gradient",
+        ),
+    ],
+)
+
+EXERCISES = [SHAPE, MATMUL, SOFTMAX, CROSS_ENTROPY, SLOPE, STEP]

@@ -1,0 +1,87 @@
+"""The straight line through the model gives what its modules give; whatever is not plain goes through the modules."""
+
+import pytest
+import torch
+from models import small_model
+from torch import nn
+
+from course_utils import decoding
+from course_utils.decoding import Decoder, is_plain
+from course_utils.generation import generate
+from course_utils.gpt import GPT
+
+PROMPTS = torch.tensor([[5, 2, 7, 1], [3, 3, 8, 9]])
+
+
+@pytest.fixture(params=["learned", "rotary"])
+def model(request) -> GPT:
+    return small_model(positions=request.param)
+
+
+@torch.no_grad()
+def test_one_token_at_a_time_is_the_whole_at_once(model):
+    decoder = Decoder(model, 2)
+    assert decoder.plain
+    for end in range(1, 5):
+        got = decoder(PROMPTS[:, end - 1 : end])
+        torch.testing.assert_close(got, model(PROMPTS[:, :end])[:, -1], rtol=0, atol=1e-10)
+
+
+@torch.no_grad()
+def test_padding_is_never_looked_at(model):
+    real = torch.tensor([[True] * 4, [False, False, True, True]])
+    decoder = Decoder(model, 2)
+    decoder(PROMPTS[:, :3], real[:, :3])
+    got = decoder(PROMPTS[:, 3:], real)
+    torch.testing.assert_close(got[1], model(PROMPTS[1:, 2:])[0, -1], rtol=0, atol=1e-10)
+
+
+class Louder(nn.Linear):
+    """A layer of someone's own."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 2 * super().forward(x)
+
+
+def own_layer(model: GPT) -> None:
+    old = model.blocks[0].mlp.down
+    model.blocks[0].mlp.down = Louder(old.in_features, old.out_features).to(old.weight)
+    model.blocks[0].mlp.down.load_state_dict(old.state_dict())
+
+
+def hook(model: GPT) -> None:
+    model.blocks[0].mlp.register_forward_hook(lambda module, given, made: 2 * made)
+
+
+def early_hook(model: GPT) -> None:
+    model.blocks[0].mlp.register_forward_pre_hook(lambda module, given: (2 * given[0],))
+
+
+@pytest.mark.parametrize("change", [own_layer, hook, early_hook])
+def test_a_model_with_other_parts_is_read_by_its_modules(model, change):
+    before = generate(model, PROMPTS.tolist(), 6)
+    change(model)
+    assert not is_plain(model)
+    with_cache, without = (generate(model, PROMPTS.tolist(), 6, use_cache=cached) for cached in (True, False))
+    assert with_cache == without != before
+
+
+def test_a_class_of_ones_own_is_not_plain(model):
+    class Mine(GPT):
+        pass
+
+    assert is_plain(model)
+    model.__class__ = Mine
+    assert not is_plain(model)
+
+
+def test_generation_really_takes_the_straight_line(model, monkeypatch):
+    taken = []
+    straight = decoding.Decoder.one_token
+    monkeypatch.setattr(decoding.Decoder, "one_token", lambda *a: taken.append(1) or straight(*a))
+    generate(model, PROMPTS.tolist(), 6)
+    assert len(taken) == 5
+
+
+def test_a_model_in_training_goes_by_its_modules(model):
+    assert not Decoder(model.train(), 1).plain

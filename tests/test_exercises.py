@@ -1,0 +1,406 @@
+"""Exercises: what is right passes, each known mistake is named, anything else is told what is wrong with it."""
+
+import importlib
+import json
+import random
+import re
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from exercise_inputs import INPUTS
+from mutants import mutants
+
+from course_utils import exercises
+from course_utils.exercises import running, verdicts
+from course_utils.exercises.comparing import difference, same, short
+from course_utils.exercises.exercise import Exercise, Mistake, call, mistaken, solution_text
+from course_utils.exercises.record import read_record, record_file
+from course_utils.exercises.running import TooLong, limited, run
+from course_utils.exercises.verdicts import NOT_STARTED, NOT_YET, PASSED, agree, judge
+
+README = Path(__file__).parent.parent / "README.md"
+ALL = [exercise for notebook in exercises.notebooks() for exercise in exercises.exercises(notebook)]
+CODE = [exercise for exercise in ALL if not exercise.is_value]
+EACH = pytest.mark.parametrize("exercise", ALL, ids=lambda exercise: exercise.number)
+SEEDS = range(3)
+
+
+@pytest.fixture(autouse=True)
+def own_record(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_WORK", str(tmp_path))
+    monkeypatch.setattr(exercises, "GIVEN", {})
+
+
+# --- the course's own exercises ---
+
+
+@EACH
+def test_what_is_right_passes(exercise: Exercise):
+    for seed in SEEDS:
+        for answer in (exercise.reference, *exercise.alternatives):
+            assert judge(exercise, answer, seed).state == PASSED
+
+
+@EACH
+def test_each_known_mistake_gets_its_own_sentence(exercise: Exercise):
+    for seed in SEEDS:
+        for mistake in exercise.mistakes:
+            assert judge(exercise, mistaken(exercise, mistake), seed).mistake is mistake, mistake.says
+
+
+@EACH
+def test_the_solution_as_shown_is_right(exercise: Exercise):
+    if exercise.is_value:
+        assert same(eval(solution_text(exercise).split("=", 1)[1]), exercise.reference)
+    else:
+        assert f" {exercise.name}(" in solution_text(exercise).split("\n")[0]
+
+
+@EACH
+def test_an_exercise_is_complete(exercise: Exercise):
+    assert len(exercise.hints) >= 2
+    assert len(exercise.mistakes) >= 3
+    assert len({mistake.says for mistake in exercise.mistakes}) == len(exercise.mistakes)
+    assert exercise.is_value or exercise.alternatives
+
+
+def test_numbers_and_names_are_unique():
+    assert len({exercise.number for exercise in ALL}) == len(ALL)
+    for notebook in exercises.notebooks():
+        numbers = [exercise.number for exercise in exercises.exercises(notebook)]
+        assert numbers == [f"{notebook}.{place}" for place in range(1, len(numbers) + 1)]
+
+
+def test_each_exercise_with_code_has_inputs_to_judge_it_by():
+    assert sorted(INPUTS) == sorted(exercise.number for exercise in CODE)
+
+
+# --- mutants: whatever differs fails, and whoever is told a mistake has made it ---
+
+
+def outcomes(exercise: Exercise, answer, seed: int, count: int = 40) -> list:
+    chance = random.Random(f"{exercise.number} {seed}")
+    return [run(exercise, answer, INPUTS[exercise.number](chance), 0.5) for _ in range(count)]
+
+
+def differs(one: list, other: list) -> bool:
+    return not all(agree(a, b) for a, b in zip(one, other, strict=True))
+
+
+@pytest.fixture(scope="module")
+def judged_mutants() -> list[tuple[str, bool, bool]]:
+    """For each mutant: its number and text, whether it was let through wrongly, whether it was told a wrong mistake."""
+    found, longest = [], running.SECONDS
+    running.SECONDS = verdicts.SECONDS = 0.5
+    for exercise in CODE:
+        right = outcomes(exercise, exercise.reference, 1)
+        for text, mutant in mutants(exercise.reference):
+            made = outcomes(exercise, mutant, 1)
+            if not differs(right, made):
+                continue  # the same function, written otherwise
+            verdict = judge(exercise, mutant, seed=2)
+            accused = verdict.mistake and mistaken(exercise, verdict.mistake)
+            wrongly = accused is not None and differs(outcomes(exercise, accused, 1), made)
+            found.append((f"{exercise.number}\n{text}", verdict.state == PASSED, wrongly))
+    running.SECONDS = verdicts.SECONDS = longest
+    return found
+
+
+def test_mutants_fail(judged_mutants):
+    survivors = [text for text, passed, _ in judged_mutants if passed]
+    print(f"{len(judged_mutants)} mutants, {len(survivors)} let through")
+    assert len(judged_mutants) >= 15 * len(CODE)
+    assert len(survivors) <= 0.02 * len(judged_mutants), "\n\n".join(survivors)
+
+
+def test_mutants_are_accused_of_no_mistake_they_do_not_make(judged_mutants):
+    wrongly = [text for text, _, wrong in judged_mutants if wrong]
+    assert len(wrongly) <= 0.01 * len(judged_mutants), "\n\n".join(wrongly)
+
+
+def test_the_exercise_in_the_readme_is_whole(tmp_path, monkeypatch):
+    block = re.search(r"```python\n(def halves.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)[1]
+    assert block.count("\n") < 30
+    (tmp_path / "readme_exercise.py").write_text(f"from course_utils.exercises.exercise import *\n{block}")
+    monkeypatch.syspath_prepend(tmp_path)
+    halves = importlib.import_module("readme_exercise").HALVES
+    test_what_is_right_passes(halves)
+    test_each_known_mistake_gets_its_own_sentence(halves)
+    test_an_exercise_is_complete(halves)
+
+
+# --- the judge, on an exercise made up for it ---
+
+
+def double(ids: list, times: int = 2) -> list:
+    """Return each number times two, or `times`."""
+    return [times * i for i in ids]
+
+
+def keep_sum(result: list, ids: list, times: int) -> str | None:
+    return None if sum(result) == times * sum(ids) else f"the sum is {sum(result)}; it should be {times * sum(ids)}"
+
+
+DOUBLE = Exercise(
+    number="99.1",
+    title="Double",
+    name="double",
+    reference=double,
+    probes=lambda chance: [([3, 1], 2), ([5, 2, 4], 2), ([chance.randrange(9, 99), 7], 3)],
+    hints=["Multiply.", "Each one."],
+    mistakes=[Mistake("You add in place of multiplying", "times * i", "times + i")],
+)
+PREDICTION = Exercise("99.2", "Guess", "guess", 12, ["one", "two"], [Mistake("That is a half of it", answer=6)])
+
+
+def says(answer, exercise: Exercise = DOUBLE) -> str:
+    verdict = judge(exercise, answer)
+    assert verdict.state == NOT_YET
+    return " ".join([*verdict.sentences, *(f"{word}: {code}" for word, code in verdict.rows)])
+
+
+def unwritten_stub(ids, times):
+    raise NotImplementedError
+
+
+def empty_stub(ids, times):
+    """Only this."""
+
+
+@pytest.mark.parametrize("answer", [unwritten_stub, empty_stub, None, ..., (1, ...), {"a": ...}])
+def test_what_is_not_started_is_told_so(answer):
+    assert judge(DOUBLE, answer).state == NOT_STARTED
+
+
+def test_a_tuple_is_as_good_as_a_list_and_a_generator_too():
+    assert judge(DOUBLE, lambda ids, times: tuple(times * i for i in ids)).state == PASSED
+    assert judge(DOUBLE, lambda ids, times: (times * i for i in ids)).state == PASSED
+
+
+def test_a_known_mistake_is_named_however_it_is_written():
+    assert says(lambda ids, times: [sum((i, times)) for i in ids]).startswith("You add in place of multiplying")
+
+
+def test_a_mistake_is_named_only_if_several_probes_tell_it_from_the_right_answer():
+    once = Exercise("99.3", "x", "f", double, (), [Mistake("m", "times * i", "i * times if ids != [3, 1] else 0")])
+    object.__setattr__(once, "probes", DOUBLE.probes)
+    assert judge(once, mistaken(once, once.mistakes[0])).mistake is None
+
+
+def test_one_that_prints_is_told_to_return():
+    assert "write return in place of print" in says(lambda ids, times: print(double(ids, times)))
+
+
+def test_one_that_returns_nothing_is_told_so():
+    def answer(ids, times):
+        result = [times * i for i in ids]  # noqa: F841
+
+    assert says(answer) == "It returns nothing: end it with return and the result"
+
+
+def test_a_changed_input_is_noticed():
+    def answer(ids, times):
+        for place, i in enumerate(ids):
+            ids[place] = times * i
+        return ids
+
+    assert "It changes its input ids" in says(answer)
+
+
+def test_an_error_is_told_with_the_call_and_the_line():
+    def answer(ids, times):
+        return [times * ids[place + 1] for place in range(len(ids))]
+
+    told = says(answer)
+    assert told.startswith("It stops with IndexError: list index out of range called: double([3, 1], 2)")
+    assert "in the line: return [times * ids[place + 1]" in told
+
+
+def test_another_type_or_length_is_told_before_values():
+    assert says(lambda ids, times: torch.tensor(ids)).startswith("The result is a tensor; it should be a list")
+    assert says(lambda ids, times: [*double(ids, times)[1:], 0, 0]).startswith("Item 0 is")
+    assert says(lambda ids, times: [*double(ids, times), 0]).startswith("The result has 3 items; it should have 2")
+
+
+def test_the_smallest_probe_that_differs_is_shown():
+    told = says(lambda ids, times: double(ids, times) if len(ids) < 3 else ids)
+    assert "called: double([5, 2, 4], 2) expected: [10, 4, 8] yours: [5, 2, 4]" in told
+
+
+def test_a_broken_rule_is_told():
+    ruled = Exercise("99.4", "x", "double", double, (), (), DOUBLE.probes, rules=[keep_sum])
+    assert says(lambda ids, times: [0 for _ in ids], ruled).startswith("The sum is 0; it should be 8")
+
+
+def test_other_arguments_and_a_called_answer_are_told():
+    assert "takes (ids); it will be called as double(ids, times)" in says(lambda ids: ids)
+    assert 'check("99.1", double)' in says([6, 2])
+
+
+def test_an_input_that_should_be_refused_is_told():
+    def strict(ids: list) -> list:
+        if not ids:
+            raise ValueError("no ids")
+        return ids
+
+    exercise = Exercise("99.5", "x", "strict", strict, (), (), lambda chance: [([],), ([1],)])
+    assert "should refuse this input with a ValueError" in says(lambda ids: ids, exercise)
+
+
+def test_a_wrong_value_is_told_without_the_right_one():
+    assert says(6, PREDICTION) == "That is a half of it"
+    assert says(11, PREDICTION) == "11 is not it."
+    assert says("12", PREDICTION) == "The result is a text; it should be a whole number"
+    assert judge(PREDICTION, 12.0).state == PASSED
+
+
+@pytest.mark.parametrize("catches", [False, True])
+def test_an_endless_loop_ends_in_time_and_leaves_everything_as_it_was(catches):
+    seen = []
+
+    def answer(ids, times):
+        while True:
+            try:
+                seen.append(1)
+                seen.pop()
+            except Exception:
+                if not catches:
+                    raise
+
+    started = time.perf_counter()
+    assert "still running after 4 seconds" in says(answer)
+    assert time.perf_counter() - started < 5
+    assert judge(DOUBLE, double).state == PASSED
+
+
+def test_a_limit_is_not_felt_by_what_ends_before_it():
+    assert limited(lambda: 7, 5) == 7
+    with pytest.raises(ZeroDivisionError):
+        limited(lambda: 1 / 0, 5)
+    with pytest.raises(TooLong):
+        limited(lambda: [None for _ in iter(int, 1)], 0.1)
+    time.sleep(0.3)  # nothing is thrown afterwards
+
+
+def test_an_answer_cannot_disturb_the_notebooks_chances():
+    torch.manual_seed(5)
+    random.seed(5)
+    expected = torch.rand(1), random.random()
+    torch.manual_seed(5)
+    random.seed(5)
+    judge(DOUBLE, lambda ids, times: [torch.rand(1), random.random()])
+    assert (torch.rand(1), random.random()) == expected
+
+
+# --- comparing ---
+
+DIFFERENT = [
+    (torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2.5]), "place [1] is 2.5; it should be 2.0"),
+    (torch.zeros(2, 3), torch.zeros(3, 2), "the tensor has the shape (3, 2); it should have (2, 3)"),
+    (
+        torch.tensor([1, 2]),
+        torch.tensor([1.0, 2.0]),
+        "the tensor holds floating point numbers; it should hold whole numbers",
+    ),
+    ({"a": 1}, {}, "the key 'a' is missing"),
+    ({}, {"a": 1}, "the key 'a' should not be there"),
+    ({"a": [1]}, {"a": [2]}, "what stands under 'a', item 0 is 2; it should be 1"),
+    ([1], [1, 2], "the result has 2 items; it should have 1"),
+    ("a", b"a", "the result is bytes; it should be a text"),
+]
+
+
+@pytest.mark.parametrize(("expected", "got", "words"), DIFFERENT)
+def test_the_first_difference_is_put_in_words(expected, got, words):
+    assert difference(expected, got).text == words
+
+
+def test_what_does_not_matter_is_no_difference():
+    nan = float("nan")
+    assert same(torch.ones(2), torch.ones(2, dtype=torch.float64))
+    assert same(torch.ones(2, requires_grad=True), torch.ones(2).numpy())
+    assert same([(1, 2.0)], ((1.0, 2),))
+    assert same({(1, 2): 3}, {(1, 2): 3.0})
+    assert same([nan], [nan])
+    assert not same([1.0], [1.001])
+
+
+def test_long_values_are_cut():
+    assert len(short(list(range(1000)))) <= 160
+
+
+# --- what a learner sees and what is kept ---
+
+
+@pytest.fixture
+def shipped(monkeypatch):
+    monkeypatch.setattr(exercises, "notebooks", lambda: ["99"])
+    monkeypatch.setattr(exercises, "exercises", lambda notebook: [DOUBLE, PREDICTION])
+
+
+def test_check_says_the_verdict_and_keeps_it(shipped, capsys):
+    exercises.check("99.1", unwritten_stub)
+    assert "○ 99.1 · Double: not started" in capsys.readouterr().out
+    assert read_record() == {}
+    exercises.check("99.1", lambda ids, times: ids)
+    assert "✗ 99.1 · Double: not yet" in capsys.readouterr().out
+    exercises.check("99.1", double)
+    exercises.check("99.1", lambda ids, times: ids)
+    assert "✓ 99.1 · Double: passed" in capsys.readouterr().out
+    assert read_record() == {"99.1": {"passed": True, "tries": 2}}
+
+
+def test_hints_come_one_by_one(shipped, capsys):
+    for count in (1, 2, 2):
+        exercises.hint("99.1")
+        told = capsys.readouterr().out
+        assert f"hint {count} of 2" in told
+        assert ("2. Each one." in told) == (count == 2)
+
+
+def test_the_solution_is_shown_under_the_learners_name(shipped, capsys):
+    exercises.solution("99.2")
+    assert "guess = 12" in capsys.readouterr().out
+
+
+def test_progress_is_a_table_and_can_be_forgotten(shipped, capsys):
+    exercises.check("99.2", 12)
+    exercises.progress()
+    assert "notebook 99  ○●  1 of 2" in capsys.readouterr().out
+    exercises.progress(reset=True)
+    assert "0 of 2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"99.1": 3}', "\x00"])
+def test_a_damaged_record_is_set_aside(shipped, capsys, damage):
+    record_file().write_text(damage)
+    exercises.check("99.2", 12)
+    assert "progress.damaged-1.json" in capsys.readouterr().out
+    assert read_record()["99.2"]["passed"]
+    assert record_file().with_name("progress.damaged-1.json").read_text() == damage
+
+
+def test_where_nothing_can_be_written_that_is_told(shipped, capsys):
+    record_file().mkdir()  # a folder stands where the file should
+    exercises.check("99.2", 12)
+    told = capsys.readouterr().out
+    assert "Your progress could not be kept" in told
+    assert "passed" in told
+
+
+def test_an_unknown_exercise_is_refused_with_those_there_are(shipped):
+    with pytest.raises(ValueError, match=r"there is no exercise '99.7': 99.1, 99.2"):
+        exercises.check("99.7", 1)
+    with pytest.raises(ValueError, match="notebooks 99 have some"):
+        exercises.hint("42")
+
+
+def test_the_record_is_json(shipped):
+    exercises.check("99.2", 12)
+    assert json.loads(record_file().read_text()) == {"99.2": {"passed": True, "tries": 1}}
+
+
+def test_calling_is_the_usual_use():
+    assert call(double, [1], 3) == [3]
