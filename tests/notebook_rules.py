@@ -208,7 +208,10 @@ def misplaced_saved(notebook: NotebookNode, own: str) -> Iterator[str]:
 
 
 def introduced_twice(notebooks: Iterable[tuple[str, NotebookNode]]) -> Iterator[str]:
-    """Over all notebooks, in their order: no name is saved twice, or defined again by a cell elsewhere."""
+    """Over all notebooks, in their order: no name is saved twice, or defined again by a cell elsewhere.
+
+    A refresher may try out in small what is saved later.
+    """
     saved: dict[str, str] = {}
     notebooks = list(notebooks)
     for number, notebook in notebooks:
@@ -221,5 +224,5 @@ def introduced_twice(notebooks: Iterable[tuple[str, NotebookNode]]) -> Iterator[
         for cell in code_cells(notebook):
             for name in [] if saved_module(cell) else sorted(defined_in(cell) & set(saved)):
                 # Where a name is introduced, an exercise or a first attempt may use it before.
-                if saved[name] != number:
+                if saved[name] != number and number.isdigit():
                     yield f"{name}: introduced in notebook {saved[name]}, defined again in {number}"

@@ -38,7 +38,7 @@ def test_the_shipped_model_is_small_and_has_the_chats_tokens(shipped):
     assert shipped.model.config.vocab_size == shipped.tokenizer.vocab_size
     tale = tales.generate(tales.FIRST_UNSEEN_SEED)
     assert shipped.tokenizer.decode(shipped.tokenizer.encode(tale)) == tale
-    assert len(shipped.tokenizer.encode(tale)) <= len(tales_tokenizer().encode(tale)) + 2
+    assert shipped.tokenizer.encode(tale) == tales_tokenizer().encode(tale)
 
 
 def test_the_shipped_models_figures_are_those_that_it_reaches(shipped):
@@ -47,7 +47,7 @@ def test_the_shipped_models_figures_are_those_that_it_reaches(shipped):
     loss = evaluate(shipped.model, [unseen(0), unseen(1)])
     assert loss == pytest.approx(facts["loss"], abs=0.02)  # 32 of its 512 tales
     assert facts["perfect_loss"] < facts["loss"] < facts["perfect_loss"] + 0.02
-    assert min(scores["sentences"] for scores in facts["shares"].values()) >= 0.97
+    assert min(scores["sentences"] for scores in facts["shares"].values()) >= 0.98
     assert min(scores["tales"] for scores in facts["shares"].values()) >= 0.90
 
 

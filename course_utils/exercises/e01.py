@@ -39,7 +39,9 @@ def sentences(chance: Random) -> list[Probe]:
     a, b, c, d = (chance.choice(WORDS) for _ in range(4))
     return [
         ("Hello, world!",),
-        (f"{a} {b}.",),
+        (f"{a} Mara.",),
+        ("Wójcik saw 2 cafés!",),
+        (f"{a} é_9, Fox",),
         (f'"{a}?" {b}  {c}!',),
         (f"{a}, {b}\n{c}; {d}...",),
         (f" ({a}) {b}-{c} ",),
@@ -82,6 +84,20 @@ SPLIT = Exercise(
             "Marks that stand together, such as ..., become one piece: each mark is one of its own",
             r"[^\w\s]",
             r"[^\w\s]+",
+        ),
+        Mistake(
+            "Letters may have accents, and numbers are pieces too: that is what \\w stands for",
+            r"\w+|",
+            r"[A-Za-z]+|",
+        ),
+        Mistake(
+            "Only the marks that you listed are found: [^\\w\\s] finds any",
+            r"[^\w\s]",
+            r"[,.!?]",
+        ),
+        Mistake(
+            "re.split throws away what it splits at, the punctuation, and leaves empty pieces",
+            answer=lambda text: re.split(r"\W+", text),
         ),
         Mistake(
             "There are empty pieces: re.split leaves them at the ends and between two marks; filter them out",
@@ -162,6 +178,11 @@ VOCABULARY = Exercise(
             "sorted(set(pieces)) + list(special_tokens)",
             "list(special_tokens) + sorted(set(pieces))",
         ),
+        Mistake(
+            "Your ids follow how often a word occurs, which any new page changes: sort the words themselves",
+            "sorted(set(pieces))",
+            "sorted(dict.fromkeys(pieces), key=pieces.count, reverse=True)",
+        ),
         Mistake("Ids start at 0: they are rows of a table", "enumerate(tokens)", "enumerate(tokens, start=1)"),
         Mistake(
             "The special tokens have no ids: they are tokens like the others",
@@ -192,6 +213,8 @@ BYE_WORLD = Exercise(
         Mistake(
             "An unknown word is not left out: a gap would make a sentence that nobody wrote", answer=[455, 78, 467]
         ),
+        Mistake("Encoding gives ids, so that of [UNK], not its spelling", answer=["[UNK]", 455, 78, 467]),
+        Mistake("The other three pieces are there too", answer=[987]),
         Mistake("Only the unknown word becomes [UNK]; the others keep their ids", answer=[987, 987, 987, 987]),
     ],
 )
@@ -218,8 +241,8 @@ def pieces_to_encode(chance: Random) -> list[Probe]:
     """Pieces of which some are unknown; [UNK] has any id."""
     probes: list[Probe] = [(["Bye", ",", "world", "!"], {"Hello": 64, ",": 455, "world": 78, "!": 467, "[UNK]": 987})]
     for count in (3, 6, 9):
-        known = {word: number for number, word in enumerate(sorted(set(some_words(chance, 6))), start=1)}
-        probes.append((["zebra", *some_words(chance, count)], known | {"[UNK]": chance.randrange(50, 99)}))
+        known = {word: number for number, word in enumerate(sorted(set(some_words(chance, 6))))}
+        probes.append((["zebra", *some_words(chance, count), min(known)], known | {"[UNK]": chance.randrange(50, 99)}))
     return probes
 
 
@@ -245,6 +268,12 @@ ENCODE = Exercise(
             "piece, unknown",
             "piece, 0",
         ),
+        Mistake(
+            "0 is an id like the others, but `or` takes it for missing: give [UNK] to get() as its second argument",
+            "vocab.get(piece, unknown)",
+            "vocab.get(piece) or unknown",
+        ),
+        Mistake("The 987 belongs to the example: look up the id that [UNK] has here", "piece, unknown", "piece, 987"),
         Mistake("An unknown word becomes None, which no embedding can look up", "piece, unknown", "piece"),
         Mistake(
             "An unknown word stops it with a KeyError: look before you take",
@@ -290,7 +319,7 @@ def unequal(chance: Random) -> list[Probe]:
         ([[5, 6, 7], [8]], 0),
         ([[5], [0, 6], [4, 4, 4]], 0),
         ([[chance.randrange(1, 9) for _ in range(length)] for length in (2, 4, 1)], 9),
-        ([[chance.randrange(3) for _ in range(length)] for length in (3, 1, 5, 2)], 1),
+        ([[1, *(chance.randrange(3) for _ in range(length))] for length in (3, 1, 5, 2)], 1),
     ]
 
 
@@ -330,10 +359,12 @@ PAD = Exercise(
             "[[token != pad_id for token in row] for row in rows]",
         ),
         Mistake(
-            "The mask has one place too many or too few: a token at place 0 is real too",
+            "The first padding is marked as real: n tokens stand at the places 0 to n - 1",
             "place < len(sequence) for",
             "place <= len(sequence) for",
         ),
+        Mistake("The mask is missing: return rows and mask", "return rows, mask", "return rows"),
+        Mistake("Rows and mask are exchanged", "return rows, mask", "return mask, rows"),
         Mistake("Filled with 0 in place of the padding's own id", "[pad_id] *", "[0] *"),
     ],
 )
@@ -382,8 +413,9 @@ COMPRESSION = Exercise(
     name="characters_per_token",
     reference=characters_per_token,
     probes=lambda chance: [
-        ("abcd", [1, 2]),
-        ("naïve café", [3, 1, 4]),
+        ("abc", [1, 2]),
+        ("naïve café", [3, 1, 4, 1]),
+        ("élan ñandú", [2, 2, 5]),
         *((" ".join(some_words(chance, n)), list(range(n))) for n in (4, 9)),
     ],
     alternatives=[lambda text, ids: sum(1 for _ in text) / sum(1 for _ in ids)],
@@ -399,6 +431,7 @@ COMPRESSION = Exercise(
             "Those are bytes per token: é and ï are one character and two bytes", "len(text)", "len(text.encode())"
         ),
         Mistake("That rounds down: divide with /", "len(text) / len(ids)", "len(text) // len(ids)"),
+        Mistake("A token counts each time it occurs", "len(ids)", "len(set(ids))"),
         Mistake("Those are words per token: count the characters", "len(text)", "len(text.split())"),
         Mistake("You left the spaces out: they are characters too", "len(text)", 'len(text.replace(" ", ""))'),
     ],

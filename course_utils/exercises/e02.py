@@ -29,6 +29,7 @@ FIRST_PAIR = Exercise(
     ],
     mistakes=[
         Mistake("Pairs may overlap while they are counted: aaa holds (a, a) twice", answer=((97, 97), 2)),
+        Mistake("The pair and its count are right; give the two bytes as numbers", answer=(("a", "a"), 4)),
         Mistake("(a, b) occurs twice; (a, a) occurs more often", answer=((97, 98), 2)),
         Mistake(
             "The pair is right. Count again: each aaa holds it twice, and there are two of them", answer=((97, 97), 3)
@@ -46,6 +47,17 @@ def count_by_places(ids: Sequence[int]) -> dict[Pair, int]:
     for place in range(len(ids) - 1):
         pair = (ids[place], ids[place + 1])
         counts[pair] = counts.get(pair, 0) + 1
+    return counts
+
+
+def count_apart(ids: Sequence[int]) -> dict[Pair, int]:
+    """The mistake of counting pairs of equal tokens only where they share none."""
+    counts, place, last = {}, 0, -2
+    for place, pair in enumerate(pairwise(ids)):
+        if last == place - 1 and pair == (ids[place - 1], ids[place]):
+            continue
+        counts[pair] = counts.get(pair, 0) + 1
+        last = place
     return counts
 
 
@@ -71,6 +83,10 @@ COUNT_PAIRS = Exercise(
             "You step over pairs that overlap: in [5, 5, 5] there are two",
             "range(len(ids) - 1)",
             "range(0, len(ids) - 1, 2)",
+        ),
+        Mistake(
+            "You count a pair only where it does not overlap with the one before, as when merging: aaa holds two",
+            answer=count_apart,
         ),
         Mistake("The last pair is missing", "range(len(ids) - 1)", "range(len(ids) - 2)"),
         Mistake(
@@ -105,7 +121,7 @@ def merge_by_loop(ids: Sequence[int], pair: Pair, new_id: int) -> list[int]:
 
 
 def as_text(ids: Sequence[int], pair: Pair, new_id: int) -> list[int]:
-    """The mistake of working on the written form: 1, 12 looks like 1, 1, 2."""
+    """The mistake of putting the pair's first token in the place of the pair."""
     text = "".join(map(chr, ids)).replace(chr(pair[0]) + chr(pair[1]), chr(pair[0]))
     return [ord(letter) for letter in text]
 
@@ -130,7 +146,8 @@ def to_merge(chance: Random) -> list[Probe]:
         ([97, 97, 97, 98, 100, 97, 97, 97, 98, 97, 99], (97, 97), 666),
         (few_ids(chance, 9, 2), (97, 98), 256),
         ([98, *[97] * chance.choice((3, 5)), 98], (97, 97), 257),
-        ([1, 2, 3], (3, 1), 7),
+        ([1, 2, 3], (2, 1), 7),
+        ([2, 1, 2, 1], (1, 2), 7),
     ]
 
 
@@ -171,6 +188,11 @@ MERGE = Exercise(
             "(ids[place], ids[place + 1]) == pair",
             "(ids[place], ids[place + 1]) in (pair, pair[::-1])",
         ),
+        Mistake(
+            "The last token is lost when no pair ends there: go on while there is a token",
+            "while place < len(ids):",
+            "while place < len(ids) - 1:",
+        ),
         Mistake("The pair became its first token: it becomes new_id", answer=as_text),
     ],
 )
@@ -198,7 +220,8 @@ def ties(chance: Random) -> list[Probe]:
         {(0, 1): 2, (3, 0): 2},
         {(1, 2): 3, (2, 1): 3, (5, 0): 3},
         {(4, 1): 1, (5, 2): 2, (0, 2): 2},
-        {(0, 2): 4, (0, 5): 4, (3, 2): 1},
+        {(0, 5): 4, (0, 2): 4, (3, 2): 1},
+        {(1, 0): 2, (1, 2): 2},
     ]
     for _ in range(3):
         pairs = {(chance.randrange(6), chance.randrange(6)) for _ in range(6)}
@@ -243,6 +266,15 @@ BEST_PAIR = Exercise(
             ),
         ),
         Mistake(
+            "With a tie you compare the left tokens only: where they are equal too, the right one decides",
+            "tokens[pair[0]], tokens[pair[1]])",
+            "tokens[pair[0]])",
+        ),
+        Mistake(
+            "With a tie you take the pair that was met last. Then the result depends on the order of the text",
+            answer=lambda counts, tokens: max(reversed(list(counts)), key=counts.get),
+        ),
+        Mistake(
             "You take the rarest pair: the most frequent one comes first",
             "(counts[pair], tokens",
             "(-counts[pair], tokens",
@@ -276,13 +308,13 @@ def longest_first(piece: bytes, ranks: Mapping[bytes, int]) -> list[int]:
 
 
 # Merges in the order of their ranks; the order matters for the pieces below.
-LEARNED = [b"bc", b"ab", b"cd", b"abab", b"bcd", b"aa", b"aab", b"dd"]
+LEARNED = [b"bc", b"ab", b"cd", b"abab", b"bcd", b"aa", b"aab", b"dd", b"bcbc", b"abcbc"]
 RANKS = {bytes([97 + i]): i for i in range(4)} | {token: 4 + i for i, token in enumerate(LEARNED)}
 
 
 def pieces_to_encode(chance: Random) -> list[Probe]:
     """Pieces in which the lowest rank is neither the leftmost nor the longest."""
-    fixed = [b"ab", b"abc", b"abcd", b"aab", b"ababcd", b"aabcdd"]
+    fixed = [b"ab", b"abc", b"abcd", b"aab", b"ababcd", b"aabcdd", b"abcbc", b"dabcbc"]
     drawn = [bytes(97 + chance.randrange(4) for _ in range(length)) for length in (5, 7, 9, 11)]
     return [(piece, RANKS) for piece in fixed + drawn]
 
@@ -318,6 +350,7 @@ ENCODE_PIECE = Exercise(
             "parts[place] + parts[place + 1]]",
             "parts[place] + parts[place + 1]]\n        return [ranks[part] for part in parts]",
         ),
+        Mistake("Return ids, not bytes: look each part up", "return [ranks[part] for part in parts]", "return parts"),
         Mistake(
             "Your tokens are single bytes: merge neighbours whose bytes together are in ranks",
             answer=lambda piece, ranks: [ranks[bytes([byte])] for byte in piece],
@@ -373,6 +406,10 @@ DECODE = Exercise(
             "",
         ),
         Mistake(
+            "You decode token by token: a character that is spread over two of them stops it. First join all bytes",
+            answer=lambda ids, tokens: "".join(tokens[i].decode() for i in ids),
+        ),
+        Mistake(
             "Each byte became a character of its own: the bytes are UTF-8", '"utf-8", errors="replace"', '"latin-1"'
         ),
     ],
@@ -388,7 +425,7 @@ HOW_MANY = Exercise(
     reference=50_257,
     hints=["There are three kinds of tokens in it.", "256 bytes, 50,000 merges, and a special one."],
     mistakes=[
-        Mistake("Without the merges' raw material: the 256 bytes are tokens too", answer=50_001),
+        Mistake("You left out the 256 bytes, which are tokens too", answer=50_001),
         Mistake("Only the merges: bytes and the special token are missing", answer=50_000),
         Mistake("One is missing: <|endoftext|>", answer=50_256),
         Mistake("Two digits are exchanged, as in many texts: add it up", answer=50_527),

@@ -23,7 +23,10 @@ HOW_MANY = Exercise(
     mistakes=[
         Mistake("Five inputs of four words fit, but the fifth would need a target after the last word", answer=5),
         Mistake("Eight is the number of words. A window needs four of them, and one more as its last target", answer=8),
-        Mistake("That many fit side by side. With stride 1 each window starts one word after the one before", answer=2),
+        Mistake(
+            "That counts blocks of four; the second has no last target, and with stride 1 a window starts at each word",
+            answer=2,
+        ),
         Mistake("A window starts at words 0, 1, 2, …: the one that starts at word 0 counts too", answer=3),
     ],
 )
@@ -115,6 +118,21 @@ WINDOWS = Exercise(
             "ids[start + max_length : start + 2 * max_length]",
         ),
         Mistake(
+            "One target is not enough: each of the inputs has its own, the token right after it",
+            "ids[start + 1 : start + 1 + max_length]",
+            "ids[start + max_length]",
+        ),
+        Mistake(
+            "The last input has no target: there are as many targets as inputs",
+            "ids[start + 1 : start + 1 + max_length]",
+            "ids[start + 1 : start + max_length]",
+        ),
+        Mistake(
+            "You go on to the end of the text, with windows that grow shorter: stop when the last target is missing",
+            "len(ids) - max_length, stride",
+            "len(ids), stride",
+        ),
+        Mistake(
             "Your last window is too short at its end: a window whose last target does not exist is left out",
             "len(ids) - max_length, stride",
             "len(ids) - max_length + 1, stride",
@@ -184,6 +202,11 @@ COUNT = Exercise(
             "You forgot that the last window needs a target after its last input: one token more than max_length",
             "(n_tokens - max_length - 1) // stride + 1",
             "(n_tokens - max_length) // stride + 1",
+        ),
+        Mistake(
+            "That is right only when the stride divides what is left: count the starts 0, stride, 2 * stride, …",
+            "(n_tokens - max_length - 1) // stride + 1",
+            "(n_tokens - max_length) // stride",
         ),
         Mistake(
             "That is the number of windows side by side: the stride decides how far apart they start",
@@ -286,6 +309,11 @@ DATASET = Exercise(
             "len(self.ids)",
         ),
         Mistake(
+            "That is the number of windows for a stride of 1",
+            "window_count(len(self.ids), self.max_length, self.stride)",
+            "len(self.ids) - self.max_length",
+        ),
+        Mistake(
             "Cut one token more than max_length: your windows have max_length - 1 inputs",
             "start + self.max_length + 1]",
             "start + self.max_length]",
@@ -312,7 +340,7 @@ WHICH_IS_WHICH = Exercise(
     },
     hints=[
         "Two of the three say something about a single window or about neighbours, one about the loader.",
-        "Look at the table above: which number changed when the windows began to overlap less?",
+        "Look at the captions in section 2: which number changed when the windows began to overlap less?",
     ],
     mistakes=[
         Mistake(

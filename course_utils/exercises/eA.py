@@ -29,7 +29,8 @@ SHAPE = Exercise(
         Mistake("Nothing is lost: the 1 is stretched to the 3 of the other tensor", answer=(5, 1)),
         Mistake("Shapes are lined up at their ends: the 3 stands under the 1, not under the 5", answer=(3, 5)),
         Mistake("The result has as many dimensions as the larger of the two", answer=(5,)),
-        Mistake("Nothing is multiplied out: each pair of numbers gives one", answer=(15,)),
+        Mistake("There are 15 numbers, and they stand in 5 rows of 3", answer=(15,)),
+        Mistake("No dimension is added: shapes are lined up, not put one after the other", answer=(5, 1, 3)),
     ],
 )
 
@@ -84,6 +85,11 @@ MATMUL = Exercise(
             answer=lambda a, b: b @ a,
         ),
         Mistake(
+            "Each place holds the last product only: add them up",
+            "(a[i, :] * b[:, j]).sum()",
+            "a[i, -1] * b[-1, j]",
+        ),
+        Mistake(
             "The sum is missing a number: go through the whole row and the whole column",
             "(a[i, :] * b[:, j]).sum()",
             "(a[i, 1:] * b[1:, j]).sum()",
@@ -106,6 +112,8 @@ def some_scores(chance: Random) -> list[Probe]:
     shapes = [(1, 2), (2, 3), (4, 4)]
     return [
         *((numbers(chance, *shape),) for shape in shapes),
+        (torch.tensor([[0.0, 1.0], [-500.0, -501.0]]),),
+        (torch.tensor([[900.0, 901.0], [1.0, 0.0]]),),
         (numbers(chance, 2, 3, most=1000),),
         (numbers(chance, 3, 2) + 500,),
     ]
@@ -141,6 +149,16 @@ SOFTMAX = Exercise(
             "score from all of them first",
             "torch.exp(scores - scores.max(dim=-1, keepdim=True).values)",
             "torch.exp(scores)",
+        ),
+        Mistake(
+            "You subtract the largest of all. A row far below it becomes 0 / 0: take each row's own largest",
+            "scores.max(dim=-1, keepdim=True).values",
+            "scores.max()",
+        ),
+        Mistake(
+            "The sums lie in a row, and are stretched down the columns: keepdim=True keeps them as a column",
+            "powers.sum(dim=-1, keepdim=True)",
+            "powers.sum(dim=-1)",
         ),
         Mistake(
             "You divide by the sum of a column: each row is a distribution of its own",
@@ -199,9 +217,19 @@ CROSS_ENTROPY = Exercise(
     mistakes=[
         Mistake("Surprise is positive: a minus is missing", "-right.log()", "right.log()"),
         Mistake(
-            "You take the probability itself. The surprise is its negative logarithm",
+            "That is what the probability lacks to 1. The surprise is its negative logarithm",
             "-right.log().mean()",
             "1 - right.mean()",
+        ),
+        Mistake(
+            "You take the probability itself. The surprise is its negative logarithm",
+            "-right.log().mean()",
+            "-right.mean()",
+        ),
+        Mistake(
+            "That takes every pair of a row and a target: one number from each row is probabilities[rows, targets]",
+            "probabilities[torch.arange(len(targets)), targets]",
+            "probabilities[:, targets]",
         ),
         Mistake(
             "You sum. The loss is the mean, so that it does not grow with the number of examples", ".mean()", ".sum()"
@@ -253,6 +281,7 @@ SLOPE = Exercise(
             "2 * (w * x - y) * x",
             "2 * (w * x - y)",
         ),
+        Mistake("That is the loss itself. How fast does it grow with w?", "2 * (w * x - y) * x", "(w * x - y) ** 2"),
         Mistake("The derivative of u² is 2u: the 2 is missing", "2 * (w * x - y) * x", "(w * x - y) * x"),
         Mistake(
             "The sign is wrong: the slope is that of the loss itself", "2 * (w * x - y) * x", "2 * (y - w * x) * x"
