@@ -4,6 +4,7 @@ What leaving out each ingredient costs is measured by `python -m course_utils be
 """
 
 import math
+import random
 from dataclasses import replace
 
 import torch
@@ -16,6 +17,7 @@ from course_utils.text import require
 from course_utils.tokenizers import END_OF_TEXT, Tokenizer, pad_batch
 from course_utils.training import IGNORED, TrainingConfig
 
+POOL = 8  # batches that share out their tales by length
 # The tokens that a chat needs later are in the vocabulary from the start, so that its size never changes.
 CHAT_TOKENS = ("<|user|>", "<|assistant|>", "<|end|>", "<|pad|>")
 # In a minute or three of training, three layers get further than four, which do fewer steps in that time.
@@ -57,7 +59,8 @@ def initialise_small(model: GPT, std: float = 0.7, position_std: float = 0.1, ec
 class FreshTales:
     """Batches by step for `training.train`, one tale that was never seen before in each row: (B, T) twice.
 
-    A function of (seed, step) alone. Rows are cut at `context_length`; what fills the shorter ones is not learned.
+    A function of (seed, step) alone. Rows are cut at `context_length`; what fills the shorter ones is not learned, and
+    since a batch holds tales of about one length, little is filled: `POOL` batches share out their tales by length.
     """
 
     def __init__(self, tokenizer: Tokenizer, batch_size: int, context_length: int, seed: int = 0) -> None:
@@ -67,16 +70,31 @@ class FreshTales:
         self.stop = tokenizer.special_tokens[END_OF_TEXT]
         # Each seed has ten million tales of its own.
         self.first = tales.FIRST_FRESH_SEED + 10_000_000 * seed
+        self.pool: tuple[int, list[list[tuple[int, list[int]]]]] = (-1, [])  # the last one that was made
 
     def text(self, number: int) -> str:
         """Return what stands in one row, counted from 0 through all batches."""
         return tales.generate(self.first + number)
 
+    def batch(self, step: int) -> list[tuple[int, list[int]]]:
+        """Return the batch of one step, counted from 0: for each row its number and its token ids."""
+        place, batch = divmod(step, POOL)
+        if self.pool[0] != place:
+            size = POOL * self.batch_size
+            rows = [(number, self.row(number)) for number in range(place * size, (place + 1) * size)]
+            rows.sort(key=lambda row: len(row[1]))
+            batches = [rows[i : i + self.batch_size] for i in range(0, size, self.batch_size)]
+            random.Random(place).shuffle(batches)  # else they would grow longer and longer
+            self.pool = (place, batches)
+        return self.pool[1][batch]
+
+    def row(self, number: int) -> list[int]:
+        """Return the token ids of one row, end of text at both ends."""
+        return [self.stop, *self.tokenizer.encode(self.text(number), allowed_special="all"), self.stop][: self.length]
+
     def __call__(self, step: int) -> tuple[Tensor, Tensor]:
         """Return the inputs and targets of one step, counted from 0."""
-        numbers = range(step * self.batch_size, (step + 1) * self.batch_size)
-        texts = [self.tokenizer.encode(self.text(number), allowed_special="all") for number in numbers]
-        ids, real = pad_batch([[self.stop, *text, self.stop][: self.length] for text in texts], self.stop)
+        ids, real = pad_batch([ids for _, ids in self.batch(step)], self.stop)
         return ids[:, :-1], torch.where(real, ids, IGNORED)[:, 1:]
 
 

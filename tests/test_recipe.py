@@ -7,7 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from course_utils import tales
-from course_utils.recipe import CHAT_TOKENS, SMALL, FreshTales, recipe, small_gpt, tales_tokenizer
+from course_utils.recipe import CHAT_TOKENS, POOL, SMALL, FreshTales, recipe, small_gpt, tales_tokenizer
 from course_utils.tokenizers import END_OF_TEXT
 from course_utils.training import IGNORED, train
 
@@ -31,14 +31,24 @@ def test_in_a_full_vocabulary_the_words_of_tales_are_single_tokens():
 
 
 def test_a_row_is_one_whole_fresh_tale_and_its_targets_are_shifted_by_one(tokenizer):
-    inputs, targets = FreshTales(tokenizer, 3, 400, seed=2)(5)
-    stop = tokenizer.special_tokens[END_OF_TEXT]
-    for row, (x, y) in enumerate(zip(inputs, targets, strict=True)):
-        text = tales.generate(tales.FIRST_FRESH_SEED + 20_000_000 + 15 + row)
+    data = FreshTales(tokenizer, 3, 400, seed=2)
+    stop, numbers = tokenizer.special_tokens[END_OF_TEXT], [number for number, _ in data.batch(5)]
+    for number, x, y in zip(numbers, *data(5), strict=True):
+        text = tales.generate(tales.FIRST_FRESH_SEED + 20_000_000 + number)
         ids = [stop, *tokenizer.encode(text), stop]
         assert x[: len(ids) - 1].tolist() == ids[:-1]
         assert y[: len(ids) - 1].tolist() == ids[1:]
         assert (y[len(ids) - 1 :] == IGNORED).all()
+
+
+def test_batches_hold_tales_of_one_length_and_each_tale_comes_once(tokenizer):
+    data = FreshTales(tokenizer, 4, 400)
+    batches = [data.batch(step) for step in range(2 * POOL)]
+    assert sorted(number for batch in batches for number, _ in batch) == list(range(2 * POOL * 4))
+    spreads = [max(lengths) - min(lengths) for lengths in ([len(ids) for _, ids in batch] for batch in batches)]
+    assert sorted(spreads)[POOL] < 15
+    shortest = [min(len(ids) for _, ids in batch) for batch in batches[:POOL]]
+    assert shortest != sorted(shortest)
 
 
 def test_tales_depend_on_seed_and_step_alone_and_never_repeat(tokenizer):

@@ -131,7 +131,9 @@ def is_number(value: Any) -> bool:
 
 
 def close(expected: float, got: float) -> bool:
-    """Whether two numbers are the same within the rounding of float32."""
+    """Whether two numbers are the same: whole ones exactly, others within the rounding of float32."""
+    if isinstance(expected, int) and isinstance(got, int):
+        return expected == got
     both_nan = math.isnan(expected) and math.isnan(got)
     return expected == got or both_nan or math.isclose(expected, got, rel_tol=1e-4, abs_tol=1e-5)
 
