@@ -338,13 +338,13 @@ def shipped(monkeypatch):
 
 def test_check_says_the_verdict_and_keeps_it(shipped, capsys):
     exercises.check("99.1", unwritten_stub)
-    assert "○ 99.1 · Double: not started" in capsys.readouterr().out
+    assert "○ Not started · 99.1 Double" in capsys.readouterr().out
     assert read_record() == {}
     exercises.check("99.1", lambda ids, times: ids)
-    assert "✗ 99.1 · Double: not yet" in capsys.readouterr().out
+    assert "✗ Not yet · 99.1 Double" in capsys.readouterr().out
     exercises.check("99.1", double)
     exercises.check("99.1", lambda ids, times: ids)
-    assert "✓ 99.1 · Double: passed" in capsys.readouterr().out
+    assert "✓ Passed · 99.1 Double" in capsys.readouterr().out
     assert read_record() == {"99.1": {"passed": True, "tries": 2}}
 
 
@@ -383,7 +383,7 @@ def test_where_nothing_can_be_written_that_is_told(shipped, capsys):
     exercises.check("99.2", 12)
     told = capsys.readouterr().out
     assert "Your progress could not be kept" in told
-    assert "passed" in told
+    assert "Passed" in told
 
 
 def test_an_unknown_exercise_is_refused_with_those_there_are(shipped):

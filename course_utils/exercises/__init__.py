@@ -14,7 +14,7 @@ from course_utils.exercises.record import note_try, read_record, write_record
 from course_utils.exercises.verdicts import NOT_STARTED, PASSED, judge
 
 COLOURS = {"passed": "#00563A", "not started": "#7F8A96", "not yet": "#94207A"}
-HEADS = {"passed": "✓ {0} passed", "not started": "○ {0} not started", "not yet": "✗ {0} not yet"}
+SIGNS = {"passed": "✓ Passed", "not started": "○ Not started", "not yet": "✗ Not yet"}
 GIVEN: dict[str, int] = {}  # how many hints of each exercise were asked for
 
 
@@ -45,11 +45,10 @@ def check(number: str, answer: Any) -> None:
     verdict = judge(exercise, answer, seed=random.SystemRandom().randrange(2**32))
     sentences = list(verdict.sentences)
     if verdict.state == NOT_STARTED:
-        sentences.append(f'Write your answer in place of the stub and run the cell. Stuck? hint("{number}")')
+        sentences.append(f'Write your answer and run the cell. Stuck? hint("{number}")')
     else:
         note_try(number, verdict.state == PASSED)
-    head = HEADS[verdict.state].format(f"{number} · {exercise.title}:")
-    note(head, sentences, verdict.rows, COLOURS[verdict.state])
+    note(f"{SIGNS[verdict.state]} · {number} {exercise.title}", sentences, verdict.rows, COLOURS[verdict.state])
 
 
 def hint(number: str) -> None:
@@ -59,13 +58,13 @@ def hint(number: str) -> None:
     lines = [f"{place}. {text}" for place, text in enumerate(exercise.hints[:given], start=1)]
     if given == len(exercise.hints):
         lines.append(f'That was the last one. solution("{number}") shows an answer.')
-    note(f"{number} · {exercise.title}: hint {given} of {len(exercise.hints)}", lines, edge=COLOURS["not started"])
+    note(f"{number} {exercise.title} · hint {given} of {len(exercise.hints)}", lines, edge=COLOURS["not started"])
 
 
 def solution(number: str) -> None:
     """Show an answer that passes."""
     exercise = find(number)
-    note(f"{number} · {exercise.title}: one solution", rows=[("", solution_text(exercise))])
+    note(f"{number} {exercise.title} · one solution", rows=[("", solution_text(exercise))])
 
 
 def progress(reset: bool = False) -> None:
