@@ -39,6 +39,7 @@ __all__ = [
     "canvas",
     "chart",
     "draw_arrow",
+    "draw_batches",
     "draw_box",
     "draw_distribution",
     "draw_loss",
@@ -145,6 +146,31 @@ def draw_windows(tokens: Sequence[str], max_length: int, stride: int, most: int 
     if rest:
         told = f"{fit} of {len(tokens)} tokens and {len(drawn)} of {len(starts)} windows are drawn"
         write(axes, MARGIN + label, axes.get_ylim()[0] - MARGIN + 3, told, SMALLEST, ha="left", color=FAINT_INK)
+    return axes.figure
+
+
+def draw_batches(rows: Mapping[str, Sequence[Sequence[Any]]]) -> Figure:
+    """Draw batches, one line for each name: the items of a batch side by side, a gap between one batch and the next.
+
+    ValueError: nothing to draw, or more than a line holds.
+    """
+    require(
+        any(batch for batches in rows.values() for batch in batches), "there is no batch to draw; give at least one"
+    )
+    texts = [str(item) for batches in rows.values() for batch in batches for item in batch]
+    column = max(26.0, *(token_width(text) for text in texts)) + 4
+    left = MARGIN + max(text_width(name) for name in rows) + 24
+    widest = max(sum(map(len, batches)) * column + 16 * len(batches) for batches in rows.values())
+    require(left + widest <= WIDTH, "the batches are wider than the figure; draw fewer")
+    axes = canvas(2 * MARGIN + len(rows) * (BOX + 14) - 14)
+    for line, (name, batches) in enumerate(rows.items()):
+        y, x = MARGIN + line * (BOX + 14), left
+        write(axes, MARGIN, y + BOX / 2, name, ha="left")
+        for place, batch in enumerate(batches):
+            for item in batch:
+                draw_token(axes, x, y, str(item), column - 4, "part" if place % 2 else "token")
+                x += column
+            x += 16
     return axes.figure
 
 

@@ -21,6 +21,7 @@ from nbconvert import HTMLExporter
 from course_utils import cards, curves, plots, style, tales
 from course_utils.plots import (
     LiveLoss,
+    draw_batches,
     draw_distribution,
     draw_loss,
     draw_map,
@@ -55,6 +56,7 @@ FIGURES = {
     "tokens": lambda: draw_tokens([" word", "\n", "a$b$"] * 20, range(60), [2], "Sixty tokens"),
     "windows": lambda: draw_windows(LOREM, 4, 1),
     "many windows": lambda: draw_windows([f"w{i}" for i in range(60)], 5, 3),
+    "batches": lambda: draw_batches({"in order": [[0, 3, 6], [9]], "shuffled, once more": [[9, 0, 3], [600]]}),
     "merges": lambda: draw_merges([list(" umbrella"), [" ", "um", *"brella"], [" um", *"brella"], [" umbrella"]]),
     "model": lambda: draw_model(config(), PARTS),
     "rotary model": lambda: draw_model(config(positions="rotary", tied=False)),
@@ -129,6 +131,13 @@ def test_each_merge_marks_the_token_that_is_new():
     assert words(figure) == ["a", "b", "c", "ab", "c", "abc"]
     assert len(boxes) == 2
     assert boxes[1].get_width() > boxes[0].get_width() > 30
+
+
+def test_batches_stand_apart_in_their_line():
+    figure = draw_batches({"all": [[1, 2], [3]]})
+    assert words(figure) == ["all", "1", "2", "3"]
+    x = [text.get_position()[0] for text in texts(figure)]
+    assert x[3] - x[2] > x[2] - x[1]
 
 
 def test_dollar_signs_are_not_mathematics():
@@ -235,6 +244,8 @@ BAD_INPUT = {
     "no stride": (lambda: draw_windows(LOREM, 4, 0), "stride is 0"),
     "text too short": (lambda: draw_windows(LOREM, 8, 1), "8 tokens; a window of 8 inputs and their targets needs 9"),
     "window too wide": (lambda: draw_windows(["token"] * 99, 60, 1), "wider than the figure"),
+    "no batches": (lambda: draw_batches({"a": [[]]}), "no batch to draw"),
+    "batches too wide": (lambda: draw_batches({"a": [range(99)]}), "wider than the figure"),
     "no merges": (lambda: draw_merges([]), "nothing to draw"),
     "merges of two texts": (lambda: draw_merges([["a"], ["b"]]), "different texts: 'a' and 'b'"),
     "no loss yet": (lambda: draw_loss(History()), "train for at least one step"),
