@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_utils.gpt import GPT, MLP, Attention, Block, KVCache, LayerNorm, attend, look_and_place
+from course_utils.gpt import GPT, MLP, Attention, Block, KVCache, LayerNorm, look_and_place
 from course_utils.positions import rotate
 
 KNOWN_PARTS = {GPT, Block, Attention, MLP, LayerNorm, nn.Linear, nn.Embedding, nn.Dropout, nn.ModuleList}
@@ -34,6 +34,7 @@ class Decoder:
     def __init__(self, model: GPT, batch_size: int) -> None:
         self.model, self.cache = model, KVCache(model, batch_size)
         self.plain = is_plain(model) and not model.training
+        self.n_head, self.eps = model.config.n_head, getattr(model.final_norm, "eps", None)
         self.layers = [tuple(block.parameters()) for block in model.blocks] if self.plain else []
 
     def __call__(self, idx: Tensor, real: Tensor | None = None) -> Tensor:
@@ -46,24 +47,25 @@ class Decoder:
         """Read one token a row, (B, 1), through all layers without a call of a module."""
         model = self.model
         mask, places = look_and_place(self.cache.length, 1, real, idx.device)
-        x, turn = model.embed(idx, places)  # (B, 1, C)
+        x, turn = model.embed(idx, places)
+        x = x[:, 0]  # (B, C)
         for layer in range(len(self.layers)):
             x = self.block(x, layer, mask, turn)
         self.cache.length += 1
         norm = model.final_norm
         x = torch.layer_norm(x, norm.weight.shape, norm.weight, norm.bias, norm.eps)
-        return F.linear(x[:, 0], model.lm_head.weight)  # (B, V)
+        return F.linear(x, model.lm_head.weight)  # (B, V)
 
     def block(self, x: Tensor, layer: int, mask: Tensor | None, turn: tuple[Tensor, Tensor] | None) -> Tensor:
-        """Do what `gpt.Block` does, for one token a row: (B, 1, C) -> (B, 1, C)."""
+        """Do what `gpt.Block` does, for one token a row: (B, C) -> (B, C)."""
         attn_norm, attn_shift, qkv, qkv_bias, proj, proj_bias, *rest = self.layers[layer]
         mlp_norm, mlp_shift, up, up_bias, down, down_bias = rest
-        B, shape, eps = len(x), attn_norm.shape, self.model.final_norm.eps
+        B, shape, eps = len(x), attn_norm.shape, self.eps
         h = torch.layer_norm(x, shape, attn_norm, attn_shift, eps)
-        q, k, v = F.linear(h, qkv, qkv_bias).view(B, 3, self.model.config.n_head, 1, -1).unbind(1)  # (B, H, 1, D)
+        q, k, v = F.linear(h, qkv, qkv_bias).view(B, 3, self.n_head, 1, -1).unbind(1)  # (B, H, 1, D)
         if turn is not None:
             q, k = rotate(q, *turn), rotate(k, *turn)
-        heads = attend(q, *self.cache.extend(layer, k, v), mask)
-        x = x + F.linear(heads.reshape(B, 1, -1), proj, proj_bias)
+        heads = F.scaled_dot_product_attention(q, *self.cache.extend(layer, k, v), mask)  # it may look at itself
+        x = F.linear(heads.reshape(B, -1), proj, proj_bias).add_(x)
         h = torch.layer_norm(x, shape, mlp_norm, mlp_shift, eps)
-        return x + F.linear(F.gelu(F.linear(h, up, up_bias), approximate="tanh"), down, down_bias)
+        return F.linear(F.gelu(F.linear(h, up, up_bias), approximate="tanh"), down, down_bias).add_(x)

@@ -230,11 +230,11 @@ class GPT(nn.Module):
             cache.length += idx.shape[1]
         return self.final_norm(x)
 
-    def embed(self, idx: Tensor, places: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+    def embed(self, idx: Tensor, places: slice | Tensor) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
         """Return the vectors of tokens at their places, (B, T, C), and by how much to turn them if rotary."""
         x = lookup(self.token_embedding, idx)  # (B, T, C)
         if self.config.positions == "learned":
-            return x + self.position_embedding(places), None
+            return x + self.position_embedding.weight[places], None
         # In float32 also where the model is bfloat16: a large angle rounded is a wrong place.
         angles = self.angles[places].float().unsqueeze(-3)  # (1 or B, 1, T, D / 2)
         return x, (angles.cos().to(x.dtype), angles.sin().to(x.dtype))
@@ -255,20 +255,22 @@ def check_shape(idx: Tensor, start: int, context_length: int) -> None:
 def lookup(embedding: nn.Embedding, idx: Tensor) -> Tensor:
     """Return each id's row of the table, (B, T) -> (B, T, C); an id without a row is a ValueError on the CPU."""
     try:
-        return embedding(idx)
+        return F.embedding(idx, embedding.weight)
     except IndexError:  # asking before each lookup would cost time; a GPU stops at the lookup itself
         wrong = idx[(idx < 0) | (idx >= embedding.num_embeddings)][0]
         raise ValueError(f"token id {wrong} is outside the vocabulary of {embedding.num_embeddings}") from None
 
 
-def look_and_place(start: int, T: int, real: Tensor | None, device: torch.device) -> tuple[Tensor | None, Tensor]:
-    """Return where the T tokens after `start` may look (as `attend` takes it) and their positions, (T,) or (B, T).
+def look_and_place(
+    start: int, T: int, real: Tensor | None, device: torch.device
+) -> tuple[Tensor | None, slice | Tensor]:
+    """Return where the T tokens after `start` may look (as `attend` takes it) and their positions: all T, or (B, T).
 
     Padding is never looked at and takes no position: a text stands at 0, 1, 2, … whatever precedes it in its row.
     """
     if real is None:
         mask = causal_mask(T, start + T, device) if start and T > 1 else None
-        return mask, torch.arange(start, start + T, device=device)
+        return mask, slice(start, start + T)
     require(
         real.shape[-1] == start + T,
         f"real marks {real.shape[-1]} tokens; there are {start} before and {T} new ones",
