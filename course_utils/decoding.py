@@ -34,8 +34,9 @@ class Decoder:
     def __init__(self, model: GPT, batch_size: int) -> None:
         self.model, self.cache = model, KVCache(model, batch_size)
         self.plain = is_plain(model) and not model.training
-        self.n_head, self.eps = model.config.n_head, getattr(model.final_norm, "eps", None)
-        self.layers = [tuple(block.parameters()) for block in model.blocks] if self.plain else []
+        if self.plain:
+            self.n_head, self.eps = model.config.n_head, model.final_norm.eps
+            self.layers = [tuple(block.parameters()) for block in model.blocks]
 
     def __call__(self, idx: Tensor, real: Tensor | None = None) -> Tensor:
         """Read `idx` after what the cache holds; `real` (B, all tokens so far) is False at padding."""
