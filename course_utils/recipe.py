@@ -8,6 +8,7 @@ import random
 from dataclasses import replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from course_utils import tales
@@ -18,6 +19,8 @@ from course_utils.tokenizers import END_OF_TEXT, Tokenizer, pad_batch
 from course_utils.training import IGNORED, TrainingConfig
 
 POOL = 8  # batches that share out their tales by length
+# Batches are as wide as a multiple of this: a processor prepares itself for each new shape, which takes it a step.
+WIDTH = 16
 # The tokens that a chat needs later are in the vocabulary from the start, so that its size never changes.
 CHAT_TOKENS = ("<|user|>", "<|assistant|>", "<|end|>", "<|pad|>")
 # In a minute or three of training, three layers get further than four, which do fewer steps in that time.
@@ -95,7 +98,9 @@ class FreshTales:
     def __call__(self, step: int) -> tuple[Tensor, Tensor]:
         """Return the inputs and targets of one step, counted from 0."""
         ids, real = pad_batch([ids for _, ids in self.batch(step)], self.stop)
-        return ids[:, :-1], torch.where(real, ids, IGNORED)[:, 1:]
+        inputs, targets = ids[:, :-1], torch.where(real, ids, IGNORED)[:, 1:]
+        more = min(-inputs.shape[1] % WIDTH, self.length - 1 - inputs.shape[1])
+        return F.pad(inputs, (0, more), value=self.stop), F.pad(targets, (0, more), value=IGNORED)
 
 
 def recipe(steps: int, precision: torch.dtype = torch.float32) -> TrainingConfig:

@@ -7,7 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from course_utils import tales
-from course_utils.recipe import CHAT_TOKENS, POOL, SMALL, FreshTales, recipe, small_gpt, tales_tokenizer
+from course_utils.recipe import CHAT_TOKENS, POOL, SMALL, WIDTH, FreshTales, recipe, small_gpt, tales_tokenizer
 from course_utils.tokenizers import END_OF_TEXT
 from course_utils.training import IGNORED, train
 
@@ -49,6 +49,17 @@ def test_batches_hold_tales_of_one_length_and_each_tale_comes_once(tokenizer):
     assert sorted(spreads)[POOL] < 15
     shortest = [min(len(ids) for _, ids in batch) for batch in batches[:POOL]]
     assert shortest != sorted(shortest)
+
+
+def test_batches_come_in_few_widths_and_none_is_wider_than_the_context(tokenizer):
+    data, cut = FreshTales(tokenizer, 4, 400), FreshTales(tokenizer, 4, 90)
+    for step in range(POOL):
+        lengths = [len(ids) - 1 for _, ids in data.batch(step)]
+        x, y = data(step)
+        assert x.shape == y.shape == (4, -(-max(lengths) // WIDTH) * WIDTH)
+        assert (y != IGNORED).sum(1).tolist() == lengths
+        assert cut(step)[0].shape[1] <= 90
+    assert any(cut(step)[0].shape[1] == 90 for step in range(POOL))  # not a multiple, and still the most
 
 
 def test_tales_depend_on_seed_and_step_alone_and_never_repeat(tokenizer):
