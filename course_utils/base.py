@@ -21,7 +21,7 @@ from course_utils.tokenizers import Tokenizer
 from course_utils.training import IGNORED, Progress, ProgressBar, settings_of, train
 
 SIZES = replace(SMALL, n_layer=6)
-STEPS, BATCH, SEED = 10_500, 64, 0
+STEPS, BATCH, SEED = 9_000, 64, 0
 LOOKS, JUDGED = 18, 200  # how often the training stops to tell tales, and how many
 VALIDATION = 8  # batches of tales that are never learned from
 

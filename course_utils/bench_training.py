@@ -18,7 +18,7 @@ from course_utils.training import Trainer, TrainingConfig
 
 # Name -> sizes and batch: the first is notebook 00's.
 CASES = {
-    "3 layers, 4 heads, 128; context 128, batch 32": (replace(SMALL, vocab_size=1861), 32),
+    "2 layers, 4 heads, 128; context 128, batch 32": (replace(SMALL, vocab_size=1861), 32),
     "6 layers, 6 heads, 384; context 256, batch 8": (GPTConfig(1861, 256, 6, 6, 384, tied=False), 8),
 }
 

@@ -35,8 +35,11 @@ class Decoder:
         self.model, self.cache = model, KVCache(model, batch_size)
         self.plain = is_plain(model) and not model.training
         if self.plain:
-            self.n_head, self.eps = model.config.n_head, model.final_norm.eps
+            self.n_head, self.head_dim = model.config.n_head, model.config.head_dim
+            self.eps = model.final_norm.eps
             self.layers = [tuple(block.parameters()) for block in model.blocks]
+            # A single row is read as a vector: a matrix times a vector needs less preparation.
+            self.linear = F.linear if batch_size > 1 else linear_of_a_vector
 
     def __call__(self, idx: Tensor, real: Tensor | None = None) -> Tensor:
         """Read `idx` after what the cache holds; `real` (B, all tokens so far) is False at padding."""
@@ -49,24 +52,29 @@ class Decoder:
         model = self.model
         mask, places = look_and_place(self.cache.length, 1, real, idx.device)
         x, turn = model.embed(idx, places)
-        x = x[:, 0]  # (B, C)
+        x = x[:, 0] if len(x) > 1 else x[0, 0]  # (B, C), or (C,) for a single row
         for layer in range(len(self.layers)):
             x = self.block(x, layer, mask, turn)
         self.cache.length += 1
         norm = model.final_norm
         x = torch.layer_norm(x, norm.weight.shape, norm.weight, norm.bias, norm.eps)
-        return F.linear(x, model.lm_head.weight)  # (B, V)
+        return F.linear(x.view(len(idx), -1), model.lm_head.weight)  # (B, V)
 
     def block(self, x: Tensor, layer: int, mask: Tensor | None, turn: tuple[Tensor, Tensor] | None) -> Tensor:
-        """Do what `gpt.Block` does, for one token a row: (B, C) -> (B, C)."""
+        """Do what `gpt.Block` does, for one token a row: (B, C) -> (B, C), or (C,) -> (C,)."""
         attn_norm, attn_shift, qkv, qkv_bias, proj, proj_bias, *rest = self.layers[layer]
         mlp_norm, mlp_shift, up, up_bias, down, down_bias = rest
-        B, shape, eps = len(x), attn_norm.shape, self.eps
+        linear, shape, eps = self.linear, attn_norm.shape, self.eps
         h = torch.layer_norm(x, shape, attn_norm, attn_shift, eps)
-        q, k, v = F.linear(h, qkv, qkv_bias).view(B, 3, self.n_head, 1, -1).unbind(1)  # (B, H, 1, D)
+        q, k, v = linear(h, qkv, qkv_bias).view(-1, 3, self.n_head, 1, self.head_dim).unbind(1)  # (B, H, 1, D)
         if turn is not None:
             q, k = rotate(q, *turn), rotate(k, *turn)
         heads = F.scaled_dot_product_attention(q, *self.cache.extend(layer, k, v), mask)  # it may look at itself
-        x = F.linear(heads.reshape(B, -1), proj, proj_bias).add_(x)
+        x = linear(heads.reshape(x.shape), proj, proj_bias).add_(x)
         h = torch.layer_norm(x, shape, mlp_norm, mlp_shift, eps)
-        return F.linear(F.gelu(F.linear(h, up, up_bias), approximate="tanh"), down, down_bias).add_(x)
+        return linear(F.gelu(linear(h, up, up_bias), approximate="tanh"), down, down_bias).add_(x)
+
+
+def linear_of_a_vector(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Do what `F.linear` does for a single vector: (in,) -> (out,)."""
+    return torch.addmv(bias, weight, x)
