@@ -52,6 +52,7 @@ __all__ = [
     "show",
     "show_card",
     "show_tale",
+    "windows_table",
     "write",
 ]
 
@@ -118,16 +119,11 @@ def draw_windows(tokens: Sequence[str], max_length: int, stride: int, most: int 
     more tokens than a line holds) is counted in a last line. ValueError: `max_length` or `stride` below 1, too few
     tokens.
     """
-    for name, value in (("max_length", max_length), ("stride", stride)):
-        require(isinstance(value, int) and value >= 1, f"{name} is {value!r}; it takes a whole number from 1 on")
-    need = f"there are {len(tokens)} tokens; a window of {max_length} inputs and their targets needs {max_length + 1}"
-    require(len(tokens) > max_length, need)
-    label, gap = 104.0, 4.0
+    starts, label, gap = window_starts(tokens, max_length, stride), 104.0, 4.0
     widths = [token_width(token) for token in tokens]
     edges = MARGIN + label + np.cumsum([0.0, *(width + gap for width in widths)])  # where each token's box starts
     fit = int((edges[1:] - gap <= WIDTH - MARGIN).sum())  # tokens that the line holds
     require(fit > max_length, f"a window of {max_length} of these tokens is wider than the figure; take shorter ones")
-    starts = range(0, len(tokens) - max_length, stride)
     drawn = [start for start in starts if start + max_length < fit][:most]
     rest, pair = len(drawn) < len(starts) or fit < len(tokens), 2 * BOX + 4
     axes = canvas(2 * MARGIN + BOX + len(drawn) * (pair + 12) + (16 if rest else 0))
@@ -147,6 +143,34 @@ def draw_windows(tokens: Sequence[str], max_length: int, stride: int, most: int 
         told = f"{fit} of {len(tokens)} tokens and {len(drawn)} of {len(starts)} windows are drawn"
         write(axes, MARGIN + label, axes.get_ylim()[0] - MARGIN + 3, told, SMALLEST, ha="left", color=FAINT_INK)
     return axes.figure
+
+
+def window_starts(tokens: Sequence[str], max_length: int, stride: int) -> range:
+    """Return where in a text its windows start; ValueError: a number below 1, too few tokens.
+
+    >>> list(window_starts(["to", "be", "or", "not"], max_length=1, stride=2))
+    [0, 2]
+    """
+    for name, value in (("max_length", max_length), ("stride", stride)):
+        require(isinstance(value, int) and value >= 1, f"{name} is {value!r}; it takes a whole number from 1 on")
+    need = f"there are {len(tokens)} tokens; a window of {max_length} inputs and their targets needs {max_length + 1}"
+    require(len(tokens) > max_length, need)
+    return range(0, len(tokens) - max_length, stride)
+
+
+def windows_table(tokens: Sequence[str], max_length: int, stride: int) -> str:
+    """Return all windows of a text as a table in Markdown, inputs and targets side by side.
+
+    >>> print(windows_table(["to", "be", "or", "not"], max_length=2, stride=1))
+    | inputs | targets |
+    | :-- | :-- |
+    | to be | be or |
+    | be or | or not |
+    """
+    starts = window_starts(tokens, max_length, stride)
+    pairs = [(tokens[i : i + max_length], tokens[i + 1 : i + 1 + max_length]) for i in starts]
+    lines = [f"| {' '.join(inputs)} | {' '.join(targets)} |" for inputs, targets in pairs]
+    return "\n".join(["| inputs | targets |", "| :-- | :-- |", *lines])
 
 
 def draw_batches(rows: Mapping[str, Sequence[Sequence[Any]]]) -> Figure:

@@ -143,7 +143,7 @@ def look_up(pieces: Iterable[str], vocab: Mapping[str, int], special_tokens: Map
         if token_id is None:
             raise ValueError(
                 f"{piece!r} is not in the vocabulary of {len(vocab)} tokens, and there is no unknown token for "
-                "it; make the tokenizer with special_tokens=['[UNK]'] or from a text that has it"
+                "it; make the tokenizer with '[UNK]' among its special tokens, or from a text that has it"
             )
         ids.append(token_id)
     return ids

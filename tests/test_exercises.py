@@ -170,6 +170,11 @@ def test_what_is_not_started_is_told_so(answer):
     assert judge(DOUBLE, answer).state == NOT_STARTED
 
 
+def test_an_answer_that_calls_a_stub_is_told_which():
+    told = says(lambda ids, times: [unwritten_stub([i], times) for i in ids])
+    assert told.startswith("It calls unwritten_stub, which is not written yet: do that exercise first")
+
+
 def test_a_tuple_is_as_good_as_a_list_and_a_generator_too():
     assert judge(DOUBLE, lambda ids, times: tuple(times * i for i in ids)).state == PASSED
     assert judge(DOUBLE, lambda ids, times: (times * i for i in ids)).state == PASSED
@@ -203,6 +208,7 @@ def test_a_changed_input_is_noticed():
         return ids
 
     assert "It changes its input ids" in says(answer)
+    assert "such as list(ids)" in says(answer)
 
 
 def test_an_error_is_told_with_the_call_and_the_line():

@@ -167,6 +167,14 @@ def test_windows_equal_a_plain_loop(stride: int):
     assert not any("are drawn" in word for word in words(figure))
 
 
+@pytest.mark.parametrize("stride", [1, 2, 4])
+def test_the_table_of_windows_says_what_is_drawn(stride: int):
+    head, line, *rows = plots.windows_table(LOREM, 4, stride).split("\n")
+    drawn = windows_drawn(draw_windows(LOREM, 4, stride))
+    assert (head, line) == ("| inputs | targets |", "| :-- | :-- |")
+    assert rows == [f"| {' '.join(inputs)} | {' '.join(targets)} |" for inputs, targets in drawn]
+
+
 def test_each_token_of_a_window_stands_under_itself_in_the_text():
     places: dict[str, set[float]] = {}
     for text in texts(draw_windows(LOREM, 4, 1)):
@@ -243,6 +251,7 @@ BAD_INPUT = {
     "no length": (lambda: draw_windows(LOREM, 0, 1), "max_length is 0"),
     "no stride": (lambda: draw_windows(LOREM, 4, 0), "stride is 0"),
     "text too short": (lambda: draw_windows(LOREM, 8, 1), "8 tokens; a window of 8 inputs and their targets needs 9"),
+    "a table of no window": (lambda: plots.windows_table(LOREM, 8, 1), "8 tokens; a window of 8 inputs"),
     "window too wide": (lambda: draw_windows(["token"] * 99, 60, 1), "wider than the figure"),
     "no batches": (lambda: draw_batches({"a": [[]]}), "no batch to draw"),
     "batches too wide": (lambda: draw_batches({"a": [range(99)]}), "wider than the figure"),

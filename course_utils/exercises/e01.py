@@ -96,6 +96,14 @@ SPLIT = Exercise(
             r"[,.!?]",
         ),
         Mistake(
+            "A space in a pattern is a part of it, so nearly nothing fits: write none around |",
+            answer=lambda text: re.findall(r"\w+ | [^\w\s]", text),
+        ),
+        Mistake(
+            "Without | the two patterns must fit one after the other: a word with a mark behind it. | means or",
+            answer=lambda text: re.findall(r"\w+[^\w\s]", text),
+        ),
+        Mistake(
             "re.split throws away what it splits at, the punctuation, and leaves empty pieces",
             answer=lambda text: re.split(r"\W+", text),
         ),
@@ -134,8 +142,8 @@ def texts_with_specials(chance: Random) -> list[Probe]:
         (["b", "a", "b"], []),
         (["the", "Fox", "the", "a"], ["[UNK]"]),
         (some_words(chance, 8), ["[UNK]"]),
-        (some_words(chance, 12), ["[PAD]", "[UNK]"]),
-        (some_words(chance, 15), ["<|endoftext|>", "[BOS]"]),
+        (some_words(chance, 12), ["[UNK]", "[PAD]"]),
+        (some_words(chance, 15), ["[BOS]", "<|endoftext|>"]),
     ]
 
 
@@ -185,6 +193,11 @@ VOCABULARY = Exercise(
         ),
         Mistake("Ids start at 0: they are rows of a table", "enumerate(tokens)", "enumerate(tokens, start=1)"),
         Mistake(
+            "The special tokens keep the order in which they are given: sort only the pieces",
+            "list(special_tokens)",
+            "sorted(special_tokens)",
+        ),
+        Mistake(
             "The special tokens have no ids: they are tokens like the others",
             " + list(special_tokens)",
             "",
@@ -215,6 +228,8 @@ BYE_WORLD = Exercise(
         ),
         Mistake("Encoding gives ids, so that of [UNK], not its spelling", answer=["[UNK]", 455, 78, 467]),
         Mistake("The other three pieces are there too", answer=[987]),
+        Mistake("The comma is a piece of its own, and so is the !", answer=[987, 78, 467]),
+        Mistake("The comma and the ! are pieces of their own: there are four", answer=[987, 987]),
         Mistake("Only the unknown word becomes [UNK]; the others keep their ids", answer=[987, 987, 987, 987]),
     ],
 )

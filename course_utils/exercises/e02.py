@@ -1,4 +1,4 @@
-"""Exercises of notebook 02: pairs, merges, ties, training, encoding by rank, decoding, and GPT-2's numbers."""
+"""Exercises of notebook 02: pairs, merges, ties, encoding by rank, decoding, and the size of a vocabulary."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -30,6 +30,19 @@ FIRST_PAIR = Exercise(
     mistakes=[
         Mistake("Pairs may overlap while they are counted: aaa holds (a, a) twice", answer=((97, 97), 2)),
         Mistake("The pair and its count are right; give the two bytes as numbers", answer=(("a", "a"), 4)),
+        Mistake(
+            "The letters and their count are right; give the pair as two numbers, such as (98, 100)", answer=("aa", 4)
+        ),
+        Mistake(
+            "The letters are right. Pairs may overlap while they are counted: aaa holds the pair twice. And give the "
+            "two bytes as numbers",
+            answer=(("a", "a"), 2),
+        ),
+        Mistake(
+            "The letters are right. Pairs may overlap while they are counted: aaa holds aa twice. And give the pair as "
+            "two numbers, such as (98, 100)",
+            answer=("aa", 2),
+        ),
         Mistake("(a, b) occurs twice; (a, a) occurs more often", answer=((97, 98), 2)),
         Mistake(
             "The pair is right. Count again: each aaa holds it twice, and there are two of them", answer=((97, 97), 3)
@@ -96,10 +109,11 @@ COUNT_PAIRS = Exercise(
         ),
         Mistake("Each pair is counted once only: add one each time you meet it", "counts.get(pair, 0) + 1", "1"),
         Mistake(
-            "You count single tokens: a pair is two neighbours",
-            "pair = (ids[place], ids[place + 1])",
-            "pair = ids[place]",
+            "Every count is one too low: a pair that you meet for the first time counts 1, not 0",
+            "counts.get(pair, 0)",
+            "counts.get(pair, -1)",
         ),
+        Mistake("You count single tokens: a pair is two neighbours", answer=lambda ids: dict(Counter(ids))),
     ],
 )
 
@@ -136,6 +150,11 @@ def overlapping(ids: Sequence[int], pair: Pair, new_id: int) -> list[int]:
 def from_the_right(ids: Sequence[int], pair: Pair, new_id: int) -> list[int]:
     """The mistake of merging from right to left."""
     return merge_by_loop(list(ids)[::-1], pair[::-1], new_id)[::-1]
+
+
+def without_steps(ids: Sequence[int], pair: Pair, new_id: int) -> list[int]:
+    """Two mistakes of a loop over all neighbours: it skips no second half, and never comes to the last token."""
+    return [new_id if (left, right) == pair else left for left, right in pairwise(ids)]
 
 
 def to_merge(chance: Random) -> list[Probe]:
@@ -194,6 +213,16 @@ MERGE = Exercise(
             "while place < len(ids) - 1:",
         ),
         Mistake("The pair became its first token: it becomes new_id", answer=as_text),
+        Mistake(
+            "The second half of a merged pair is still there, and the last token is lost: go on by 2 after a merge, "
+            "and go on while there is a token",
+            answer=without_steps,
+        ),
+        Mistake(
+            "Nothing is merged. Do you compare a slice with the pair? A slice of a list is a list and never equals a "
+            "tuple: write tuple(ids[i : i + 2]) == pair",
+            answer=lambda ids, pair, new_id: list(ids),
+        ),
     ],
 )
 
@@ -314,7 +343,7 @@ RANKS = {bytes([97 + i]): i for i in range(4)} | {token: 4 + i for i, token in e
 
 def pieces_to_encode(chance: Random) -> list[Probe]:
     """Pieces in which the lowest rank is neither the leftmost nor the longest."""
-    fixed = [b"ab", b"abc", b"abcd", b"aab", b"ababcd", b"aabcdd", b"abcbc", b"dabcbc"]
+    fixed = [b"ab", b"ca", b"abc", b"aaa", b"abcd", b"aab", b"ababab", b"ababcd", b"aabcdd", b"abcbc", b"dabcbc"]
     drawn = [bytes(97 + chance.randrange(4) for _ in range(length)) for length in (5, 7, 9, 11)]
     return [(piece, RANKS) for piece in fixed + drawn]
 
@@ -349,6 +378,16 @@ ENCODE_PIECE = Exercise(
             "You merge once and stop: merged tokens can merge again",
             "parts[place] + parts[place + 1]]",
             "parts[place] + parts[place + 1]]\n        return [ranks[part] for part in parts]",
+        ),
+        Mistake(
+            "Of pairs with the same rank you merge the rightmost: in aaa the leftmost one merges, aa + a",
+            "min(found)",
+            "min(found, key=lambda pair: (pair[0], -pair[1]))",
+        ),
+        Mistake(
+            "The number of a byte is not its id: look single bytes up too, ranks[bytes([byte])]",
+            "[ranks[part] for part in parts]",
+            "[ranks[part] if len(part) > 1 else part[0] for part in parts]",
         ),
         Mistake("Return ids, not bytes: look each part up", "return [ranks[part] for part in parts]", "return parts"),
         Mistake(
@@ -418,18 +457,19 @@ DECODE = Exercise(
 
 # --- 02.7 ---
 
-HOW_MANY = Exercise(
+MERGES_NEEDED = Exercise(
     number="02.7",
-    title="GPT-2's vocabulary, counted",
-    name="size",
-    reference=50_257,
-    hints=["There are three kinds of tokens in it.", "256 bytes, 50,000 merges, and a special one."],
+    title="How many merges?",
+    name="n_merges",
+    reference=742,
+    hints=["Three kinds of tokens share the 1,000 ids.", "They are the 256 bytes, the merges and the special tokens."],
     mistakes=[
-        Mistake("You left out the 256 bytes, which are tokens too", answer=50_001),
-        Mistake("Only the merges: bytes and the special token are missing", answer=50_000),
-        Mistake("One is missing: <|endoftext|>", answer=50_256),
-        Mistake("Two digits are exchanged, as in many texts: add it up", answer=50_527),
+        Mistake("You left out the 256 bytes, which are tokens too", answer=998),
+        Mistake("You left out the two special tokens, which need ids too", answer=744),
+        Mistake("Merges are not the only tokens: there are 256 bytes and two special tokens too", answer=1000),
+        Mistake("One too many: there are two special tokens, and 256 bytes, from 0 to 255", answer=743),
+        Mistake("The 1,000 are all tokens together: take the bytes and the special tokens away from them", answer=1258),
     ],
 )
 
-EXERCISES = [FIRST_PAIR, COUNT_PAIRS, MERGE, BEST_PAIR, ENCODE_PIECE, DECODE, HOW_MANY]
+EXERCISES = [FIRST_PAIR, COUNT_PAIRS, MERGE, BEST_PAIR, ENCODE_PIECE, DECODE, MERGES_NEEDED]

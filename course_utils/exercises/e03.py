@@ -1,6 +1,7 @@
 """Exercises of notebook 03: windows, how many there are, what a loader does with them, and where to split."""
 
 from random import Random
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -156,6 +157,10 @@ WINDOWS = Exercise(
             "Your windows are as long as the stride: `max_length` is a window's length, `stride` the way to the next",
             answer=lambda ids, max_length, stride: windows(ids, stride, max_length),
         ),
+        Mistake(
+            "Return one list of pairs (inputs, targets), not one list of all inputs and one of all targets",
+            answer=lambda ids, max_length, stride: list(zip(*windows(ids, max_length, stride), strict=True)),
+        ),
     ],
 )
 
@@ -172,9 +177,20 @@ def count_windows(n_tokens: int, max_length: int, stride: int) -> int:
 
 def counts(chance: Random) -> list[Probe]:
     """Sizes at which being off by one shows: a window more and a window less, and texts too short for any."""
-    small = [(5, 4, 1), (4, 4, 1), (1, 4, 1), (2, 6, 2), (8, 4, 1), (8, 4, 2), (9, 4, 4), (10, 3, 3), (10, 3, 2)]
+    short = [(4, 4, 1), (1, 4, 1), (3, 6, 1), (2, 6, 2), (6, 6, 4)]
+    small = [(5, 3, 9), (8, 4, 1), (8, 4, 2), (9, 4, 4), (10, 3, 3), (10, 3, 2)]
     large = [(chance.randrange(50, 5000), chance.randrange(2, 40), chance.randrange(2, 50)) for _ in range(8)]
-    return small + large
+    return [(5, 4, 1), *short, *small, *large]
+
+
+FORMULA = "(n_tokens - max_length - 1) // stride + 1"
+GUARD = "if n_tokens <= max_length:\n        return 0\n    return "
+TOO_SHORT = ". And a text that is too short for a window has none: take care of it first"
+
+
+def with_and_without_guard(says: str, formula: str) -> list[Mistake]:
+    """A wrong formula, told whether or not texts that are too short are taken care of."""
+    return [Mistake(says, FORMULA, formula), Mistake(says + TOO_SHORT, GUARD + FORMULA, f"return {formula}")]
 
 
 COUNT = Exercise(
@@ -193,40 +209,43 @@ COUNT = Exercise(
         "Starts are 0, stride, 2 * stride, …: how many of them are not beyond that? Do not forget the first.",
     ],
     mistakes=[
-        Mistake(
+        *with_and_without_guard(
             "You count the starts after the first: the window at token 0 is one too",
-            "// stride + 1",
-            "// stride",
+            "(n_tokens - max_length - 1) // stride",
         ),
-        Mistake(
+        *with_and_without_guard(
             "You forgot that the last window needs a target after its last input: one token more than max_length",
-            "(n_tokens - max_length - 1) // stride + 1",
             "(n_tokens - max_length) // stride + 1",
         ),
         Mistake(
-            "That is right only when the stride divides what is left: count the starts 0, stride, 2 * stride, …",
-            "(n_tokens - max_length - 1) // stride + 1",
+            "You forgot that the last window needs a target after its last input: a text of max_length tokens has none",
+            answer=lambda n_tokens, max_length, stride: max(0, (n_tokens - max_length) // stride + 1),
+        ),
+        *with_and_without_guard(
+            "That is right only when the stride divides what is left: count the starts 0, stride, 2 * stride and so on",
             "(n_tokens - max_length) // stride",
         ),
-        Mistake(
+        *with_and_without_guard(
+            "That is the number of windows for a stride of 1: with a larger one, fewer windows start",
+            "n_tokens - max_length",
+        ),
+        *with_and_without_guard(
             "That is the number of windows side by side: the stride decides how far apart they start",
-            "(n_tokens - max_length - 1) // stride + 1",
             "n_tokens // max_length",
         ),
-        Mistake(
+        *with_and_without_guard(
             "You divide all tokens by the stride: the last starts are too late for a whole window",
-            "(n_tokens - max_length - 1) // stride + 1",
             "n_tokens // stride",
+        ),
+        *with_and_without_guard("Half a window is none: divide with //, which rounds down", FORMULA.replace("//", "/")),
+        Mistake(
+            "Half a window is none: divide with //, which rounds down, before you look for what is below 0",
+            answer=lambda n_tokens, max_length, stride: max(0, (n_tokens - max_length - 1) / stride + 1),
         ),
         Mistake(
             "A text that is too short has no window, not a negative number of them: take care of it first",
-            "if n_tokens <= max_length:\n        return 0\n    return",
-            "return",
-        ),
-        Mistake(
-            "Half a window is none: divide with //, which rounds down",
-            "// stride + 1",
-            "/ stride + 1",
+            GUARD,
+            "return ",
         ),
     ],
 )
@@ -263,10 +282,11 @@ class StoredWindows(Dataset):
         return self.pairs[i]
 
 
-def use_dataset(answer: type, ids: list[int], max_length: int, stride: int) -> tuple[int, list]:
+def use_dataset(answer: type, ids: list[int], max_length: int, stride: int) -> dict[str, int | list]:
     """Return what a data set says its length is, and its windows."""
     dataset = answer(ids, max_length, stride)
-    return len(dataset), [dataset[i] for i in range(window_count(len(ids), max_length, stride))]
+    pairs = [dataset[i] for i in range(window_count(len(ids), max_length, stride))]
+    return {"len(dataset)": len(dataset), "the windows": pairs}
 
 
 DATASET = Exercise(
@@ -299,6 +319,11 @@ DATASET = Exercise(
             "return window[:-1], window[:-1]",
         ),
         Mistake(
+            "Your targets are shifted by the stride. They are shifted by one, always",
+            "return window[:-1], window[1:]",
+            "return window[:-1], self.ids[start + self.stride :][: self.max_length]",
+        ),
+        Mistake(
             "Inputs and targets are exchanged: the inputs come first",
             "return window[:-1], window[1:]",
             "return window[1:], window[:-1]",
@@ -309,9 +334,24 @@ DATASET = Exercise(
             "len(self.ids)",
         ),
         Mistake(
-            "That is the number of windows for a stride of 1",
+            "Your length is the number of windows for a stride of 1",
             "window_count(len(self.ids), self.max_length, self.stride)",
             "len(self.ids) - self.max_length",
+        ),
+        Mistake(
+            "Your length is the number of windows side by side: the stride decides how far apart they start",
+            "window_count(len(self.ids), self.max_length, self.stride)",
+            "len(self.ids) // self.max_length",
+        ),
+        Mistake(
+            "Your length is right only when the stride divides what is left: it is the formula of the exercise before",
+            "window_count(len(self.ids), self.max_length, self.stride)",
+            "(len(self.ids) - self.max_length) // self.stride",
+        ),
+        Mistake(
+            "Your length forgets that the last window needs a target: it takes one token more than max_length",
+            "window_count(len(self.ids), self.max_length, self.stride)",
+            "(len(self.ids) - self.max_length) // self.stride + 1",
         ),
         Mistake(
             "Cut one token more than max_length: your windows have max_length - 1 inputs",
@@ -329,44 +369,50 @@ DATASET = Exercise(
 
 # --- 03.6 ---
 
+
+def settings(max_length: int, stride: int, batch_size: int) -> dict[str, int]:
+    """An answer: the three numbers under their names."""
+    return {"max_length": max_length, "stride": stride, "batch_size": batch_size}
+
+
 WHICH_IS_WHICH = Exercise(
     number="03.6",
     title="Which is which?",
     name="which",
-    reference={
-        "length of a window": "max_length",
-        "way from start to start": "stride",
-        "windows per step": "batch_size",
-    },
+    reference=settings(max_length=64, stride=32, batch_size=8),
     hints=[
-        "Two of the three say something about a single window or about neighbours, one about the loader.",
-        "Look at the captions in section 2: which number changed when the windows began to overlap less?",
+        "The shape of a batch is (B, T): how many windows, and how many tokens in each.",
+        "The way from one window's start to the next cannot be seen in a shape: it is the stride.",
     ],
     mistakes=[
         Mistake(
-            "You took the stride for the batch size. The stride is the way from one window's start to the next; "
-            "how many windows are learned from at once is the batch size",
-            answer={
-                "length of a window": "max_length",
-                "way from start to start": "batch_size",
-                "windows per step": "stride",
-            },
+            "The stride is right. The shape (B, T) counts the windows of the batch first, then the tokens of each",
+            answer=settings(8, 32, 64),
         ),
         Mistake(
             "You took the stride for the length of a window. They are equal only when windows stand side by side",
-            answer={
-                "length of a window": "stride",
-                "way from start to start": "max_length",
-                "windows per step": "batch_size",
-            },
+            answer=settings(32, 64, 8),
         ),
         Mistake(
-            "You took max_length for the number of windows. It is the length of one window, in tokens",
-            answer={
-                "length of a window": "batch_size",
-                "way from start to start": "stride",
-                "windows per step": "max_length",
-            },
+            "You took the stride for the batch size. The stride is the way from one window's start to the next; how "
+            "many windows are learned from at once is the batch size",
+            answer=settings(64, 8, 32),
+        ),
+        Mistake(
+            "All three are exchanged: T in the shape (B, T) is the length of a window, and the stride is no part of it",
+            answer=settings(8, 64, 32),
+        ),
+        Mistake(
+            "All three are exchanged: B in the shape (B, T) is the batch size, and the stride is no part of it",
+            answer=settings(32, 8, 64),
+        ),
+        Mistake(
+            "With a stride of 64 the windows would stand side by side. Here they overlap by half",
+            answer=settings(64, 64, 8),
+        ),
+        Mistake(
+            "A window takes 65 tokens of the text, but max_length counts its inputs",
+            answer=settings(65, 32, 8),
         ),
     ],
 )
@@ -423,6 +469,16 @@ TIMES_SEEN = Exercise(
             "n_tokens - max_length + 1, stride",
         ),
         Mistake(
+            "You count windows that do not fit: at the end of the text a window is left out, not cut short",
+            "range(0, n_tokens - max_length, stride):\n        for place in range(start, start + max_length):",
+            "range(0, n_tokens, stride):\n        for place in range(start, min(start + max_length, n_tokens)):",
+        ),
+        Mistake(
+            "It is max_length // stride only in the middle of a text, and where the stride divides. At the ends it is "
+            "fewer: count window by window",
+            answer=lambda n_tokens, max_length, stride: [max_length // stride] * n_tokens,
+        ),
+        Mistake(
             "You count where windows start, not what they hold",
             "for place in range(start, start + max_length):\n            seen[place] += 1",
             "seen[start] += 1",
@@ -459,13 +515,37 @@ def cut_and_split(ids: list, fraction: float, max_length: int, stride: int) -> t
     return pairs[:edge], pairs[edge:]
 
 
+def tokens_in(part: Any) -> set:
+    """Return the whole numbers in lists and tuples, however deep.
+
+    >>> sorted(tokens_in([([1, 2], [2, 3])]))
+    [1, 2, 3]
+    """
+    if isinstance(part, list | tuple):
+        return set().union(*map(tokens_in, part))
+    return {part} if isinstance(part, int) else set()
+
+
+def keep_apart(parts: Any, ids: list, *_: Any) -> str | None:
+    """The rule that no token of the text, in which each occurs once, is in both parts."""
+    train, validation = map(tokens_in, parts) if len(parts) == 2 else (set(), set())
+    shared = [token for token in ids if token in train & validation]
+    if not shared:
+        return None
+    return (
+        f"token {shared[0]} stands once in the text and is in both parts: the model is tested on what it has learned. "
+        "Split the tokens first, then cut each part"
+    )
+
+
 SPLIT = Exercise(
     number="03.8",
-    title="Split, then cut",
-    name="split_and_cut",
+    title="Two parts, honestly",
+    name="make_parts",
     reference=split_and_cut,
     probes=texts_to_split,
     alternatives=[split_and_cut_with_help],
+    rules=[keep_apart],
     hints=[
         "There are two steps, and their order is the point.",
         "The edge is round(len(ids) * fraction); then take the windows of ids[:edge] and of ids[edge:].",

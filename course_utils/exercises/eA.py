@@ -176,6 +176,30 @@ SOFTMAX = Exercise(
             "powers",
         ),
         Mistake(
+            "That is softmax down the columns: each row is a distribution of its own, so go along dim=-1",
+            answer=lambda scores: scores.softmax(0),
+        ),
+        Mistake(
+            "You divide by the sum of the whole table: each row is a distribution of its own. And take each row's "
+            "largest score away first, or exp gives infinity",
+            answer=lambda scores: scores.exp() / scores.exp().sum(),
+        ),
+        Mistake(
+            "The sums lie in a row: keepdim=True keeps them as a column. And take each row's largest score away first, "
+            "or exp gives infinity",
+            answer=lambda scores: scores.exp() / scores.exp().sum(-1),
+        ),
+        Mistake(
+            "You divide by the sum of a column: each row is a distribution of its own. And take each row's largest "
+            "score away first, or exp gives infinity",
+            answer=lambda scores: scores.exp() / scores.exp().sum(0),
+        ),
+        Mistake(
+            "The largest scores lie in a row, and are stretched down the columns: keepdim=True keeps them as a column",
+            "scores.max(dim=-1, keepdim=True).values",
+            "scores.max(dim=-1).values",
+        ),
+        Mistake(
             "You divide the scores themselves by their sum. Some are negative: torch.exp makes them positive first",
             answer=lambda scores: scores / scores.sum(-1, keepdim=True),
         ),
@@ -336,6 +360,16 @@ STEP = Exercise(
             "That is the change. Return the new weights",
             "weights - learning_rate * gradient",
             "-learning_rate * gradient",
+        ),
+        Mistake(
+            "That is how far to go. Take it away from the weights, and return those",
+            "weights - learning_rate * gradient",
+            "learning_rate * gradient",
+        ),
+        Mistake(
+            "The learning rate makes the step smaller, not the weights: multiply before you subtract",
+            "weights - learning_rate * gradient",
+            "(weights - gradient) * learning_rate",
         ),
     ],
 )

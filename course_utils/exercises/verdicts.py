@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from torch import Tensor
+
 from course_utils.exercises.comparing import difference, kind, same, short
 from course_utils.exercises.exercise import Exercise, Mistake, Probe, call, mistaken, source_of
 from course_utils.exercises.running import SECONDS, Outcome, TooLong, run
@@ -130,9 +132,15 @@ def try_out(exercise: Exercise, answer: Any, probes: Sequence[Probe]) -> Iterato
 
 
 def unwritten(exercise: Exercise, trials: Sequence[Trial]) -> Verdict | None:
-    """The stub as it was found: it raises NotImplementedError at once."""
+    """The stub as it was found: it raises NotImplementedError at once. Or an answer that calls such a stub."""
     first = trials[0].got
-    return Verdict(NOT_STARTED) if isinstance(first.error, NotImplementedError) and not first.printed else None
+    if not isinstance(first.error, NotImplementedError) or first.printed:
+        return None
+    own = own_frames(first.error)
+    if len(own) < 2:
+        return Verdict(NOT_STARTED)
+    said = f"It calls {own[-1].name}, which is not written yet: do that exercise first, or use something else"
+    return Verdict(NOT_YET, [said])
 
 
 def endless(exercise: Exercise, trials: Sequence[Trial]) -> Verdict | None:
@@ -169,11 +177,22 @@ def changed_input(exercise: Exercise, trials: Sequence[Trial]) -> Verdict | None
     for trial in trials:
         if trial.got.changed is not None and trial.expected.changed is None:
             name = [*inspect.signature(exercise.reference).parameters, *"?" * len(trial.probe)][trial.got.changed]
-            said = (
-                f"It changes its input {name}, which belongs to whoever calls it: work on a copy, such as list({name})"
-            )
+            copy = copied(trial.probe[trial.got.changed], name)
+            said = f"It changes its input {name}, which belongs to whoever calls it: work on a copy, such as {copy}"
             return Verdict(NOT_YET, [said], [("called", called(exercise, trial.probe))])
     return None
+
+
+def copied(value: Any, name: str) -> str:
+    """Return code that makes a copy of a value, as deep as it must be.
+
+    >>> copied([1, 2], "ids"), copied([[1], [2]], "rows"), copied({}, "counts")
+    ('list(ids)', '[list(row) for row in rows]', 'dict(counts)')
+    """
+    if isinstance(value, Tensor):
+        return f"{name}.clone()"
+    nested = isinstance(value, list) and any(isinstance(row, list) for row in value)
+    return f"[list(row) for row in {name}]" if nested else f"{'dict' if isinstance(value, dict) else 'list'}({name})"
 
 
 def stopped(exercise: Exercise, trials: Sequence[Trial]) -> Verdict | None:
@@ -181,7 +200,7 @@ def stopped(exercise: Exercise, trials: Sequence[Trial]) -> Verdict | None:
     for trial in trials:
         error = trial.got.error
         if error is not None and not trial.right:
-            rows = [("called", called(exercise, trial.probe)), *where(error, exercise.name)]
+            rows = [("called", called(exercise, trial.probe)), *where(error)]
             return Verdict(NOT_YET, [f"It stops with {type(error).__name__}: {error}"], rows)
     return None
 
@@ -250,8 +269,12 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def where(error: BaseException, name: str) -> list[Row]:
+def own_frames(error: BaseException) -> list[traceback.FrameSummary]:
+    """Return the places in the learner's own code that an error went through, the outermost first."""
+    return [frame for frame in traceback.extract_tb(error.__traceback__) if "course_utils" not in frame.filename]
+
+
+def where(error: BaseException) -> list[Row]:
     """Return the line of the learner's own code that an error came from, if it can be told."""
-    own = [frame for frame in traceback.extract_tb(error.__traceback__) if "course_utils" not in frame.filename]
-    lines = [linecache.getline(frame.filename, frame.lineno or 0).strip() for frame in own]
+    lines = [linecache.getline(frame.filename, frame.lineno or 0).strip() for frame in own_frames(error)]
     return [("in the line", line) for line in lines[-1:] if line]
