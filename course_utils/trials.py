@@ -37,8 +37,8 @@ def steps_in(seconds: float, trainer: Trainer, batches: Batches, trial: int = 40
         started = time.perf_counter()
         trainer.step(*batches(step))
         times.append(time.perf_counter() - started)
-    # The first steps are slower: memory is not laid out yet.
-    return max(1, round(seconds / statistics.mean(times[trial // 2 :])))
+    # The first steps are slower: memory is not laid out yet. A median, since something else may run for a moment.
+    return max(1, round(seconds / statistics.median(times[trial // 2 :])))
 
 
 @dataclass(frozen=True)

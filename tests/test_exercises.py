@@ -241,6 +241,17 @@ def test_other_arguments_and_a_called_answer_are_told():
     assert 'check("99.1", double)' in says([6, 2])
 
 
+def test_windows_shared_out_at_random_are_told_to_leak():
+    def answer(ids, fraction, max_length, stride):
+        starts = [*range(0, len(ids) - max_length, stride)]
+        random.shuffle(starts)
+        windows = [(ids[i : i + max_length], ids[i + 1 : i + max_length + 1]) for i in starts]
+        edge = round(len(windows) * fraction)
+        return windows[:edge], windows[edge:]
+
+    assert "both" in says(answer, exercises.find("03.8"))
+
+
 def test_an_input_that_should_be_refused_is_told():
     def strict(ids: list) -> list:
         if not ids:
