@@ -19,12 +19,13 @@ def model(request) -> GPT:
 
 
 @torch.no_grad()
-def test_one_token_at_a_time_is_the_whole_at_once(model):
-    decoder = Decoder(model, 2)
+@pytest.mark.parametrize("rows", [1, 2])  # a single row goes another way
+def test_one_token_at_a_time_is_the_whole_at_once(model, rows):
+    decoder, prompts = Decoder(model, rows), PROMPTS[:rows]
     assert decoder.plain
     for end in range(1, 5):
-        got = decoder(PROMPTS[:, end - 1 : end])
-        torch.testing.assert_close(got, model(PROMPTS[:, :end])[:, -1], rtol=0, atol=1e-10)
+        got = decoder(prompts[:, end - 1 : end])
+        torch.testing.assert_close(got, model(prompts[:, :end])[:, -1], rtol=0, atol=1e-10)
 
 
 @torch.no_grad()
