@@ -53,7 +53,7 @@ def merge(ids: Sequence[int], pair: Pair, new_id: int) -> list[int]:
     >>> merge([97, 97, 97, 98, 100, 97, 97, 97, 98, 97, 99], (97, 97), 666)
     [666, 97, 98, 100, 666, 97, 98, 97, 99]
     """
-    merged, i = [], 0
+    merged, i, pair = [], 0, tuple(pair)
     while i < len(ids):
         found = tuple(ids[i : i + 2]) == pair
         merged.append(new_id if found else ids[i])
@@ -119,8 +119,8 @@ class PairIndex:
     def merge(self, pair: Pair) -> set[Pair]:
         """Replace a pair by a new token wherever it occurs; return the pairs that the new token is part of.
 
-        Only the places where the pair occurs are touched: so training grows with the text, not with text
-        times merges.
+        Only the places where the pair occurs are touched: so training grows little faster than the text, not with
+        text times merges.
         """
         (left, right), new, born = pair, len(self.length), set()
         self.length.append(self.length[left] + self.length[right])
@@ -141,7 +141,7 @@ class PairIndex:
                 self.note((new, after), place)
                 born.add((new, after))
             self.head[place] = self.tail[end - 1] = new
-            self.head[middle] = -1
+            self.head[middle] = -1  # used up: no pair begins here any more
         del self.totals[pair]
         return born
 
@@ -200,6 +200,7 @@ def stream_pieces(
     """
     longest, held = max(map(len, special_tokens), default=0), ""
     for chunk in chunks:
+        require(isinstance(chunk, str), f"a chunk is a {type(chunk).__name__}; it takes strings")
         # What follows the last special token is still growing; everything before it is done.
         *done, last = split_special(held + chunk, special_tokens)
         for ordinary, special in zip(done[::2], done[1::2], strict=True):
@@ -228,6 +229,7 @@ def count_settled(pieces: Sequence[str], longest: int) -> int:
 
 def compile_pattern(pattern: str) -> regex.Pattern:
     """Compile a pattern that cuts text into pieces; refuse one that is no pattern or holds groups."""
+    require(isinstance(pattern, str), f"the pattern is {pattern!r}; it takes a string")
     try:
         compiled = regex.compile(pattern)
     except regex.error as error:
@@ -326,6 +328,7 @@ class BPETokenizer(Tokenizer):
         *,
         ranks: Mapping[bytes, int] | None = None,
     ):
+        require(ranks is None or len(merges) == 0, "there are both merges and ranks; it takes one of them")
         ranks = ranks_from_merges(merges) if ranks is None else ranks
         missing = [byte for byte in range(256) if bytes([byte]) not in ranks]
         require(not missing, f"the ranks lack the bytes {missing[:5]}; they take all 256")
@@ -410,6 +413,8 @@ def encode_stream(
     disallowed_special: SpecialChoice = "all",
 ) -> Iterator[list[int]]:
     """Encode a text that comes in chunks of any size; the ids are those of the whole text.
+
+    That holds for GPT-2's pattern, and for any in which what follows changes the last four pieces at most.
 
     >>> tokenizer = BPETokenizer(train_bpe("low lower lowest", 260))
     >>> sum(encode_stream(tokenizer, ["low lo", "wer"]), []) == tokenizer.encode("low lower")

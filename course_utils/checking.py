@@ -346,7 +346,7 @@ def tell_fact(relation: str, who: str, value: str) -> str:
     """A fact in words."""
     if relation == "in" and value in PLACES:
         return f"the {who} lies {FORMS['at'][value][0]}"
-    return SAYS[relation].format(who=who, value=value)
+    return SAYS[relation].format(who=who, value=value).replace("the something", "something")
 
 
 def assume(event: Event, bound: dict[str, str], world: World, number: int) -> None:

@@ -47,12 +47,20 @@ def save_checkpoint(
     parts = {f"model.{name}": weight for name, weight in model.state_dict().items()}
     if model.config.tied:
         del parts["model.lm_head.weight"]  # the same numbers as the embedding's: stored once
+    odd = next((name for name, tensor in (tensors or {}).items() if not isinstance(tensor, Tensor)), None)
+    require(odd is None, f"tensors[{odd!r}] is no tensor; numbers and texts belong in facts")
     parts |= {f"extra.{name}": tensor for name, tensor in (tensors or {}).items()}
     header = {"format": FORMAT, "config": asdict(model.config), "facts": facts or {}}
     header["tokenizer"] = tokenizer.to_dict() if tokenizer else None
     # A copy on the CPU for each: safetensors stores neither views nor memory that two tensors share.
     parts = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in parts.items()}
-    content = save(parts, metadata={name: json.dumps(value) for name, value in header.items()})
+    try:
+        metadata = {name: json.dumps(value) for name, value in header.items()}
+    except TypeError as error:
+        raise ValueError(
+            f"facts are kept as JSON, which holds numbers, texts, lists and dictionaries: {error}"
+        ) from None
+    content = save(parts, metadata=metadata)
     write_whole(Path(path), content)
 
 
@@ -75,7 +83,10 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def load_checkpoint(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
-    """Read what `save_checkpoint` wrote; a file that is missing, damaged or of another kind is a ValueError."""
+    """Read what `save_checkpoint` wrote; a file that is missing, damaged or of another kind is a ValueError.
+
+    The model comes back ready to be asked; `train` sets it to training.
+    """
     path = Path(path)
     require(path.is_file(), f"there is no checkpoint at {path}")
     header, parts = read_safetensors(path)
@@ -92,7 +103,7 @@ def load_checkpoint(path: str | Path, device: str | torch.device = "cpu") -> Che
         require(kind in groups, f"{path} is damaged: it holds {name!r}")
         groups[kind][rest] = tensor
     fill(model, groups["model"], path)
-    return Checkpoint(model.to(device), tokenizer, facts, groups["extra"])
+    return Checkpoint(model.to(device).eval(), tokenizer, facts, groups["extra"])
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -120,5 +131,8 @@ def fill(model: GPT, weights: dict[str, Tensor], path: Path) -> None:
     for name, shape in wanted.items():
         found = tuple(weights[name].shape)
         require(found == tuple(shape), f"{path} is damaged: {name} is {found}, its sizes say {tuple(shape)}")
-    model.to(weights["token_embedding.weight"].dtype)
+    for name, weight in model.named_parameters():
+        kind = weights[name].dtype
+        require(kind.is_floating_point, f"{path} is damaged: {name} is stored as {kind}")
+        weight.data = weight.data.to(kind)
     model.load_state_dict(weights, strict=False)

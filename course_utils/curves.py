@@ -45,7 +45,7 @@ def draw_loss(history: Any, references: Mapping[str, float] | None = None, steps
     """Draw training and validation loss against steps, each named at its end, with named horizontal lines.
 
     `history` has `losses`, one for each step, and `validation`, pairs (step, loss), as `training.History`. `references`
-    are lines by name: `{"knows nothing: ln 4,096": 8.32}`. `steps` fixes the axis while training is under way.
+    are lines by name: `{"pure chance": 8.32}`. `steps` fixes the axis while training is under way.
     """
     require(len(history.losses) > 0, "the history holds no loss yet; train for at least one step")
     figure, axes = chart(height=252)
@@ -68,16 +68,17 @@ def draw_loss(history: Any, references: Mapping[str, float] | None = None, steps
 
 
 def draw_references(axes: Axes, references: Mapping[str, float], falls: bool) -> None:
-    """Draw a thin line for each reference, its name on it, on the side where the curve is far from it."""
+    """Draw a thin line for each reference, with its name and value on the side where the curve is far from it."""
     low, high = axes.get_ylim()
     low, high = min([low, *references.values()]), max([high, *references.values()])
     axes.set_ylim(low - 0.08 * (high - low), high + 0.1 * (high - low))
     for name, value in references.items():
         axes.axhline(value, color=FAINT_INK, linewidth=1, linestyle=(0, (1, 2)))
-        x, shift, ha = (1, -4, "right") if falls == (value > (low + high) / 2) else (0, 4, "left")
-        looks = {"ha": ha, "va": "bottom", "size": SMALLEST, "color": FAINT_INK, "family": SANS, "parse_math": False}
+        x, ha = (1, "right") if falls else (0, "left")
+        y, va = (2, "bottom") if value > (low + high) / 2 else (-2, "top")
+        looks = {"ha": ha, "va": va, "size": SMALLEST, "color": FAINT_INK, "family": SANS, "parse_math": False}
         place = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
-        axes.annotate(name, (x, value), (shift, 2), **place, **looks)
+        axes.annotate(f"{name} {value:.2f}", (x, value), (4 - 8 * x, y), **place, **looks)
 
 
 def draw_shares(at: Sequence[float], shares: Mapping[str, Sequence[float]], label: str) -> Figure:

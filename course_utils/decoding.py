@@ -8,17 +8,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_utils.gpt import GPT, MLP, Attention, Block, KVCache, LayerNorm, look_and_place
+from course_utils.gpt import GPT, MLP, Attention, Block, KVCache, LayerNorm, check_shape, look_and_place
 from course_utils.positions import rotate
 
 KNOWN_PARTS = {GPT, Block, Attention, MLP, LayerNorm, nn.Linear, nn.Embedding, nn.Dropout, nn.ModuleList}
 
 
 def is_plain(model: nn.Module) -> bool:
-    """Return whether a model consists of the parts of `gpt.py` alone, nothing hooked to them, and is not training."""
+    """Return whether a model consists of the parts of `gpt.py` alone, with their biases, and nothing hooked to them."""
     hooks = ("_forward_hooks", "_forward_pre_hooks")
     parts = list(model.modules())
-    return all(type(part) in KNOWN_PARTS and not any(getattr(part, name) for name in hooks) for part in parts)
+    if any(type(part) not in KNOWN_PARTS or any(getattr(part, name) for name in hooks) for part in parts):
+        return False
+    return model.lm_head.bias is None and all(len(list(block.parameters())) == 12 for block in model.blocks)
 
 
 class Decoder:
@@ -43,6 +45,7 @@ class Decoder:
 
     def __call__(self, idx: Tensor, real: Tensor | None = None) -> Tensor:
         """Read `idx` after what the cache holds; `real` (B, all tokens so far) is False at padding."""
+        check_shape(idx, self.cache.length, self.model.config.context_length)
         if self.plain and self.cache.length and idx.shape[1] == 1:
             return self.one_token(idx, real)
         return self.model.lm_head(self.model.hidden_states(idx, self.cache, real)[:, -1])
@@ -50,7 +53,7 @@ class Decoder:
     def one_token(self, idx: Tensor, real: Tensor | None) -> Tensor:
         """Read one token a row, (B, 1), through all layers without a call of a module."""
         model = self.model
-        mask, places = look_and_place(self.cache.length, 1, real, idx.device)
+        mask, places = look_and_place(self.cache.length, idx, real)
         x, turn = model.embed(idx, places)
         x = x[:, 0] if len(x) > 1 else x[0, 0]  # (B, C), or (C,) for a single row
         for layer in range(len(self.layers)):

@@ -18,6 +18,7 @@ def keep_top_k(logits: Tensor, k: int) -> Tensor:
     >>> keep_top_k(torch.tensor([[1.0, 3.0, 2.0]]), 2).tolist()
     [[-inf, 3.0, 2.0]]
     """
+    require(isinstance(k, int) and k >= 1, f"k is {k!r}; it takes a whole number from 1 on")
     lowest_kept = logits.topk(min(k, logits.shape[-1])).values[..., -1:]
     return logits.masked_fill(logits < lowest_kept, float("-inf"))
 
@@ -28,11 +29,12 @@ def keep_top_p(logits: Tensor, p: float) -> Tensor:
     >>> keep_top_p(torch.tensor([[0.5, 0.3, 0.2]]).log(), 0.6).exp()
     tensor([[0.5000, 0.3000, 0.0000]])
     """
-    ordered, order = logits.sort(descending=True)
-    probabilities = ordered.softmax(-1)
-    # A token is dropped when those before it already reach p: so the first always stays.
-    reached_before = probabilities.cumsum(-1) - probabilities >= p
-    return logits.masked_fill(reached_before.gather(-1, order.argsort()), float("-inf"))
+    require(0 < p <= 1, f"p is {p}; it takes a share above 0, up to 1")
+    ordered, order = logits.sort()
+    # From the least likely on, tokens are dropped while together they have no more than 1 - p; the last one stays.
+    dropped = ordered.softmax(-1).cumsum(-1) <= 1 - p
+    dropped[..., -1] = False
+    return logits.masked_fill(dropped.gather(-1, order.argsort()), float("-inf"))
 
 
 def penalise_repetition(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
@@ -40,6 +42,7 @@ def penalise_repetition(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
 
     `logits` (B, V), `seen` (B, T) token ids. Keskar et al. 2019, "CTRL", section 4.1.
     """
+    require(penalty > 0, f"penalty is {penalty}; it takes a number above 0 (1 changes nothing)")
     scores = logits.gather(-1, seen)
     return logits.scatter(-1, seen, torch.where(scores > 0, scores / penalty, scores * penalty))
 
@@ -62,7 +65,8 @@ class Sampler:
 
     def __post_init__(self) -> None:
         require(self.temperature >= 0, f"temperature is {self.temperature}; it takes 0 (greedy) or more")
-        require(self.top_k is None or self.top_k >= 1, f"top_k is {self.top_k}; it takes a whole number from 1 on")
+        whole = self.top_k is None or (isinstance(self.top_k, int) and self.top_k >= 1)
+        require(whole, f"top_k is {self.top_k}; it takes a whole number from 1 on")
         require(
             self.top_p is None or 0 < self.top_p <= 1,
             f"top_p is {self.top_p}; it takes a share above 0, up to 1",
@@ -149,7 +153,7 @@ def check_prompts(model: GPT, prompts: Sequence[Sequence[int]], max_new_tokens: 
     require(len(prompts) > 0, "there are no prompts: give a list with at least one list of token ids")
     require(max_new_tokens >= 0, f"max_new_tokens is {max_new_tokens}; it takes 0 or more")
     for number, prompt in enumerate(prompts):
-        listed = not isinstance(prompt, (int, str))
+        listed = not isinstance(prompt, str) and hasattr(prompt, "__len__") and getattr(prompt, "ndim", 1) == 1
         require(listed, f"prompt {number} is {prompt!r}; prompts are lists of token ids: [[5, 2, 7], …]")
         require(len(prompt) >= 1, f"prompt {number} is empty: start with at least one token, such as end of text")
         too_long = f"prompt {number} is {len(prompt)} tokens long and the model's context holds {context}: shorten it"

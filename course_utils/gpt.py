@@ -5,6 +5,7 @@ learned (GPT-2) or rotary (GPT-NeoX), and the output weights are those of the to
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -81,17 +82,23 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, dropout:
     """Scaled dot-product attention (Vaswani et al. 2017, equation 1): queries, keys, values to (B, H, T, D).
 
     `mask` is True where a query may look, (T, S) or broadcast to (B, H, T, S); None means causal. A query that may
-    look nowhere gets zeros.
+    look nowhere gets zeros. A `mask` of floating point numbers is added to the scores, -inf where none may look.
     """
     # On a CPU the fused form is made for float32 and long texts; short ones in bfloat16 are faster written out.
+    if mask is None and 1 < q.shape[2] < k.shape[2]:
+        mask = causal_mask(q.shape[2], k.shape[2], q.device)  # PyTorch would take the queries for the first keys
     if q.device.type == "cpu" and q.dtype == torch.bfloat16 and k.shape[2] <= 512:
         return written_out_attention(q, k, v, mask, dropout)
+    if mask is not None and mask.is_floating_point():
+        mask = mask.to(q.dtype)
     return F.scaled_dot_product_attention(q, k, v, mask, dropout, is_causal=mask is None and q.shape[2] > 1)
 
 
 def written_out_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout: float) -> Tensor:
     """The same as `attend`, one line for each step of the formula."""
     scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-2, -1)  # (B, H, T, S)
+    if mask is not None and mask.is_floating_point():
+        return F.dropout(torch.softmax(scores + mask, dim=-1).to(v.dtype), dropout) @ v
     allowed = causal_mask(q.shape[2], k.shape[2], q.device) if mask is None else mask
     # A row of -inf alone would be 0 / 0. The smallest finite number keeps it finite, and the last line clears it.
     # Adding it costs one pass over the scores; filling it in would cost three, on the way back too.
@@ -211,6 +218,14 @@ class GPT(nn.Module):
             self.lm_head.weight = self.token_embedding.weight
         initialise(self)
 
+    def _apply(self, change: Callable[[Tensor], Tensor], recurse: bool = True) -> "GPT":
+        super()._apply(change, recurse)
+        if "angles" in self._buffers:
+            # They stay float32 where the model becomes bfloat16: a large angle rounded is a wrong place.
+            exact = rotary_table(self.config.context_length, self.config.head_dim)
+            self.angles = exact.to(self.angles.device)
+        return self
+
     def forward(self, idx: Tensor, cache: KVCache | None = None, real: Tensor | None = None) -> Tensor:
         return self.lm_head(self.hidden_states(idx, cache, real))
 
@@ -221,7 +236,7 @@ class GPT(nn.Module):
         """
         start = cache.length if cache else 0
         check_shape(idx, start, self.config.context_length)
-        mask, places = look_and_place(start, idx.shape[1], real, idx.device)
+        mask, places = look_and_place(start, idx, real)
         x, turn = self.embed(idx, places)
         x = self.dropout(x)
         for layer, block in enumerate(self.blocks):
@@ -235,8 +250,7 @@ class GPT(nn.Module):
         x = lookup(self.token_embedding, idx)  # (B, T, C)
         if self.config.positions == "learned":
             return x + self.position_embedding.weight[places], None
-        # In float32 also where the model is bfloat16: a large angle rounded is a wrong place.
-        angles = self.angles[places].float().unsqueeze(-3)  # (1 or B, 1, T, D / 2)
+        angles = self.angles[places].unsqueeze(-3)  # (1 or B, 1, T, D / 2)
         return x, (angles.cos().to(x.dtype), angles.sin().to(x.dtype))
 
 
@@ -261,21 +275,19 @@ def lookup(embedding: nn.Embedding, idx: Tensor) -> Tensor:
         raise ValueError(f"token id {wrong} is outside the vocabulary of {embedding.num_embeddings}") from None
 
 
-def look_and_place(
-    start: int, T: int, real: Tensor | None, device: torch.device
-) -> tuple[Tensor | None, slice | Tensor]:
-    """Return where the T tokens after `start` may look (as `attend` takes it) and their positions: all T, or (B, T).
+def look_and_place(start: int, idx: Tensor, real: Tensor | None) -> tuple[Tensor | None, slice | Tensor]:
+    """Return where the tokens (B, T) after `start` may look (as `attend` takes it) and their positions: T, or (B, T).
 
     Padding is never looked at and takes no position: a text stands at 0, 1, 2, … whatever precedes it in its row.
     """
+    B, T = idx.shape
     if real is None:
-        mask = causal_mask(T, start + T, device) if start and T > 1 else None
+        mask = causal_mask(T, start + T, idx.device) if start and T > 1 else None
         return mask, slice(start, start + T)
-    require(
-        real.shape[-1] == start + T,
-        f"real marks {real.shape[-1]} tokens; there are {start} before and {T} new ones",
-    )
-    mask = causal_mask(T, start + T, device) & real[:, None, None, :].bool()  # (B, 1, T, S)
+    fits = real.shape in ((B, start + T), (1, start + T))
+    require(fits, f"real is {tuple(real.shape)}; it marks each of ({B}, {start + T}) tokens: {start} before, {T} new")
+    real = real.bool()
+    mask = causal_mask(T, start + T, idx.device) & real[:, None, None, :]  # (B, 1, T, S)
     return mask, (real.cumsum(-1) - 1).clamp(min=0)[:, start:]
 
 

@@ -34,6 +34,8 @@ def tell_tales(
 
     A tale ends where the model says so, or where its context does.
     """
+    require(not isinstance(openings, str), f"openings is {openings!r}; it takes a list of texts")
+    require(batch_size >= 1, f"batch_size is {batch_size}; it takes a whole number from 1 on")
     stop, told = tokenizer.special_tokens[END_OF_TEXT], []
     for first in range(0, len(openings), batch_size):
         prompts = [[stop, *tokenizer.encode(text)] for text in openings[first : first + batch_size]]
@@ -55,6 +57,7 @@ def score(texts: Iterable[str]) -> Scores:
     >>> score([tales.generate(10**6), "Nobody did anything."]).tales
     0.5
     """
+    require(not isinstance(texts, str), f"texts is {texts!r}; it takes a list of texts")
     texts = list(texts)
     require(len(texts) > 0, "there are no tales to judge; give at least one")
     reports = [tales.check(text) for text in texts]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.runtime import fast_precision
+from course_utils.text import require
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
@@ -47,6 +48,9 @@ class Muon(torch.optim.Optimizer):
 
     def __init__(self, params: Iterable, lr: float, momentum: float = 0.95, weight_decay: float = 0.0) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "parts": 1})
+        shapes = [tuple(weight.shape) for group in self.param_groups for weight in group["params"]]
+        odd = next((shape for shape in shapes if len(shape) != 2), None)
+        require(odd is None, f"Muon got a weight of shape {odd}; it takes matrices: give the others to AdamW")
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:
@@ -79,8 +83,11 @@ def make_optimizers(
 ) -> list[torch.optim.Optimizer]:
     """Return AdamW for all weights (`kind` "adamw"), or Muon for the blocks' matrices and AdamW for the rest ("muon").
 
+    Matrices and embeddings decay by `weight_decay`, whoever updates them; biases and norms do not.
+
     AdamW keeps decay apart from the gradient (Loshchilov and Hutter 2019, algorithm 2).
     """
+    require(kind in ("adamw", "muon"), f"kind is {kind!r}; it takes adamw or muon")
     matrices = {name: w for name, w in model.named_parameters() if "blocks." in name and w.dim() == 2}
     taken = set(map(id, matrices.values())) if kind == "muon" else set()
     groups = parameter_groups(model, weight_decay)
@@ -95,4 +102,4 @@ def make_optimizers(
     # would take nearly all of the update.
     three = [w for name, w in matrices.items() if name.endswith("qkv.weight")]
     others = [w for name, w in matrices.items() if not name.endswith("qkv.weight")]
-    return [adamw, Muon([{"params": three, "parts": 3}, {"params": others}], lr=muon_rate)]
+    return [adamw, Muon([{"params": three, "parts": 3}, {"params": others}], lr=muon_rate, weight_decay=weight_decay)]

@@ -4,14 +4,14 @@ Learned positions map to `GPT2LMHeadModel`, rotary ones to `GPTNeoXForCausalLM` 
 """
 
 import json
-import os
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
+from course_utils.checkpoints import write_whole
 from course_utils.gpt import GPT, GPTConfig
 from course_utils.text import require
 
@@ -40,6 +40,26 @@ NEOX_NAMES = {
     "lm_head.weight": "embed_out.weight",
 }
 
+# Settings that our GPT does not have, by name: what theirs is where a file does not say, and what it must be for ours.
+GELU = ("gelu_new", "gelu_pytorch_tanh")
+GPT2_FIXED = {
+    "activation_function": ("gelu_new", GELU),
+    "layer_norm_epsilon": (1e-5, (1e-5,)),
+    "scale_attn_weights": (True, (True,)),
+    "scale_attn_by_inverse_layer_idx": (False, (False,)),
+}
+NEOX_FIXED = {
+    "use_parallel_residual": (True, (False,)),
+    "hidden_act": ("gelu", GELU),
+    "layer_norm_eps": (1e-5, (1e-5,)),
+    "attention_bias": (True, (True,)),
+    "partial_rotary_factor": (0.25, (1.0,)),
+    "rope_theta": (10_000, (10_000,)),
+    "rope_type": ("default", ("default",)),
+    "rope_scaling": (None, (None,)),
+}
+NEOX_OLD_NAMES = {"rotary_pct": "partial_rotary_factor", "rotary_emb_base": "rope_theta"}
+
 
 def their_name(config: GPTConfig, name: str) -> str:
     """Translate the name of one of our weights.
@@ -49,12 +69,14 @@ def their_name(config: GPTConfig, name: str) -> str:
     """
     table = GPT2_NAMES if config.positions == "learned" else NEOX_NAMES
     parts = name.split(".")
+    ours = f"{name!r} is not the name of a weight of our GPT"
+    require(len(parts) > 1, ours)
     layer = parts[1] if parts[0] == "blocks" else ""
     pattern = ".".join(["blocks", "{}", *parts[2:]]) if layer else name
     if pattern in table:
         return table[pattern].format(layer)
     stem, kind = pattern.rsplit(".", 1)
-    require(stem in table, f"{name!r} is not the name of a weight of our GPT")
+    require(stem in table, ours)
     return f"{table[stem].format(layer)}.{kind}"
 
 
@@ -109,47 +131,49 @@ def their_config(config: GPTConfig) -> dict:
 
 def our_config(theirs: dict) -> GPTConfig:
     """Read our sizes from the contents of a `config.json`; a form that our GPT does not have is a ValueError."""
+    require(isinstance(theirs, dict), f"the configuration is {theirs!r:.50}; it takes a dictionary")
     kind = theirs.get("model_type")
     require(kind in ("gpt2", "gpt_neox"), f"model_type is {kind!r}; this course reads gpt2 and gpt_neox")
-    gelu = theirs.get("activation_function" if kind == "gpt2" else "hidden_act", "gelu_new")
-    require(gelu in ("gelu_new", "gelu_pytorch_tanh"), f"the activation is {gelu!r}; our GPT has gelu_new")
     if kind == "gpt2":
-        names, tied = ("n_positions", "n_layer", "n_head", "n_embd"), theirs.get("tie_word_embeddings", True)
+        fixed, names, tied = GPT2_FIXED, ("n_positions", "n_layer", "n_head", "n_embd"), True
     else:
-        # Newer versions keep the two numbers of rotary positions in a dictionary of their own.
-        turning = {
-            "partial_rotary_factor": theirs.get("rotary_pct", 0.25),
-            **theirs.get("rope_parameters", {}),
-        }
-        sequential = theirs.get("use_parallel_residual", True) is False and turning["partial_rotary_factor"] == 1.0
-        require(sequential, "this NeoX model has parallel residuals or turns part of a head: our GPT does neither")
-        base = turning.get("rope_theta", theirs.get("rotary_emb_base", 10_000))
-        require(base == 10_000, f"this NeoX model's rotary base is {base}; our GPT's is 10000")
+        # Newer versions keep the numbers of rotary positions in a dictionary of their own.
+        theirs = theirs | (theirs.get("rope_parameters") or {})
+        theirs |= {new: theirs[old] for old, new in NEOX_OLD_NAMES.items() if old in theirs and new not in theirs}
+        fixed, tied = NEOX_FIXED, False
         names = ("max_position_embeddings", "num_hidden_layers", "num_attention_heads", "hidden_size")
-        tied = theirs.get("tie_word_embeddings", False)
-    sizes = [theirs[name] for name in names]
-    return GPTConfig(theirs["vocab_size"], *sizes, positions="learned" if kind == "gpt2" else "rotary", tied=tied)
+    for name, (theirs_by_default, ours) in fixed.items():
+        found = theirs.get(name, theirs_by_default)
+        require(found in ours, f"{name} is {found!r}; our GPT has {ours[0]!r}")
+    missing = [name for name in ("vocab_size", *names) if name not in theirs]
+    require(not missing, f"the configuration lacks {missing}")
+    sizes, tied = [theirs[name] for name in names], theirs.get("tie_word_embeddings", tied)
+    dropout = theirs.get("resid_pdrop" if kind == "gpt2" else "hidden_dropout", 0.0)
+    return GPTConfig(theirs["vocab_size"], *sizes, dropout, "learned" if kind == "gpt2" else "rotary", tied)
 
 
 def from_huggingface(theirs: dict, weights: dict[str, Tensor]) -> GPT:
-    """Build our GPT from their configuration and weights; a weight that is missing or misshapen is a ValueError."""
+    """Build our GPT from their configuration and weights; a weight that is missing or misshapen is a ValueError.
+
+    It is ready to be asked, and each weight has the precision of theirs.
+    """
     config = our_config(theirs)
-    model = GPT(config).to(next(iter(weights.values())).dtype)
     # Files of GPT-2 as first published lack the prefix.
     bare_names = theirs["model_type"] == "gpt2" and not any(name.startswith("transformer.") for name in weights)
     prefix = "transformer." if bare_names else ""
     weights = {bare if bare.startswith("lm_head") else prefix + bare: w for bare, w in weights.items()}
     if "lm_head.weight" in weights and config.positions == "rotary":
         weights["embed_out.weight"] = weights.pop("lm_head.weight")  # NeoX's name in newer versions
+    model = GPT(config)
     with torch.no_grad():
         for name, ours in model.named_parameters():
             theirs_name = their_name(config, name)
             require(theirs_name in weights, f"the weights lack {theirs_name!r}")
-            found = regroup(config, name, weights[theirs_name], back=True)
-            same = found.shape == ours.shape
-            require(same, f"{theirs_name!r} is {tuple(found.shape)}, the configuration says {tuple(ours.shape)}")
-            ours.copy_(found)
-    return model
+            found, expected = weights[theirs_name], tuple(regroup(config, name, ours).shape)
+            same = tuple(found.shape) == expected
+            require(same, f"{theirs_name!r} is {tuple(found.shape)}, the configuration says {expected}")
+            ours.data = regroup(config, name, found, back=True).clone()
+    return model.eval()
 
 
 def save_huggingface(model: GPT, folder: str | Path) -> None:
@@ -157,10 +181,11 @@ def save_huggingface(model: GPT, folder: str | Path) -> None:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     config, weights = to_huggingface(model)
-    partial = folder / "model.safetensors.part"
-    save_file({name: w.detach().cpu() for name, w in weights.items()}, partial, metadata={"format": "pt"})
-    os.replace(partial, folder / "model.safetensors")
-    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    content = save({name: w.detach().cpu().contiguous() for name, w in weights.items()}, metadata={"format": "pt"})
+    # Weights of one model beside the sizes of another could fit and be wrong: in between, there are no sizes.
+    (folder / "config.json").unlink(missing_ok=True)
+    write_whole(folder / "model.safetensors", content)
+    write_whole(folder / "config.json", (json.dumps(config, indent=2) + "\n").encode())
 
 
 def load_huggingface(folder: str | Path) -> GPT:

@@ -1,6 +1,7 @@
 """The course's recipe: the sizes, the fresh weights, the data and the settings with which its models learn tales.
 
-What leaving out each ingredient costs is measured by `python -m course_utils bench ablation`.
+What leaving out each ingredient costs is measured by `python -m course_utils bench ablation`, whose table ships as
+`data/ablation.json`: three minutes of training need Muon and fresh tales, and forgive other fresh weights.
 """
 
 import math
@@ -69,6 +70,9 @@ class FreshTales:
     def __init__(self, tokenizer: Tokenizer, batch_size: int, context_length: int, seed: int = 0) -> None:
         require(batch_size >= 1, f"batch_size is {batch_size}; it takes a whole number from 1 on")
         require(seed >= 0, f"seed is {seed}; it takes a whole number from 0 on")
+        require(context_length >= 1, f"context_length is {context_length}; it takes a whole number from 1 on")
+        ends = END_OF_TEXT in tokenizer.special_tokens
+        require(ends, f"the tokenizer has no {END_OF_TEXT}, which stands between tales: make it a special token")
         self.tokenizer, self.batch_size, self.length = tokenizer, batch_size, context_length + 1
         self.stop = tokenizer.special_tokens[END_OF_TEXT]
         # Each seed has ten million tales of its own.

@@ -125,7 +125,7 @@ def keep_freed_memory() -> bool:
 
 def work_folder() -> Path:
     """Return the folder for what a reader makes, progress and checkpoints: `work`, or what `COURSE_WORK` says."""
-    folder = Path(os.environ.get("COURSE_WORK") or Path(__file__).resolve().parent.parent / "work")
+    folder = Path(os.environ.get("COURSE_WORK") or Path(__file__).resolve().parent.parent / "work").expanduser()
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

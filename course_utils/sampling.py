@@ -58,9 +58,9 @@ class SlidingWindowDataset(Dataset):
         if not -self.count <= i < self.count:
             raise IndexError(f"window {i} of {self.count}")
         start = i % self.count * self.stride
-        # A copy, since an embedding takes 64-bit ids, and the file that the ids may lie in is read-only.
+        # Copies, since PyTorch looks rows up by 64-bit ids, and the file that the ids may lie in is read-only.
         window = torch.from_numpy(self.token_ids[start : start + self.max_length + 1].astype(np.int64))
-        return window[:-1], window[1:]
+        return window[:-1], window[1:].clone()
 
 
 def id_array(token_ids: TokenIds, vocab_size: int | None = None) -> np.ndarray:
@@ -73,12 +73,12 @@ def id_array(token_ids: TokenIds, vocab_size: int | None = None) -> np.ndarray:
     array = array.astype(np.int64) if array.size == 0 else array
     is_ids = array.ndim == 1 and np.issubdtype(array.dtype, np.integer)
     require(is_ids, f"token_ids has shape {array.shape} and type {array.dtype}; it takes one row of integers")
-    if vocab_size is not None and array.size and (array.max() >= vocab_size or array.min() < 0):
-        place = int(np.argmax((array < 0) | (array >= vocab_size)))
-        raise ValueError(
-            f"token {place} has the id {array[place]}, which is outside the vocabulary: ids go from 0 to "
-            f"{vocab_size - 1}"
-        )
+    # A million at a time: a corpus larger than memory is checked without making arrays as large as itself.
+    for start in range(0, 0 if vocab_size is None else len(array), 1_000_000):
+        block = array[start : start + 1_000_000]
+        for place in np.flatnonzero((block < 0) | (block >= vocab_size))[:1]:
+            outside = f"token {start + place} has the id {block[place]}, which is outside the vocabulary"
+            raise ValueError(f"{outside}: ids go from 0 to {vocab_size - 1}")
     return array
 
 
@@ -120,10 +120,11 @@ class StepBatches:
     """
 
     def __init__(self, dataset: Dataset, batch_size: int, seed: int = 0):
-        require(batch_size >= 1, f"batch_size is {batch_size}; it takes a whole number of at least 1")
-        require(seed >= 0, f"seed is {seed}; it takes a whole number from 0 on")
-        self.dataset, self.batch_size, self.seed = dataset, batch_size, seed
-        self.steps_per_epoch = len(dataset) // batch_size
+        for name, value, least in (("batch_size", batch_size, 1), ("seed", seed, 0)):
+            whole = isinstance(value, int | np.integer) and value >= least
+            require(whole, f"{name} is {value}; it takes a whole number of at least {least}")
+        self.dataset, self.batch_size, self.seed = dataset, int(batch_size), int(seed)
+        self.steps_per_epoch = len(dataset) // self.batch_size
         too_few = f"{len(dataset)} windows do not fill one batch of {batch_size}; take a smaller batch_size"
         require(self.steps_per_epoch > 0, too_few)
 
@@ -134,9 +135,10 @@ class StepBatches:
 
     def indices(self, step: int) -> list[int]:
         """Return which windows the batch of one step holds."""
-        require(step >= 0, f"step is {step}; steps are counted from 0")
+        whole = isinstance(step, int | np.integer) and step >= 0
+        require(whole, f"step is {step}; it takes a whole number: steps are counted from 0")
         # Nothing is remembered from step to step, so resuming at a late one costs no more than the first.
-        epoch, batch = divmod(step, self.steps_per_epoch)
+        epoch, batch = divmod(int(step), self.steps_per_epoch)
         first, keys = batch * self.batch_size, shuffle_keys(self.seed, epoch)
         return [shuffled(first + i, len(self.dataset), keys) for i in range(self.batch_size)]
 
@@ -198,19 +200,22 @@ def write_tokens(path: str | Path, chunks_of_ids: Iterable[TokenIds], vocab_size
     """
     path, dtype, count = Path(path), token_type(vocab_size), 0
     part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        # How many ids there will be is known at the end only: the header is written twice, in the same size.
-        file.write(npy_header(dtype, count))
-        for chunk in chunks_of_ids:
-            ids = id_array(chunk, vocab_size).astype(dtype)
-            file.write(ids.tobytes())
-            count += len(ids)
-        require(count > 0, "there are no token ids to write; a file takes at least one")
-        file.seek(0)
-        file.write(npy_header(dtype, count))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    try:
+        with part.open("wb") as file:
+            # How many ids there will be is known at the end only: the header is written twice, in the same size.
+            file.write(npy_header(dtype, count))
+            for chunk in chunks_of_ids:
+                ids = id_array(chunk, vocab_size).astype(dtype)
+                file.write(ids.tobytes())
+                count += len(ids)
+            require(count > 0, "there are no token ids to write; a file takes at least one")
+            file.seek(0)
+            file.write(npy_header(dtype, count))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)  # what was interrupted may be as large as the disk
     return count
 
 
@@ -232,7 +237,10 @@ def read_tokens(path: str | Path) -> np.ndarray:
     # Without pickle a file can hold numbers only: reading one from a stranger runs nothing.
     try:
         ids = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+    except Exception as error:  # NumPy lets through what zip files and Python's tokenizer say of a damaged one
         raise ValueError(f"{path} is no whole file of tokens ({error}); write it again") from None
-    require(isinstance(ids, np.ndarray), f"{path} holds several arrays; a file of tokens holds one")
+    require(isinstance(ids, np.memmap), f"{path} holds several arrays; a file of tokens holds one")
+    length = path.stat().st_size
+    whole = f"{path} is no whole file of tokens: it has {length:,} bytes and its header says otherwise; write it again"
+    require(length == ids.offset + ids.nbytes, whole)
     return id_array(ids)

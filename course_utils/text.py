@@ -8,7 +8,7 @@ import urllib.request
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from tqdm.auto import tqdm
 
@@ -55,14 +55,17 @@ def load_text(source: str | Path) -> str:
     >>> load_text("story") == load_text(DATA / "story.txt")
     True
     """
-    require(isinstance(source, str | Path), f"source is {source!r}; it takes a name or a path")
+    require(isinstance(source, str | Path), f"source is {source!r:.60}; it takes a name or a path")
     if source in CORPORA:
         return read_text(fetch_corpus(str(source)))
     # Our names come first; a file of your own that has one of them is meant when written as a path, "./tales".
-    path = DATA / f"{source}.txt" if source in SHIPPED else Path(source).expanduser()
     names = ", ".join(map(repr, (*SHIPPED, *CORPORA)))
-    here = path.absolute()
-    require(path.is_file(), f"no text {str(source)!r}: there is no file {here}, and it is none of {names}")
+    told = f"no text {str(source)!r:.60}: it is none of {names}, and there is no such file"
+    try:
+        path = DATA / f"{source}.txt" if source in SHIPPED else Path(source).expanduser()
+        require(path.is_file(), f"{told}: {path.absolute()}")
+    except (OSError, RuntimeError):  # too long for a name, as a text itself would be; or somebody's unknown home
+        raise ValueError(told) from None
     return read_text(path)
 
 
@@ -114,6 +117,7 @@ def cache_folder() -> Path:
 
 def fetch_corpus(name: str) -> Path:
     """Return the path of a named corpus in the cache, downloading it unless its checked copy is there."""
+    require(name in CORPORA, f"there is no corpus {name!r}; it takes one of {', '.join(map(repr, CORPORA))}")
     corpus = CORPORA[name]
     path = cache_folder() / f"{name}.txt"
     if path.is_file() and file_sha256(path) == corpus.sha256:
@@ -124,14 +128,18 @@ def fetch_corpus(name: str) -> Path:
     if not part.exists() or part.stat().st_size < corpus.size:
         download(corpus, part, path)
     if file_sha256(part) != corpus.sha256:
-        # It goes, since the next attempt would only continue it.
-        part.unlink()
-        raise ValueError(
-            f"what came from {corpus.url} is not the file that this course knows (its sha256 differs), so it "
-            "was thrown away. Try again; if that does not help, the file has changed there or on its way."
-        )
+        throw_away(part, corpus, "its sha256 differs")
     os.replace(part, path)
     return path
+
+
+def throw_away(part: Path, corpus: Corpus, why: str) -> NoReturn:
+    """Delete what is not the corpus, since the next attempt would only continue it, and raise ValueError."""
+    part.unlink(missing_ok=True)
+    raise ValueError(
+        f"what came from {corpus.url} is not the file that this course knows ({why}), so it was thrown away. "
+        "Try again; if that does not help, the file has changed there or on its way."
+    )
 
 
 def download(corpus: Corpus, part: Path, path: Path) -> None:
@@ -145,10 +153,14 @@ def download(corpus: Corpus, part: Path, path: Path) -> None:
         with urllib.request.urlopen(request, timeout=30) as answer:
             # 206 is the server's word that it sends the rest only; on 200 it starts anew, and so do we.
             have = have if answer.status == 206 else 0
+            if answer.length not in (None, corpus.size - have):
+                throw_away(part, corpus, f"it has {have + answer.length:,} bytes, not {corpus.size:,}")
             with part.open("ab" if have else "wb") as file:
                 have += copy_blocks(answer, file, have, corpus.size, path.name)
         reason = "" if have >= corpus.size else "the connection was cut"
     except (OSError, HTTPException) as error:
+        if getattr(error, "code", None) == 416:  # the server has nothing beyond what is here: its file is shorter
+            throw_away(part, corpus, f"it has no more than {have:,} bytes, not {corpus.size:,}")
         reason = str(getattr(error, "reason", error)) or type(error).__name__
         have = part.stat().st_size if part.exists() else 0
     if reason:

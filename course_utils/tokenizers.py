@@ -31,6 +31,8 @@ class Tokenizer:
         self.tokens = {token_id: token for token, token_id in pairs}
         require(len(pairs) > 0, "the vocabulary is empty; a tokenizer takes at least one token")
         require(len(self.tokens) == len(pairs), "two tokens have the same id; each takes one of its own")
+        odd = next((token_id for token_id in self.tokens if not isinstance(token_id, int)), None)
+        require(odd is None, f"a token has the id {odd!r}; ids are whole numbers")
         require(min(self.tokens) >= 0, f"a token has the id {min(self.tokens)}; ids start at 0")
         # Not the number of tokens: ids may have gaps, and an embedding needs a row for the largest one.
         self.vocab_size = max(self.tokens) + 1
@@ -169,7 +171,7 @@ def choose_special(
     special token is refused until the caller decides what it is.
     """
     for choice in (allowed, disallowed):
-        is_choice = choice == "all" or not isinstance(choice, str)
+        is_choice = choice == "all" or (isinstance(choice, Collection) and not isinstance(choice, str))
         require(is_choice, f"a choice of special tokens is {choice!r}; it takes 'all' or a list of names")
     known = set(special_tokens)
     allow = known if allowed == "all" else set(allowed)
@@ -215,8 +217,10 @@ def from_dict(data: Mapping) -> Tokenizer:
     >>> from_dict(CharTokenizer.from_text("abc").to_dict()).encode("cab")
     [2, 0, 1]
     """
-    # Only our own classes can be named: data from a file never decides what code is run.
-    kinds = {kind.__name__: kind for kind in Tokenizer.__subclasses__()}
+    # Only the course's own classes can be named: data from a file never decides what code is run.
+    own = [kind for kind in Tokenizer.__subclasses__() if kind.__module__.startswith("course_utils.")]
+    kinds = {kind.__name__: kind for kind in own}
+    require(isinstance(data, Mapping), f"data is {data!r:.50}; it takes what a tokenizer's to_dict returned")
     kind = data.get("kind")
     require(kind in kinds, f"the kind of tokenizer is {kind!r}; it takes one of {sorted(kinds)}")
     settings = {name: value for name, value in data.items() if name != "kind"}
@@ -239,6 +243,7 @@ def pad_batch(
     require(side in ("left", "right"), f"side is {side!r}; it takes 'left' or 'right'")
     rows = [id_list(sequence) for sequence in sequences]
     require(len(rows) > 0, "there are no sequences; a batch takes at least one")
+    require(isinstance(pad_id, int), f"pad_id is {pad_id!r}; it takes a token id")
     ids = torch.full((len(rows), max(map(len, rows))), pad_id, dtype=torch.long)
     mask = torch.zeros_like(ids, dtype=torch.bool)
     for i, row in enumerate(rows):

@@ -35,7 +35,7 @@ class TrainingConfig:
 
     `optimizer` is "adamw", or "muon": then the blocks' matrices learn by Muon at `muon_rate`, the rest by AdamW.
     `warmup` and `level` (at the full rate) are shares of the steps, `final_rate` of the rate left at the end.
-    `accumulation` cuts each batch in that many parts, to save memory; the result is the same.
+    `accumulation` cuts each batch in that many parts, to save memory; without dropout the result is the same.
     """
 
     steps: int
@@ -107,7 +107,11 @@ def cross_entropy(logits: Tensor, targets: Tensor, reduction: str = "mean") -> T
     """
     # A sum over thousands of probabilities in half precision would lose digits.
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32)).flatten(0, 1)  # (B * T, V)
-    return F.cross_entropy(logits, targets.flatten(), ignore_index=IGNORED, reduction=reduction)
+    try:
+        return F.cross_entropy(logits, targets.flatten(), ignore_index=IGNORED, reduction=reduction)
+    except IndexError:  # as for the ids that go in: a GPU stops at the lookup itself
+        wrong = targets[(targets != IGNORED) & ((targets < 0) | (targets >= logits.shape[-1]))][0]
+        raise ValueError(f"target {wrong} is outside the vocabulary of {logits.shape[-1]}") from None
 
 
 def schedule(step: int, config: TrainingConfig) -> float:
@@ -141,13 +145,15 @@ def evaluate(model: GPT, batches: Iterable[tuple[Tensor, Tensor]], precision: to
     was_training, device = model.training, next(model.parameters()).device
     total, count = 0.0, 0
     model.eval()
-    for inputs, targets in batches:
-        targets = targets.to(device)
-        with autocast(device, precision):
-            logits = model(inputs.to(device))
-        total += cross_entropy(logits, targets, "sum").item()
-        count += int((targets != IGNORED).sum())
-    model.train(was_training)
+    try:
+        for inputs, targets in batches:
+            targets = targets.to(device)
+            with autocast(device, precision):
+                logits = model(inputs.to(device))
+            total += cross_entropy(logits, targets, "sum").item()
+            count += int((targets != IGNORED).sum())
+    finally:
+        model.train(was_training)
     require(count > 0, "there is nothing to evaluate: the batches hold no target")
     return total / count
 
@@ -176,12 +182,17 @@ class Trainer:
             group["lr"] = rate * share
         self.model.zero_grad()
         loss = self.backward(inputs.to(self.device), targets.to(self.device))
-        self.refuse_nonsense(loss, share * self.config.learning_rate)
+        rate = share * self.config.learning_rate
+        self.refuse_nonsense("loss", loss, rate)
         for optimizer in self.optimizers:
             self.scaler.unscale_(optimizer)
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
-        for optimizer in self.optimizers:
-            self.scaler.step(optimizer)
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip).item()
+        # A scaled loss may be too large now and then: the scaler then takes a smaller scale, and no weight moves.
+        if not self.scaler.is_enabled():
+            self.refuse_nonsense("length of the gradient", norm, rate)
+        if math.isfinite(norm):
+            for optimizer in self.optimizers:
+                self.scaler.step(optimizer)
         self.scaler.update()
         self.steps_done += 1
         self.history.losses.append(loss)
@@ -190,7 +201,7 @@ class Trainer:
     def backward(self, inputs: Tensor, targets: Tensor) -> float:
         """Add up the gradients of the batch's parts, each weighed by its number of targets; return the mean loss."""
         parts, count, total = self.config.accumulation, (targets != IGNORED).sum().clamp(min=1), 0.0
-        for part, wanted in zip(inputs.chunk(parts), targets.chunk(parts), strict=True):
+        for part, wanted in zip(inputs.tensor_split(parts), targets.tensor_split(parts), strict=True):
             with autocast(self.device, self.config.precision):
                 logits = self.model(part)
             loss = cross_entropy(logits, wanted, "sum") / count
@@ -198,16 +209,23 @@ class Trainer:
             total += loss.item()
         return total
 
-    def refuse_nonsense(self, loss: float, rate: float) -> None:
-        """Stop before a loss that is no number reaches the weights."""
-        if not math.isfinite(loss):
-            where = f"the loss is {loss} at step {self.steps_done + 1} with a learning rate of {rate:.2e}"
+    def refuse_nonsense(self, name: str, value: float, rate: float) -> None:
+        """Stop before what is no number, or infinite, reaches the weights."""
+        if not math.isfinite(value):
+            where = f"the {name} is {value} at step {self.steps_done + 1} with a learning rate of {rate:.2e}"
             advice = "The weights are those of the step before. Lower the learning rate, or look at this step's batch"
             raise FloatingPointError(f"{where}. {advice}.")
 
     def save(self, path: Path, tokenizer: Tokenizer | None = None) -> None:
-        """Write model, optimisers, history and the state of chance, so that a later run goes on as if never stopped."""
+        """Write model, optimisers, history and the state of chance, so that a later run goes on as if never stopped.
+
+        A model whose weights are not all finite is no place to go on from: then the file stays as it was.
+        """
+        if not all(weight.isfinite().all() for weight in self.model.parameters()):
+            return
         tensors = {"chance": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            tensors["chance_cuda"] = torch.cuda.get_rng_state(self.device)
         for place, optimizer in enumerate(self.optimizers):
             for number, state in optimizer.state_dict()["state"].items():
                 name = f"optimizer.{place}.{number}"
@@ -238,6 +256,8 @@ class Trainer:
             optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
         self.scaler.load_state_dict(found.facts["scaler"])
         torch.set_rng_state(found.tensors["chance"])
+        if "chance_cuda" in found.tensors and self.device.type == "cuda":
+            torch.cuda.set_rng_state(found.tensors["chance_cuda"], self.device)
         self.steps_done = found.facts["steps_done"]
         told = found.facts["history"]
         self.history = History(told["losses"], [tuple(pair) for pair in told["validation"]])
@@ -307,6 +327,11 @@ def train(
     `batches(step)`, step from 0, gives inputs and targets (B, T). With `checkpoint`, the run is saved there every
     `save_every` steps and when it stops, and goes on from there if the file exists.
     """
+    has_place = checkpoint is not None or not save_every
+    require(
+        save_every >= 0 and has_place,
+        f"save_every is {save_every} and checkpoint {checkpoint!r}; it takes 0 or more steps, and a file to save in",
+    )
     trainer = Trainer(model, config)
     if checkpoint is not None and Path(checkpoint).is_file():
         trainer.resume(Path(checkpoint))
@@ -319,6 +344,8 @@ def train(
                     callback(now)
                 if checkpoint is not None and save_every and now.step % save_every == 0:
                     trainer.save(Path(checkpoint), tokenizer)
+            if checkpoint is not None:
+                trainer.save(Path(checkpoint), tokenizer)
     except FloatingPointError as error:
         kept = f" The last good state is in {checkpoint}." if checkpoint and Path(checkpoint).is_file() else ""
         raise FloatingPointError(f"{error}{kept}") from None
@@ -326,8 +353,6 @@ def train(
         for callback in callbacks:
             getattr(callback, "close", lambda: None)()
         model.eval()
-    if checkpoint is not None:
-        trainer.save(Path(checkpoint), tokenizer)
     if trainer.steps_done < config.steps:
         print(f"Stopped after step {trainer.steps_done} of {config.steps}; the model and its history are usable.")
     return trainer.history

@@ -18,16 +18,28 @@ USER, ASSISTANT, END = CHAT_TOKENS[:3]
 
 
 class QuestionedTales(FreshTales):
-    """Fresh tales, three in ten of them followed by a question about them and its answer."""
+    """Fresh tales, three in ten of them followed by a question that they answer, and its answer."""
+
+    untold = False  # are there questions that the tale does not answer, too?
+
+    def ask(self, tale: str) -> list[tales.Question]:
+        """Return the questions that may follow a tale."""
+        return [question for question in tales.ask(tale) if question.answered or self.untold]
 
     def text(self, number: int) -> str:
         """Return what stands in one row."""
         tale = super().text(number)
         if number % 10 >= 3:
             return tale
-        found = tales.ask(tale)
+        found = self.ask(tale)
         question = found[number // 10 % len(found)]
         return f"{tale}{USER}{question.text}{ASSISTANT}{question.answer}{END}"
+
+
+class UntoldToo(QuestionedTales):
+    """The same, with questions among them to which the answer is that the tale does not say."""
+
+    untold = True
 
 
 def answers(model: GPT, tokenizer: Tokenizer, asked: list[tuple[str, str]], batch_size: int = 100) -> list[str]:
@@ -41,13 +53,17 @@ def answers(model: GPT, tokenizer: Tokenizer, asked: list[tuple[str, str]], batc
     return [tokenizer.decode([i for i in ids if i != stop]) for ids in found]
 
 
-def questions(seconds: str = "600", count: str = "2000") -> None:
-    """Train on tales of which three in ten end with a question; print how many answers on unseen tales are right."""
-    run, tokenizer = runtime.start(), tales_tokenizer()
-    variant = Variant(replace(SMALL, context_length=160), data=QuestionedTales)
+def questions(seconds: str = "600", count: str = "2000", layers: str = "2", untold: str = "") -> None:
+    """Train on tales of which three in ten end with a question; print how many answers on unseen tales are right.
+
+    With `untold` some questions are not answered by their tale, which the model is to say.
+    """
+    run, tokenizer, data = runtime.start(), tales_tokenizer(), UntoldToo if untold else QuestionedTales
+    variant = Variant(replace(SMALL, n_layer=int(layers), context_length=160), data=data)
     model, steps, loss, taken = train_for(float(seconds), 0, variant, tokenizer, run)
     unseen = [tales.generate(tales.FIRST_UNSEEN_SEED + number) for number in range(int(count))]
-    asked = [found[number % len(found)] for number, found in enumerate(map(tales.ask, unseen))]
+    asking = data(tokenizer, 1, 160).ask
+    asked = [found[number % len(found)] for number, found in enumerate(map(asking, unseen))]
     told = answers(model, tokenizer, [(tale, question.text) for tale, question in zip(unseen, asked, strict=True)])
     right = [answer == question.answer for answer, question in zip(told, asked, strict=True)]
     print(f"{steps} steps in {taken:.0f} s, loss {loss:.3f}\n")

@@ -424,3 +424,20 @@ def test_special_tokens_follow_the_merges_or_keep_their_ids():
 
 def test_without_merges_text_is_its_bytes():
     assert BPETokenizer().encode("é!") == [0xC3, 0xA9, 0x21]
+
+
+def test_a_pair_may_be_a_list_as_json_has_it():
+    assert merge([1, 2, 1, 2], [1, 2], 9) == [9, 9]
+
+
+@pytest.mark.parametrize("chunks", [[b"x"], ["a", None]])
+def test_a_chunk_that_is_no_string_is_told(chunks):
+    with pytest.raises(ValueError, match=r"a chunk is a (bytes|NoneType); it takes strings"):
+        list(encode_stream(BPETokenizer(), chunks))
+
+
+def test_settings_that_contradict_each_other_are_told():
+    with pytest.raises(ValueError, match="both merges and ranks"):
+        BPETokenizer([(97, 97)], ranks=ranks_from_merges([]))
+    with pytest.raises(ValueError, match="the pattern is None; it takes a string"):
+        BPETokenizer(pattern=None)

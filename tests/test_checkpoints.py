@@ -24,9 +24,10 @@ def make_tokenizer(kind):
     return {"char": CharTokenizer, "word": WordTokenizer}[kind].from_text(TEXT)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
 @pytest.mark.parametrize(("positions", "tied"), [("learned", True), ("rotary", False)])
-def test_a_model_comes_back_bit_for_bit(tmp_path, positions, tied):
-    model = small_model(positions=positions, tied=tied)
+def test_a_model_comes_back_bit_for_bit(tmp_path, positions, tied, dtype):
+    model = small_model(positions=positions, tied=tied, dtype=dtype)
     save_checkpoint(tmp_path / "a.safetensors", model, facts={"loss": 1.5}, tensors={"x": torch.arange(3)})
     found = load_checkpoint(tmp_path / "a.safetensors")
     assert found.model.config == model.config
@@ -34,6 +35,30 @@ def test_a_model_comes_back_bit_for_bit(tmp_path, positions, tied):
     assert found.facts == {"loss": 1.5}
     assert found.tensors["x"].tolist() == [0, 1, 2]
     assert found.tokenizer is None
+
+
+def test_each_weight_keeps_its_precision_and_the_model_is_ready_to_be_asked(tmp_path):
+    model = small_model(dtype=torch.bfloat16, dropout=0.5)
+    model.final_norm.float()
+    save_checkpoint(tmp_path / "a.safetensors", model)
+    found = load_checkpoint(tmp_path / "a.safetensors").model
+    for ours, theirs in zip(found.parameters(), model.parameters(), strict=True):
+        assert ours.dtype == theirs.dtype
+        assert torch.equal(ours, theirs)
+    assert not found.training
+
+
+@pytest.mark.parametrize(
+    ("extra", "told"),
+    [({"facts": {"loss": torch.tensor(1.0)}}, "facts are kept as JSON"), ({"tensors": {"x": 5}}, "'x'. is no tensor")],
+)
+def test_what_a_file_cannot_hold_is_told_and_the_older_file_stays(tmp_path, extra, told):
+    path = tmp_path / "a.safetensors"
+    save_checkpoint(path, small_model())
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=told):
+        save_checkpoint(path, small_model(seed=1), **extra)
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize("kind", ["char", "word", "bpe"])

@@ -58,7 +58,15 @@ def early_hook(model: GPT) -> None:
     model.blocks[0].mlp.register_forward_pre_hook(lambda module, given: (2 * given[0],))
 
 
-@pytest.mark.parametrize("change", [own_layer, hook, early_hook])
+def biased_head(model: GPT) -> None:
+    model.lm_head = nn.Linear(model.lm_head.in_features, model.lm_head.out_features).to(model.lm_head.weight)
+
+
+def no_bias(model: GPT) -> None:
+    model.blocks[0].mlp.down.bias = None
+
+
+@pytest.mark.parametrize("change", [own_layer, hook, early_hook, biased_head, no_bias])
 def test_a_model_with_other_parts_is_read_by_its_modules(model, change):
     with torch.no_grad():
         before = model(PROMPTS)[:, -1]
@@ -90,3 +98,10 @@ def test_generation_really_takes_the_straight_line(model, monkeypatch):
 
 def test_a_model_in_training_goes_by_its_modules(model):
     assert not Decoder(model.train(), 1).plain
+
+
+def test_a_full_context_is_told(model):
+    decoder = Decoder(model, 2)
+    decoder(torch.ones(2, 16).long())
+    with pytest.raises(ValueError, match="17 tokens long and the model's context holds 16"):
+        decoder(PROMPTS[:, :1])

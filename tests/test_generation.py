@@ -35,6 +35,12 @@ def test_top_p_equals_transformers(p):
     assert_close(keep_top_p(some_logits(), p), theirs.TopPLogitsWarper(p)(None, some_logits()))
 
 
+def test_equal_scores_are_dropped_as_transformers_drops_them():
+    equal = torch.zeros(1, 4)
+    assert_close(keep_top_p(equal, 0.3), theirs.TopPLogitsWarper(0.3)(None, equal))
+    assert keep_top_p(equal, 0.3).isfinite().sum() == 2
+
+
 def test_top_p_of_one_leaves_everything():
     assert_close(Sampler(top_p=1.0).filter(some_logits()), some_logits())
 
@@ -140,7 +146,13 @@ def test_streamed_text_is_the_whole_text_and_waits_for_whole_characters():
     pieces = list(stream_text(model, tokenizer, prompt, 12, sampler))
     ids = generate(model, [tokenizer.encode(prompt)], 12, sampler)[0]
     assert "".join(pieces) == tokenizer.decode(ids) == generate_text(model, tokenizer, prompt, 12, sampler)
-    assert any(piece for piece in pieces)
+
+
+def test_a_character_waits_until_all_its_bytes_are_there(monkeypatch):
+    tokenizer = BPETokenizer([], special_tokens=["<|endoftext|>"])
+    columns = [torch.tensor([byte]) for byte in "é€🙂".encode()]
+    monkeypatch.setattr("course_utils.generation.stream", lambda *_: iter(columns))
+    assert [piece for piece in stream_text(None, tokenizer, "", 9) if piece] == ["é", "€", "🙂"]
 
 
 @pytest.mark.parametrize(
@@ -148,6 +160,7 @@ def test_streamed_text_is_the_whole_text_and_waits_for_whole_characters():
     [
         ({"temperature": -1}, "temperature is -1"),
         ({"top_k": 0}, "top_k is 0"),
+        ({"top_k": 2.5}, r"top_k is 2\.5"),
         ({"top_p": 0.0}, r"top_p is 0\.0"),
         ({"top_p": 1.1}, r"top_p is 1\.1"),
         ({"repetition_penalty": 0}, "repetition_penalty is 0"),
@@ -159,11 +172,28 @@ def test_a_sampler_that_cannot_be_is_told(arguments, told):
 
 
 @pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda: keep_top_k(some_logits(), 0), "k is 0"),
+        (lambda: keep_top_k(some_logits(), 2.5), "k is 2.5"),
+        (lambda: keep_top_p(some_logits(), 0), "p is 0"),
+        (lambda: keep_top_p(some_logits(), 1.5), "p is 1.5"),
+        (lambda: penalise_repetition(some_logits(), some_ids(50, 3), 0), "penalty is 0"),
+    ],
+)
+def test_a_filter_that_cannot_be_is_told(call, told):
+    with pytest.raises(ValueError, match=told):
+        call()
+
+
+@pytest.mark.parametrize(
     ("prompts", "told"),
     [
         ([], "there are no prompts"),
         ([[1], []], "prompt 1 is empty"),
         ([3, 4], "prompt 0 is 3; prompts are lists of token ids"),
+        ([3.5], r"prompt 0 is 3\.5; prompts are lists of token ids"),
+        (torch.tensor([3, 4]), r"prompt 0 is tensor\(3\); prompts are lists of token ids"),
         ([[1] * 17], "prompt 0 is 17 tokens long and the model's context holds 16"),
         ([[99]], "token id 99 is outside the vocabulary"),
     ],

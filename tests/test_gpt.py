@@ -43,12 +43,32 @@ def draw_qkv(dtype=torch.float64, T=5, S=7):
 @pytest.mark.parametrize("masked", ["causal", "random"])
 def test_written_out_attention_equals_the_fused_one(masked):
     q, k, v = draw_qkv(S=5)
-    mask = None if masked == "causal" else causal_mask(5, 5) & (torch.rand(2, 1, 5, 5) > 0.3)
+    drawn = torch.rand(2, 1, 5, 5, generator=torch.Generator().manual_seed(0)) > 0.6
+    mask = None if masked == "causal" else causal_mask(5, 5) & drawn
     fused = F.scaled_dot_product_attention(q, k, v, causal_mask(5, 5) if mask is None else mask)
     if mask is not None:
+        assert not mask.any(-1).all()  # some queries may look nowhere
         fused = torch.where(mask.any(-1, keepdim=True), fused, 0.0)
     assert_close(written_out_attention(q, k, v, mask, 0.0), fused, atol=1e-12, rtol=0)
     assert_close(attend(q, k, v, mask), fused, atol=1e-12, rtol=0)
+    half = [x.to(torch.bfloat16) for x in (q, k, v)]
+    assert_close(attend(*half, mask).double(), fused, atol=0.03, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_numbers_in_a_mask_are_added_to_the_scores(dtype):
+    q, k, v = draw_qkv(S=5)
+    bias = torch.randn(3, 5, 5, generator=torch.Generator().manual_seed(0)).masked_fill(~causal_mask(5, 5), -torch.inf)
+    by_hand = (q @ k.mT / 8**0.5 + bias).softmax(-1) @ v
+    got = attend(q.to(dtype), k.to(dtype), v.to(dtype), bias)
+    assert_close(got.double(), by_hand, atol=0.05 if dtype == torch.bfloat16 else 1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_fewer_queries_than_keys_are_the_last_ones(dtype):
+    q, k, v = draw_qkv(dtype)
+    by_formula = F.scaled_dot_product_attention(*draw_qkv(), causal_mask(5, 7))
+    assert_close(attend(q, k, v).double(), by_formula, atol=0.03 if dtype == torch.bfloat16 else 1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
@@ -165,6 +185,22 @@ def test_ids_that_cannot_be_read_are_told(idx, told):
         small_model()(idx)
 
 
-def test_a_mark_of_padding_of_the_wrong_length_is_told():
-    with pytest.raises(ValueError, match="real marks 3 tokens; there are 0 before and 5 new ones"):
-        small_model()(some_ids(1, 5), real=torch.ones(1, 3))
+@pytest.mark.parametrize("shape", [(1, 3), (3, 5), (5,)])
+def test_a_mark_of_padding_of_another_shape_is_told(shape):
+    with pytest.raises(ValueError, match=r"it marks each of \(2, 5\) tokens: 0 before, 5 new"):
+        small_model()(some_ids(2, 5), real=torch.ones(shape))
+
+
+def test_a_mark_of_padding_may_be_made_of_numbers():
+    model, idx, real = small_model(), some_ids(2, 5), torch.tensor([[0, 0, 1, 1, 1], [1, 1, 1, 1, 1]])
+    assert_close(model(idx, real=real.float()), model(idx, real=real.bool()), atol=0, rtol=0)
+
+
+def test_rotary_angles_stay_exact_in_a_model_of_half_precision():
+    model = GPT(small_config(positions="rotary", context_length=600))
+    exact = model.angles.clone()
+    for change in (GPT.bfloat16, GPT.half, GPT.double):
+        assert torch.equal(change(model).angles, exact)
+    assert exact[257, 0] == 257  # bfloat16 has no such number
+    cos, _ = model.bfloat16().embed(torch.zeros(1, 600).long(), slice(0, 600))[1]
+    assert_close(cos[0].float(), exact.cos(), atol=0.005, rtol=0)

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "course_utils"
 # A module imports only from those before it. `text` comes first: all others check with its `require`.
 ORDER = (
     *("__init__", "text", "runtime", "world", "telling", "checking", "asking", "tales", "tokenizers", "bpe"),
-    *("sampling", "embeddings", "positions", "attention", "gpt", "decoding", "pretrained", "checkpoints", "generation"),
+    *("sampling", "embeddings", "positions", "attention", "gpt", "decoding", "checkpoints", "pretrained", "generation"),
     *("optimizers", "training", "recipe", "judging", "chat", "finetuning", "lora"),
     *("cards", "style", "curves", "roadmap", "plots", "widgets", "exercises"),
     *("bench", "bench_bpe", "bench_generation", "bench_kill", "bench_older", "bench_training"),

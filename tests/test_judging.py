@@ -72,9 +72,11 @@ def test_a_tale_without_an_end_stops_with_the_context():
     model = GPT(small_config(vocab_size=tokenizer.vocab_size, context_length=12))
     with torch.no_grad():
         model.lm_head.weight[tokenizer.special_tokens[END_OF_TEXT]] = 0.0
+    decode, seen = tokenizer.decode, []
+    tokenizer.decode = lambda ids: seen.append(ids) or decode(ids)
     (told,) = tell_tales(model, tokenizer, ["The kite"], GREEDY)
     assert told.startswith("The kite")
-    assert len(tokenizer.encode(told)) <= 12
+    assert len(seen[0]) == 11  # the context without the end of text that begins it
 
 
 def test_each_batch_tells_other_tales_and_the_same_seed_the_same():
@@ -91,3 +93,13 @@ def test_an_opening_that_fills_the_context_is_told():
     model = GPT(small_config(vocab_size=tokenizer.vocab_size, context_length=12))
     with pytest.raises(ValueError, match=r"an opening has \d+ tokens, and the model's context holds 12"):
         tell_tales(model, tokenizer, ["", tales.generate(5)], GREEDY)
+
+
+def test_a_text_in_place_of_a_list_is_told():
+    tokenizer = tales_tokenizer(600)
+    model = GPT(small_config(vocab_size=tokenizer.vocab_size, context_length=12))
+    for call in (lambda: score("One tale."), lambda: tell_tales(model, tokenizer, "Once", GREEDY)):
+        with pytest.raises(ValueError, match="it takes a list of texts"):
+            call()
+    with pytest.raises(ValueError, match="batch_size is -1"):
+        tell_tales(model, tokenizer, [""], GREEDY, batch_size=-1)

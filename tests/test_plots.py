@@ -204,7 +204,7 @@ def test_a_rotary_model_has_no_position_embedding():
 
 def test_the_loss_is_named_at_its_ends_and_references_on_their_lines():
     said = words(draw_loss(history(), {"knows nothing": 8.4}))
-    assert {"training 1.42", f"validation {history().losses[-1] + 0.03:.2f}", "knows nothing"} <= set(said)
+    assert {"training 1.42", f"validation {history().losses[-1] + 0.03:.2f}", "knows nothing 8.40"} <= set(said)
 
 
 def test_names_of_curves_that_end_close_together_do_not_overlap(figures: dict[str, Figure]):

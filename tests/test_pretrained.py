@@ -8,6 +8,7 @@ import transformers
 from models import small_model, some_ids, theirs_of
 from torch.testing import assert_close
 
+from course_utils.checkpoints import write_whole
 from course_utils.gpt import GPTConfig
 from course_utils.pretrained import (
     from_huggingface,
@@ -69,13 +70,70 @@ def test_weights_of_gpt2_without_the_prefix_are_read_too():
     ("change", "told"),
     [
         ({"model_type": "llama"}, "model_type is 'llama'"),
-        ({"activation_function": "relu"}, "activation is 'relu'"),
-        ({"model_type": "gpt_neox", "hidden_act": "gelu_new"}, "parallel residuals"),
+        ({"activation_function": "relu"}, "activation_function is 'relu'"),
+        ({"scale_attn_by_inverse_layer_idx": True}, "scale_attn_by_inverse_layer_idx is True; our GPT has False"),
+        ({"scale_attn_weights": False}, "scale_attn_weights is False"),
+        ({"layer_norm_epsilon": 1e-6}, "layer_norm_epsilon is 1e-06"),
     ],
 )
-def test_a_model_of_another_form_is_told(change, told):
+def test_a_gpt2_of_another_form_is_told(change, told):
     with pytest.raises(ValueError, match=told):
         our_config(to_huggingface(small_model())[0] | change)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"use_parallel_residual": True}, "use_parallel_residual is True; our GPT has False"),
+        ({"rotary_pct": 0.25}, "partial_rotary_factor is 0.25"),
+        ({"rotary_emb_base": 500_000}, "rope_theta is 500000"),
+        ({"rope_parameters": {"rope_type": "yarn"}}, "rope_type is 'yarn'"),
+        ({"rope_parameters": {"rope_theta": 1e6, "partial_rotary_factor": 1.0}}, "rope_theta is 1000000.0"),
+        ({"rope_scaling": {"factor": 2}}, "rope_scaling is"),
+        ({"layer_norm_eps": 1e-6}, "layer_norm_eps is 1e-06"),
+        ({"attention_bias": False}, "attention_bias is False"),
+        ({"hidden_act": "gelu"}, "hidden_act is 'gelu'; our GPT has 'gelu_new'"),
+    ],
+)
+def test_a_neox_of_another_form_is_told(change, told):
+    theirs = to_huggingface(small_model(positions="rotary"))[0]
+    assert our_config(theirs | {"rope_parameters": None}).positions == "rotary"
+    with pytest.raises(ValueError, match=told.replace("(", r"\(")):
+        our_config(theirs | change)
+
+
+@pytest.mark.parametrize("positions", ["learned", "rotary"])
+def test_a_configuration_that_lacks_sizes_is_told(positions):
+    theirs = to_huggingface(small_model(positions=positions))[0]
+    with pytest.raises(ValueError, match=r"lacks \['vocab_size'\]"):
+        our_config({name: value for name, value in theirs.items() if name != "vocab_size"})
+    with pytest.raises(ValueError, match="it takes a dictionary"):
+        our_config([])
+
+
+@pytest.mark.parametrize("positions", ["learned", "rotary"])
+def test_what_is_loaded_keeps_precision_and_dropout_and_is_ready_to_be_asked(positions):
+    model = small_model(positions=positions, dtype=torch.bfloat16, dropout=0.3)
+    again = from_huggingface(*to_huggingface(model))
+    assert again.config == model.config
+    assert {weight.dtype for weight in again.parameters()} == {torch.bfloat16}
+    assert not again.training
+    assert_close(again(some_ids(1, 5)), model(some_ids(1, 5)), atol=0, rtol=0)
+
+
+def test_a_model_saved_over_another_is_never_read_with_the_others_sizes(tmp_path, monkeypatch):
+    save_huggingface(small_model(n_head=4), tmp_path)
+
+    def power_cut(path, content):
+        if path.name == "config.json":
+            raise OSError("the power went")
+        write_whole(path, content)
+
+    monkeypatch.setattr("course_utils.pretrained.write_whole", power_cut)
+    with pytest.raises(OSError, match="the power went"):
+        save_huggingface(small_model(n_head=8), tmp_path)
+    with pytest.raises(ValueError, match=r"no config\.json"):
+        load_huggingface(tmp_path)
 
 
 def test_a_missing_and_a_misshapen_weight_are_named():
@@ -83,8 +141,20 @@ def test_a_missing_and_a_misshapen_weight_are_named():
     name = "transformer.h.1.mlp.c_fc.weight"
     with pytest.raises(ValueError, match=f"lack '{name}'"):
         from_huggingface(config, {k: w for k, w in weights.items() if k != name})
-    with pytest.raises(ValueError, match=rf"'{name}' is \(128, 16\).* \(128, 32\)"):
+    with pytest.raises(ValueError, match=rf"'{name}' is \(16, 128\).* \(32, 128\)"):
         from_huggingface(config, weights | {name: weights[name][:16]})
+    config, weights = to_huggingface(small_model(positions="rotary"))
+    name = "gpt_neox.layers.1.attention.query_key_value.weight"
+    with pytest.raises(ValueError, match=rf"'{name}' is \(16, 32\).* \(96, 32\)"):
+        from_huggingface(config, weights | {name: weights[name][:16]})
+    with pytest.raises(ValueError, match="the weights lack"):
+        from_huggingface(config, {})
+
+
+def test_a_mask_stored_among_the_weights_does_no_harm():
+    config, weights = to_huggingface(small_model())
+    older = {"transformer.h.0.attn.bias": torch.ones(1, 1, 4, 4, dtype=torch.bool)} | weights
+    assert_close(from_huggingface(config, older)(some_ids(1, 5)), small_model()(some_ids(1, 5)))
 
 
 def test_a_damaged_directory_is_told(tmp_path):
@@ -100,6 +170,7 @@ def test_a_damaged_directory_is_told(tmp_path):
         load_huggingface(tmp_path)
 
 
-def test_a_name_that_is_not_ours_is_told():
-    with pytest.raises(ValueError, match=r"'blocks\.0\.attention\.weight'"):
-        their_name(GPTConfig(9, 8, 1, 1, 4), "blocks.0.attention.weight")
+@pytest.mark.parametrize("name", ["blocks.0.attention.weight", "blocks", "foo", "blocks.0"])
+def test_a_name_that_is_not_ours_is_told(name):
+    with pytest.raises(ValueError, match=f"'{name}' is not the name of a weight"):
+        their_name(GPTConfig(9, 8, 1, 1, 4), name)

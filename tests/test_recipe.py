@@ -8,7 +8,7 @@ from torch.testing import assert_close
 
 from course_utils import tales
 from course_utils.recipe import CHAT_TOKENS, POOL, SMALL, WIDTH, FreshTales, recipe, small_gpt, tales_tokenizer
-from course_utils.tokenizers import END_OF_TEXT
+from course_utils.tokenizers import END_OF_TEXT, CharTokenizer
 from course_utils.training import IGNORED, train
 
 
@@ -90,7 +90,19 @@ def test_the_recipe_learns(tokenizer):
     assert losses[-1] < losses[0] - 0.4
 
 
-@pytest.mark.parametrize(("changes", "told"), [({"batch_size": 0}, "batch_size is 0"), ({"seed": -1}, "seed is -1")])
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"batch_size": 0}, "batch_size is 0"),
+        ({"seed": -1}, "seed is -1"),
+        ({"context_length": 0}, "context_length is 0"),
+    ],
+)
 def test_bad_settings_of_the_data_are_told(tokenizer, changes, told):
     with pytest.raises(ValueError, match=told):
         FreshTales(tokenizer, **({"batch_size": 2, "context_length": 8} | changes))
+
+
+def test_a_tokenizer_without_the_end_of_text_is_told():
+    with pytest.raises(ValueError, match=r"the tokenizer has no <\|endoftext\|>"):
+        FreshTales(CharTokenizer.from_text("abc"), 2, 8)

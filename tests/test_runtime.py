@@ -95,3 +95,6 @@ def test_on_colab_the_advice_to_keep_files_is_given_once_it_is_needed(monkeypatc
     assert "Colab" not in capsys.readouterr().out
     assert runtime.work_folder() == tmp_path / "drive"
     assert (tmp_path / "drive").is_dir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("COURSE_WORK", "~/notes")
+    assert runtime.work_folder() == tmp_path / "notes"

@@ -1,6 +1,7 @@
 """Windows against a plain loop, files of tokens against NumPy, and batches that depend on the step alone."""
 
 import itertools
+import tracemalloc
 from collections import Counter
 from pathlib import Path
 
@@ -65,9 +66,11 @@ def test_ids_may_come_in_any_form_and_leave_as_long_tensors(kind):
 def test_changing_a_window_changes_neither_the_text_nor_another_window():
     ids = np.arange(6)
     dataset = SlidingWindowDataset(ids, 3, 1)
-    dataset[0][0].fill_(99)
+    x, y = dataset[0]
+    x.fill_(99)
     assert ids.tolist() == [0, 1, 2, 3, 4, 5]
     assert dataset[1][0].tolist() == [1, 2, 3]
+    assert y.tolist() == [1, 2, 3]
 
 
 def test_a_text_that_is_too_short_says_how_many_tokens_there_are_and_how_many_it_takes():
@@ -200,10 +203,19 @@ def test_epochs_differ_in_their_order():
     assert len(orders) == 20
 
 
-@pytest.mark.parametrize(("step", "seed"), [(-1, 0), (0, -1)])
-def test_a_step_or_seed_below_zero_is_refused(step, seed):
-    with pytest.raises(ValueError, match="is -1"):
-        StepBatches(SlidingWindowDataset(range(5), 1, 1), 2, seed)(step)
+@pytest.mark.parametrize(
+    ("step", "seed", "batch_size", "told"),
+    [(-1, 0, 2, "step is -1"), (1.5, 0, 2, r"step is 1\.5"), (0, -1, 2, "seed is -1"), (0, 0, 2.5, r"size is 2\.5")],
+)
+def test_a_number_that_is_no_step_seed_or_size_is_refused(step, seed, batch_size, told):
+    with pytest.raises(ValueError, match=told):
+        StepBatches(SlidingWindowDataset(range(5), 1, 1), batch_size, seed)(step)
+
+
+def test_numpys_whole_numbers_are_whole_numbers():
+    dataset = SlidingWindowDataset(range(50), 1, 1)
+    ours, theirs = StepBatches(dataset, 4, 3), StepBatches(dataset, np.int64(4), np.int64(3))
+    assert theirs.indices(np.int64(7)) == ours.indices(7)
 
 
 @settings(max_examples=60)
@@ -259,6 +271,7 @@ def test_an_interrupted_writing_leaves_the_file_that_was_there(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         write_tokens(path, stops(), 10)
     assert read_tokens(path).tolist() == [7, 8, 9]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["ids.npy"]
 
 
 @pytest.mark.parametrize(
@@ -267,11 +280,21 @@ def test_an_interrupted_writing_leaves_the_file_that_was_there(tmp_path):
 def test_tokens_that_cannot_be_written_are_refused(tmp_path, chunks, vocab_size):
     with pytest.raises(ValueError):
         write_tokens(tmp_path / "ids.npy", chunks, vocab_size)
-    assert not (tmp_path / "ids.npy").exists()
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
-    "damage", [lambda raw: raw[:-1], lambda raw: raw[:100], lambda raw: b"text" + raw, lambda _: b""]
+    "damage",
+    [
+        lambda raw: raw[:-1],
+        lambda raw: raw[:100],
+        lambda raw: raw + b"x",
+        lambda raw: b"text" + raw,
+        lambda raw: b"PK\x03\x04" + raw,
+        lambda raw: raw.replace(b"(100,)", b"(100, "),
+        lambda raw: raw.replace(b"(100,)", b"(10,) "),
+        lambda _: b"",
+    ],
 )
 def test_a_damaged_file_of_tokens_is_refused(tmp_path, damage):
     path = tmp_path / "ids.npy"
@@ -287,6 +310,20 @@ def test_other_arrays_and_missing_files_are_refused(tmp_path):
     for name in ("floats.npy", "several.npz", "missing.npy"):
         with pytest.raises(ValueError, match=r"one row of integers|several arrays|there is no file"):
             read_tokens(tmp_path / name)
+
+
+def test_looking_for_an_id_outside_takes_little_memory(tmp_path):
+    ids = np.zeros(10_000_000, dtype="<u2")
+    ids[-1] = 300
+    np.save(tmp_path / "ids.npy", ids)
+    mapped = read_tokens(tmp_path / "ids.npy")
+    del ids
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="token 9999999 has the id 300"):
+        SlidingWindowDataset(mapped, 4, 1, vocab_size=300)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10_000_000  # not one byte for each
 
 
 def anonymous_memory():

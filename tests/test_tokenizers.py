@@ -57,7 +57,7 @@ def test_the_refusal_names_the_token_and_both_ways_out():
         ASCII.encode("a user wrote [B] here")
 
 
-@pytest.mark.parametrize("choice", ["EOT", ["nosuch"]])
+@pytest.mark.parametrize("choice", ["EOT", ["nosuch"], None])
 def test_a_choice_of_special_tokens_that_means_nothing_is_refused(choice):
     with pytest.raises(ValueError, match=r"takes 'all' or a list|unknown special tokens \['nosuch'\]"):
         ASCII.encode("x", allowed_special=choice)
@@ -70,7 +70,7 @@ def test_special_tokens_that_could_be_read_in_two_ways_are_refused(names):
 
 
 @pytest.mark.parametrize(
-    ("vocab", "special"), [({}, {}), ({"a": 0, "b": 0}, {}), ({"a": 0}, {"b": 0}), ({"a": -1}, {})]
+    ("vocab", "special"), [({}, {}), ({"a": 0, "b": 0}, {}), ({"a": 0}, {"b": 0}), ({"a": -1}, {}), ({"a": 0.5}, {})]
 )
 def test_a_vocabulary_that_cannot_work_is_refused(vocab, special):
     with pytest.raises(ValueError):
@@ -218,3 +218,24 @@ def test_the_base_class_leaves_two_methods_to_write():
     tokenizer = Reversed({"a": 0, "b": 1}, {"|": 2})
     assert tokenizer.encode("ab|aab", allowed_special="all") == [1, 0, 2, 1, 0, 0]
     assert tokenizer.decode([1, 0, 0]) == "aab"
+
+
+def test_a_class_of_a_readers_own_does_not_take_over_what_is_read():
+    saved = CharTokenizer.from_text("abc").to_dict()
+
+    def define():
+        class CharTokenizer(Tokenizer):
+            pass
+
+        return CharTokenizer
+
+    kept = define()
+    assert kept in Tokenizer.__subclasses__()
+    assert type(from_dict(saved)) is CharTokenizer
+
+
+def test_what_no_tokenizer_gave_is_told():
+    with pytest.raises(ValueError, match="it takes what a tokenizer's to_dict returned"):
+        from_dict(None)
+    with pytest.raises(ValueError, match=r"pad_id is 0\.5"):
+        pad_batch([[1], [1, 2]], 0.5)

@@ -8,6 +8,7 @@ import torch
 from models import small_config, some_ids
 from torch.testing import assert_close
 
+from course_utils.checkpoints import load_checkpoint
 from course_utils.gpt import GPT
 from course_utils.training import (
     ProgressBar,
@@ -146,6 +147,17 @@ def test_a_run_that_stops_and_goes_on_equals_one_that_does_not(tmp_path, stop, d
     assert torch.equal(weights_of(again), weights_of(whole))
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA")
+def test_chance_on_a_gpu_goes_on_too(tmp_path):
+    model = fresh_model(dropout=0.3).cuda()
+    trainer = Trainer(model, TrainingConfig(steps=4))
+    trainer.save(tmp_path / "run.safetensors")
+    expected = torch.rand(3, device="cuda")
+    torch.cuda.manual_seed(99)
+    Trainer(fresh_model(dropout=0.3).cuda(), TrainingConfig(steps=4)).resume(tmp_path / "run.safetensors")
+    assert torch.equal(torch.rand(3, device="cuda"), expected)
+
+
 def test_a_checkpoint_of_another_recipe_is_refused_and_kept(tmp_path):
     path = tmp_path / "run.safetensors"
     train(fresh_model(), batches, TrainingConfig(steps=2), checkpoint=path)
@@ -172,6 +184,19 @@ def test_an_interrupt_ends_the_step_at_hand_and_leaves_everything_usable(tmp_pat
     assert len(train(fresh_model(), batches, TrainingConfig(steps=8), checkpoint=path).losses) == 8
 
 
+def test_an_interrupt_while_saving_at_the_end_loses_nothing(tmp_path, monkeypatch, capsys):
+    save = Trainer.save
+
+    def press_stop(self, *arguments):
+        signal.raise_signal(signal.SIGINT)
+        save(self, *arguments)
+
+    monkeypatch.setattr(Trainer, "save", press_stop)
+    path = tmp_path / "run.safetensors"
+    assert len(train(fresh_model(), batches, TrainingConfig(steps=3), checkpoint=path).losses) == 3
+    assert path.is_file()
+
+
 @pytest.mark.parametrize("with_checkpoint", [True, False])
 def test_a_loss_that_is_no_number_stops_before_it_reaches_the_weights(tmp_path, with_checkpoint):
     model = fresh_model()
@@ -189,9 +214,39 @@ def test_a_loss_that_is_no_number_stops_before_it_reaches_the_weights(tmp_path, 
             TrainingConfig(steps=5, final_rate=1),
             callbacks=[poison],
             checkpoint=path,
-            save_every=2,
+            save_every=1 if path else 0,
         )
     assert weights_of(model).isfinite().sum() == weights_of(model).numel() - 1
+    if path:  # the weights of step 2 were spoilt before they could be saved
+        found = load_checkpoint(path)
+        assert found.facts["steps_done"] == 1
+        assert weights_of(found.model).isfinite().all()
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf])
+def test_a_gradient_that_is_no_number_stops_before_it_reaches_the_weights(wrong):
+    model = fresh_model()
+    before = weights_of(model)
+    model.lm_head.weight.register_hook(lambda gradient: gradient * wrong)
+    with pytest.raises(FloatingPointError, match=r"length of the gradient is (nan|inf) at step 1 with a learning rate"):
+        train(model, batches, TrainingConfig(steps=3))
+    assert torch.equal(weights_of(model), before)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_where_a_scaled_gradient_overflows_no_weight_moves_and_the_scale_falls(optimizer):
+    model = fresh_model()
+    before, scaled = weights_of(model), TrainingConfig(steps=3, precision=torch.float16, optimizer=optimizer)
+    trainer = Trainer(model, scaled)
+    scale = trainer.scaler.get_scale()
+    hook = model.blocks[0].mlp.up.weight.register_hook(lambda gradient: gradient * math.inf)
+    trainer.step(*batches(0))
+    assert torch.equal(weights_of(model), before)
+    assert trainer.scaler.get_scale() < scale
+    hook.remove()
+    trainer.step(*batches(1))
+    assert not torch.equal(weights_of(model), before)
+    assert weights_of(model).isfinite().all()
 
 
 @pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
@@ -244,6 +299,25 @@ def test_callbacks_hear_every_step_and_are_closed(capsys):
 def test_settings_that_cannot_be_are_told(changes, told):
     with pytest.raises(ValueError, match=told):
         TrainingConfig(**({"steps": 5} | changes))
+
+
+@pytest.mark.parametrize("arguments", [{"save_every": 5}, {"save_every": -1, "checkpoint": "run.safetensors"}])
+def test_saving_that_cannot_be_is_told(arguments):
+    with pytest.raises(ValueError, match="it takes 0 or more steps, and a file to save in"):
+        train(fresh_model(), batches, TrainingConfig(steps=2), **arguments)
+
+
+@pytest.mark.parametrize("wrong", [-1, 37])
+def test_a_target_outside_the_vocabulary_is_told(wrong):
+    with pytest.raises(ValueError, match=f"target {wrong} is outside the vocabulary of 37"):
+        cross_entropy(torch.zeros(1, 3, 37), torch.tensor([[1, wrong, -100]]))
+
+
+def test_a_batch_that_cannot_be_evaluated_leaves_the_model_in_training():
+    model = fresh_model().train()
+    with pytest.raises(ValueError, match="token id 99"):
+        evaluate(model, [(torch.tensor([[99]]), torch.tensor([[1]]))])
+    assert model.training
 
 
 def test_nothing_to_evaluate_is_told():

@@ -5,7 +5,7 @@ import torch
 from course_utils import tales, trial_questions
 from course_utils.recipe import SMALL, small_gpt, tales_tokenizer
 from course_utils.tales import Question
-from course_utils.trial_questions import ASSISTANT, USER, QuestionedTales, answers, rows_by_kind
+from course_utils.trial_questions import ASSISTANT, USER, QuestionedTales, UntoldToo, answers, rows_by_kind
 
 
 def test_three_tales_in_ten_end_with_a_true_answer():
@@ -18,6 +18,13 @@ def test_three_tales_in_ten_end_with_a_true_answer():
         question, answer = rest.removesuffix("<|end|>").split(ASSISTANT)
         assert answer in {q.answer for q in tales.ask(tale) if q.text == question}
     assert len({text.split(USER)[1].split()[0] for text in asked}) > 1  # questions of several kinds
+
+
+def test_what_a_tale_does_not_tell_is_asked_only_on_request():
+    tokenizer = tales_tokenizer(300)
+    for data, kinds in ((QuestionedTales, {True}), (UntoldToo, {True, False})):
+        asked = [q for seed in range(20) for q in data(tokenizer, 4, 60).ask(tales.generate(seed))]
+        assert {question.answered for question in asked} == kinds
 
 
 def test_an_answer_ends_where_the_model_says_so(monkeypatch):

@@ -96,6 +96,15 @@ SPLIT = Exercise(
             r"[,.!?]",
         ),
         Mistake(
+            "Only the two marks of the example are found: [^\\w\\s] finds any",
+            r"[^\w\s]",
+            r"[,!]",
+        ),
+        Mistake(
+            "Only the two marks of the example are set apart: there are others, and re.findall can find them all",
+            answer=lambda text: text.replace(",", " ,").replace("!", " !").split(),
+        ),
+        Mistake(
             "A space in a pattern is a part of it, so nearly nothing fits: write none around |",
             answer=lambda text: re.findall(r"\w+ | [^\w\s]", text),
         ),
@@ -190,6 +199,21 @@ VOCABULARY = Exercise(
             "Your ids follow how often a word occurs, which any new page changes: sort the words themselves",
             "sorted(set(pieces))",
             "sorted(dict.fromkeys(pieces), key=pieces.count, reverse=True)",
+        ),
+        Mistake(
+            "The special tokens get ids that pieces have already: go on counting where the pieces end",
+            answer=lambda pieces, special_tokens: (
+                {piece: i for i, piece in enumerate(sorted(set(pieces)))}
+                | {name: i for i, name in enumerate(special_tokens)}
+            ),
+        ),
+        Mistake(
+            "The special tokens begin at the number of all pieces: each kind of piece takes one id, so begin at the "
+            "number of kinds",
+            answer=lambda pieces, special_tokens: (
+                {piece: i for i, piece in enumerate(sorted(set(pieces)))}
+                | {name: len(pieces) + i for i, name in enumerate(special_tokens)}
+            ),
         ),
         Mistake("Ids start at 0: they are rows of a table", "enumerate(tokens)", "enumerate(tokens, start=1)"),
         Mistake(
@@ -360,6 +384,28 @@ PAD = Exercise(
             "You fill at the start: here the padding goes to the end",
             "sequence + [pad_id] * (longest - len(sequence))",
             "[pad_id] * (longest - len(sequence)) + sequence",
+        ),
+        Mistake(
+            "You fill at the start, and the mask says so too: here the padding goes to the end",
+            "rows = [sequence + [pad_id] * (longest - len(sequence)) for sequence in sequences]\n"
+            "    mask = [[place < len(sequence) for",
+            "rows = [[pad_id] * (longest - len(sequence)) + sequence for sequence in sequences]\n"
+            "    mask = [[place >= longest - len(sequence) for",
+        ),
+        Mistake(
+            "Your mask is made after the filling, so that padding counts as real: use the length from before",
+            "place < len(sequence) for",
+            "place < longest for",
+        ),
+        Mistake(
+            "Your mask is longer than its row: the sequence was filled already when you took its length",
+            answer=lambda sequences, pad_id: (
+                pad(sequences, pad_id)[0],
+                [
+                    [True] * max(map(len, sequences)) + [False] * (max(map(len, sequences)) - len(sequence))
+                    for sequence in sequences
+                ],
+            ),
         ),
         Mistake(
             "You cut to the shortest sequence: that loses text. Fill the shorter ones up",

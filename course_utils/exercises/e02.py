@@ -101,6 +101,11 @@ COUNT_PAIRS = Exercise(
             "You count a pair only where it does not overlap with the one before, as when merging: aaa holds two",
             answer=count_apart,
         ),
+        Mistake(
+            "The last token has no neighbour on its right: stop one place earlier, at len(ids) - 1",
+            "range(len(ids) - 1)",
+            "range(len(ids))",
+        ),
         Mistake("The last pair is missing", "range(len(ids) - 1)", "range(len(ids) - 2)"),
         Mistake(
             "(1, 2) and (2, 1) are two different pairs: keep their order",
@@ -213,6 +218,11 @@ MERGE = Exercise(
             "while place < len(ids) - 1:",
         ),
         Mistake("The pair became its first token: it becomes new_id", answer=as_text),
+        Mistake(
+            "The last token has no next one: look whether there is one before you compare",
+            "place < len(ids) - 1 and ",
+            "",
+        ),
         Mistake(
             "The second half of a merged pair is still there, and the last token is lost: go on by 2 after a merge, "
             "and go on while there is a token",
@@ -388,6 +398,11 @@ ENCODE_PIECE = Exercise(
             "The number of a byte is not its id: look single bytes up too, ranks[bytes([byte])]",
             "[ranks[part] for part in parts]",
             "[ranks[part] if len(part) > 1 else part[0] for part in parts]",
+        ),
+        Mistake(
+            "Bytes taken one by one are numbers: begin with [bytes([byte]) for byte in piece]",
+            "[bytes([byte]) for byte in piece]",
+            "list(piece)",
         ),
         Mistake("Return ids, not bytes: look each part up", "return [ranks[part] for part in parts]", "return parts"),
         Mistake(

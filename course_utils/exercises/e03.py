@@ -48,6 +48,7 @@ FIND_THE_MISTAKE = Exercise(
         Mistake(
             "Line 4 is fine: its last target is the last word of the text, and that is allowed", answer=(4, "elit,")
         ),
+        Mistake("The word is right. Lines are numbered from 1 here: look at the first column", answer=(4, "sed")),
         Mistake(
             "Line 1 is fine: Lorem is an input there. It is never a target, since nothing precedes it",
             answer=(1, "Lorem"),
@@ -472,6 +473,29 @@ TIMES_SEEN = Exercise(
             "You count windows that do not fit: at the end of the text a window is left out, not cut short",
             "range(0, n_tokens - max_length, stride):\n        for place in range(start, start + max_length):",
             "range(0, n_tokens, stride):\n        for place in range(start, min(start + max_length, n_tokens)):",
+        ),
+        Mistake(
+            "A window is missing at the end: count the last one whose targets all exist",
+            "n_tokens - max_length, stride",
+            "n_tokens - max_length - 1, stride",
+        ),
+        Mistake(
+            "You start a window at every token: the next one starts stride tokens later",
+            "n_tokens - max_length, stride",
+            "n_tokens - max_length",
+        ),
+        Mistake(
+            "You start windows up to the end of the text: the last one starts where its last target still exists",
+            "n_tokens - max_length, stride",
+            "n_tokens, stride",
+        ),
+        Mistake(
+            "It is max_length / stride only in the middle of a text, and on average: count window by window",
+            answer=lambda n_tokens, max_length, stride: [max_length / stride] * n_tokens,
+        ),
+        Mistake(
+            "Nor is it max_length / stride rounded up: at the ends it is fewer. Count window by window",
+            answer=lambda n_tokens, max_length, stride: [-(-max_length // stride)] * n_tokens,
         ),
         Mistake(
             "It is max_length // stride only in the middle of a text, and where the stride divides. At the ends it is "

@@ -30,6 +30,7 @@ SHAPE = Exercise(
         Mistake("Shapes are lined up at their ends: the 3 stands under the 1, not under the 5", answer=(3, 5)),
         Mistake("The result has as many dimensions as the larger of the two", answer=(5,)),
         Mistake("There are 15 numbers, and they stand in 5 rows of 3", answer=(15,)),
+        Mistake("That is a text: write the tuple without quotation marks", answer="(5, 3)"),
         Mistake("No dimension is added: shapes are lined up, not put one after the other", answer=(5, 1, 3)),
     ],
 )
@@ -79,6 +80,11 @@ MATMUL = Exercise(
         Mistake(
             "That is the product number by number; the matrix product sums over a row times a column",
             answer=lambda a, b: a * b,
+        ),
+        Mistake(
+            "Place [i, j] is one number: the products of row i and column j are to be summed",
+            "(a[i, :] * b[:, j]).sum()",
+            "a[i, :] * b[:, j]",
         ),
         Mistake(
             "The order is exchanged: row i belongs to a, column j to b",
@@ -200,6 +206,13 @@ SOFTMAX = Exercise(
             "scores.max(dim=-1).values",
         ),
         Mistake(
+            "The largest scores and the sums lie in rows, and are stretched down the columns: keepdim=True keeps both "
+            "as columns",
+            answer=lambda scores: (
+                torch.exp(scores - scores.max(-1).values) / torch.exp(scores - scores.max(-1).values).sum(-1)
+            ),
+        ),
+        Mistake(
             "You divide the scores themselves by their sum. Some are negative: torch.exp makes them positive first",
             answer=lambda scores: scores / scores.sum(-1, keepdim=True),
         ),
@@ -258,6 +271,12 @@ CROSS_ENTROPY = Exercise(
         Mistake(
             "You sum. The loss is the mean, so that it does not grow with the number of examples", ".mean()", ".sum()"
         ),
+        Mistake("That is the surprise of each row. The loss is one number, their mean", ".mean()", ""),
+        Mistake(
+            "You take the mean over all classes: of each row only the right one counts",
+            "probabilities[torch.arange(len(targets)), targets]",
+            "probabilities",
+        ),
         Mistake(
             "The logarithm comes first and the mean last: you take the logarithm of the mean",
             "-right.log().mean()",
@@ -309,6 +328,11 @@ SLOPE = Exercise(
         Mistake("The derivative of u² is 2u: the 2 is missing", "2 * (w * x - y) * x", "(w * x - y) * x"),
         Mistake(
             "The sign is wrong: the slope is that of the loss itself", "2 * (w * x - y) * x", "2 * (y - w * x) * x"
+        ),
+        Mistake(
+            "y stands still, so its slope is 0: of w * x - y only x remains",
+            "(w * x - y) * x",
+            "(w * x - y) * (x - y)",
         ),
         Mistake(
             "That is the slope with respect to x: asked is the one with respect to w",

@@ -250,8 +250,10 @@ def different(exercise: Exercise, trials: Sequence[Trial]) -> Verdict:
 def example(exercise: Exercise, trials: Sequence[Trial]) -> list[Row]:
     """Return rows that show the first of the trials that is not right; a value to be found out is not given away."""
     wrong = next(trial for trial in trials if not trial.right)
-    if exercise.is_value or wrong.got.error is not None or wrong.expected.error is not None:
+    if exercise.is_value or wrong.expected.error is not None:
         return []
+    if wrong.got.error is not None:
+        return [("called", called(exercise, wrong.probe)), *where(wrong.got.error)]
     return [
         ("called", called(exercise, wrong.probe)),
         ("expected", short(wrong.expected.value)),
