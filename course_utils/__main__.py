@@ -27,6 +27,7 @@ NAMED = {
         "bpe": "course_utils.bench_bpe:bpe",
         "generation": "course_utils.bench_generation:generation",
         "kill": "course_utils.bench_kill:kill",
+        "lengths": "course_utils.trial_positions:lengths",
         "minutes": "course_utils.trials:minutes",
         "older": "course_utils.bench_older:older",
         "questions": "course_utils.trial_questions:questions",

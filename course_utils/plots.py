@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from course_utils.cards import PAGE, show_card
 from course_utils.curves import LiveLoss, draw_loss, draw_shares
+from course_utils.matrices import Matrix, draw_matrices
 from course_utils.roadmap import draw_map
 from course_utils.style import (
     FAINT_INK,
@@ -36,6 +37,7 @@ from course_utils.text import require
 
 __all__ = [
     "LiveLoss",
+    "Matrix",
     "canvas",
     "chart",
     "draw_arrow",
@@ -44,6 +46,7 @@ __all__ = [
     "draw_distribution",
     "draw_loss",
     "draw_map",
+    "draw_matrices",
     "draw_merges",
     "draw_model",
     "draw_shares",

@@ -50,6 +50,8 @@ BUILT_IN = {
     "embeddings": "04",
     "positions": "05",
     "attention.SimplifiedSelfAttention": "06",
+    "attention.example": "06",
+    "attention.check_vectors": "06",
     "attention.SelfAttention": "07",
     "attention.CausalAttention": "08",
     "attention": "09",

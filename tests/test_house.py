@@ -15,13 +15,13 @@ ORDER = (
     *("__init__", "text", "runtime", "world", "telling", "checking", "asking", "tales", "tokenizers", "bpe"),
     *("sampling", "embeddings", "positions", "attention", "gpt", "decoding", "checkpoints", "pretrained", "generation"),
     *("optimizers", "training", "recipe", "judging", "chat", "finetuning", "lora"),
-    *("cards", "style", "curves", "roadmap", "plots", "widgets", "exercises"),
+    *("cards", "style", "curves", "roadmap", "matrices", "plots", "widgets", "exercises"),
     *("bench", "bench_bpe", "bench_generation", "bench_kill", "bench_older", "bench_training"),
-    *("base", "trials", "trial_questions", "trial_shakespeare", "environment", "sync", "__main__"),
+    *("base", "trials", "trial_positions", "trial_questions", "trial_shakespeare", "environment", "sync", "__main__"),
 )
 
 # Only notebooks draw, so that the package trains where there is no display.
-DRAWING = ("style", "curves", "roadmap", "plots", "widgets")
+DRAWING = ("style", "curves", "roadmap", "matrices", "plots", "widgets")
 
 # Parts of one thing, tested through its public face.
 FACES = dict.fromkeys(("world", "telling", "checking", "asking"), "tales")

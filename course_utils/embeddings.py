@@ -1,0 +1,222 @@
+"""Words as vectors: Word2Vec in both forms, nearest neighbours, and retrieval of texts by what they say."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm.auto import trange
+
+from course_utils.text import require
+
+NOTHING = -1  # stands where a context has no word: before the first of a document and after the last
+
+
+def contexts(documents: Sequence[Sequence[int]], radius: int) -> tuple[Tensor, Tensor]:
+    """Return every word (N,) and the words up to `radius` places around it (N, 2 * radius), -1 where there is none.
+
+    A context ends where its document ends.
+
+    >>> words, around = contexts([[7, 8, 9]], radius=1)
+    >>> words.tolist(), around.tolist()
+    ([7, 8, 9], [[-1, 8], [7, 9], [8, -1]])
+    """
+    require(radius >= 1, f"radius is {radius}; it takes at least 1")
+    require(any(len(document) for document in documents), "there are no words; give at least one document with some")
+    edge = [NOTHING] * radius
+    row = torch.tensor([*edge, *(i for document in documents for i in (*document, *edge))])
+    windows = row.unfold(0, 2 * radius + 1, 1)  # (all places, 2 * radius + 1)
+    windows = windows[windows[:, radius] != NOTHING]
+    return windows[:, radius], torch.cat((windows[:, :radius], windows[:, radius + 1 :]), 1)
+
+
+def skip_gram_examples(documents: Sequence[Sequence[int]], radius: int) -> tuple[Tensor, Tensor]:
+    """Return (given, target): from a word (N, 1), each single word around it (N,).
+
+    >>> given, target = skip_gram_examples([[7, 8, 9]], radius=1)
+    >>> given.flatten().tolist(), target.tolist()
+    ([7, 8, 8, 9], [8, 7, 9, 8])
+    """
+    words, around = contexts(documents, radius)
+    there = around != NOTHING
+    return words[:, None].expand_as(around)[there][:, None], around[there]
+
+
+def cbow_examples(documents: Sequence[Sequence[int]], radius: int) -> tuple[Tensor, Tensor]:
+    """Return (given, target): from all words around it (N, 2 * radius), the word (N,)."""
+    words, around = contexts(documents, radius)
+    some = (around != NOTHING).any(1)
+    return around[some], words[some]
+
+
+def noise_chances(counts: Tensor, power: float = 0.75) -> Tensor:
+    """How likely each word is drawn as a wrong answer, (V,): its count to the power 3/4, so that rare ones are seen.
+
+    Mikolov et al. 2013b, section 2.2.
+
+    >>> noise_chances(torch.tensor([16, 1]))
+    tensor([0.8889, 0.1111])
+    """
+    weights = counts.double() ** power
+    require(bool(weights.sum() > 0), "all counts are zero; count the words of a text first")
+    return (weights / weights.sum()).float()
+
+
+class Word2Vec(nn.Module):
+    """Two vectors for each word: one to know it by, and one for when it is the answer. (B, n) given, -1 for none.
+
+    Mikolov et al. 2013b, "Distributed Representations of Words and Phrases", equation 4: negative sampling. With one
+    word given it is skip-gram; with several, whose vectors are averaged, CBOW (Mikolov et al. 2013a, section 3.1).
+    """
+
+    def __init__(self, vocab_size: int, n_embd: int) -> None:
+        super().__init__()
+        self.words, self.answers = nn.Embedding(vocab_size, n_embd), nn.Embedding(vocab_size, n_embd)
+        nn.init.uniform_(self.words.weight, -0.5 / n_embd, 0.5 / n_embd)
+        nn.init.zeros_(self.answers.weight)
+
+    def forward(self, given: Tensor, right: Tensor, wrong: Tensor) -> Tensor:
+        """Return the loss: how far the right answers (B,) are from likely, and drawn ones (B, K) from unlikely."""
+        there = (given != NOTHING)[..., None]  # (B, n, 1)
+        mean = (self.words(given.clamp(min=0)) * there).sum(1) / there.sum(1)  # (B, C)
+        true = (mean * self.answers(right)).sum(-1)  # (B,)
+        drawn = (self.answers(wrong) @ mean[:, :, None]).squeeze(-1)  # (B, K)
+        return -(F.logsigmoid(true) + F.logsigmoid(-drawn).sum(-1)).mean()
+
+
+def train_words(
+    model: Word2Vec, given: Tensor, target: Tensor, chances: Tensor, steps: int, batch_size: int = 4096, wrong: int = 5
+) -> list[float]:
+    """Train in place on batches drawn from all examples, `wrong` drawn answers for each; return the loss of each step.
+
+    The learning rate falls in a line from 0.01 to 0, as in Mikolov's program.
+    """
+    require(len(given) == len(target) > 0, f"there are {len(given)} examples and {len(target)} answers; one for each")
+    most, size = max(given.max().item(), target.max().item()), model.words.num_embeddings
+    require(most < size, f"a word has the id {most}, and the model knows {size}")
+    require(steps >= 1 and wrong >= 1, f"steps is {steps} and wrong is {wrong}; both take at least 1")
+    optimizer, losses = torch.optim.Adam(model.parameters(), lr=0.01), []
+    for step in trange(steps, unit="step"):
+        optimizer.param_groups[0]["lr"] = 0.01 * (1 - step / steps)
+        drawn = torch.randint(len(target), (batch_size,))
+        noise = torch.multinomial(chances, batch_size * wrong, replacement=True).view(batch_size, wrong)
+        loss = model(given[drawn], target[drawn], noise)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+def co_occurrences(documents: Sequence[Sequence[int]], radius: int, vocab_size: int) -> Tensor:
+    """Return how often each word stands at most `radius` places from each other, (V, V): vectors without training.
+
+    >>> co_occurrences([[0, 1, 0]], radius=1, vocab_size=2).tolist()
+    [[0.0, 2.0], [2.0, 0.0]]
+    """
+    given, target = skip_gram_examples(documents, radius)
+    place = given[:, 0] * vocab_size + target
+    return torch.bincount(place, minlength=vocab_size**2).view(vocab_size, vocab_size).float()
+
+
+def cosine(a: Tensor, b: Tensor) -> Tensor:
+    """Return how alike the directions of vectors are, from -1 to 1: (n, C) and (m, C) to (n, m).
+
+    A zero vector has no direction: a ValueError says which one it is.
+
+    >>> cosine(torch.tensor([[1.0, 0.0]]), torch.tensor([[2.0, 0.0], [0.0, 3.0]])).tolist()
+    [[1.0, 0.0]]
+    """
+    for name, vectors in (("a", a), ("b", b)):
+        shaped = vectors.dim() == 2 and vectors.shape[1] == a.shape[-1]
+        require(shaped, f"{name} is {tuple(vectors.shape)}; cosine takes (n, C) and (m, C)")
+        for row in (vectors.norm(dim=1) == 0).nonzero()[:1, 0]:
+            raise ValueError(f"row {row} of {name} is a zero vector, which has no direction: leave it out")
+    return F.normalize(a, dim=1) @ F.normalize(b, dim=1).T
+
+
+def nearest(vectors: Tensor, row: int, k: int = 5) -> list[tuple[int, float]]:
+    """Return the `k` rows most like one row, without itself, and how alike each is.
+
+    >>> nearest(torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), 0, k=1)[0][0]
+    2
+    """
+    require(1 <= k < len(vectors), f"k is {k}; there are {len(vectors) - 1} others")
+    alike = cosine(vectors[row : row + 1], vectors)[0]
+    alike[row] = -torch.inf
+    best = alike.topk(k)
+    return list(zip(best.indices.tolist(), best.values.tolist(), strict=True))
+
+
+def share_alike(vectors: Tensor, groups: Sequence[str], k: int = 1) -> tuple[float, float]:
+    """Return the share of the `k` nearest neighbours that are of the same group, and the share expected of chance.
+
+    `groups[i]` names the group of row i. A group of one has no neighbour of its own; it counts as missed.
+
+    >>> share_alike(torch.tensor([[1.0, 0.0], [2.0, 0.1], [0.0, 1.0], [0.1, 1.0]]), "aabb")
+    (1.0, 0.3333333333333333)
+    """
+    require(len(vectors) == len(groups) > k, f"there are {len(vectors)} vectors, {len(groups)} groups and k is {k}")
+    alike = cosine(vectors, vectors).fill_diagonal_(-torch.inf)
+    number = {name: i for i, name in enumerate(dict.fromkeys(groups))}
+    group = torch.tensor([number[name] for name in groups])
+    hits = group[alike.topk(k).indices] == group[:, None]
+    same = (group[:, None] == group).sum() - len(group)
+    return hits.float().mean().item(), same.item() / (len(group) * (len(group) - 1))
+
+
+def text_vectors(words: Tensor, texts: Sequence[Sequence[int]], weights: Tensor | None = None) -> Tensor:
+    """Return a vector for each text, (N, C): the mean of its words' vectors, each with its weight (V,) if given.
+
+    >>> text_vectors(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), [[0, 1], [1]]).tolist()
+    [[0.5, 0.5], [0.0, 1.0]]
+    """
+    require(len(texts) > 0 and all(map(len, texts)), "there is no text, or one without a word; give texts with words")
+    weights = torch.ones(len(words)) if weights is None else weights
+    rows = []
+    for text in texts:
+        ids = torch.as_tensor(text)
+        rows.append((words[ids] * weights[ids][:, None]).sum(0) / weights[ids].sum())
+    return torch.stack(rows)
+
+
+def rarity(texts: Sequence[Sequence[int]], vocab_size: int) -> Tensor:
+    """Return how much each word tells texts apart, (V,): the logarithm of how few of them hold it.
+
+    Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond", equation 3.4, plus one
+    inside the logarithm, so that a word in most texts counts little and never against.
+    """
+    require(len(texts) > 0, "there are no texts to search; give at least one")
+    holding = Counter(word for text in texts for word in set(text))
+    found = torch.tensor([holding[word] for word in range(vocab_size)], dtype=torch.float32)
+    return torch.log1p((len(texts) - found + 0.5) / (found + 0.5))
+
+
+class BM25:
+    """Search by words: a text scores by the question's words that it holds, the rare ones above all.
+
+    Robertson and Zaragoza 2009, equation 3.15, with `k1` for how soon a repeated word stops to count and `b` for how
+    much long texts are held back.
+
+    >>> BM25([[0, 1], [2, 3]], vocab_size=4).scores([3]).argmax().item()
+    1
+    """
+
+    def __init__(self, texts: Sequence[Sequence[int]], vocab_size: int, k1: float = 1.2, b: float = 0.75) -> None:
+        self.rarity = rarity(texts, vocab_size)
+        counts = torch.stack([torch.bincount(torch.as_tensor(text), minlength=vocab_size) for text in texts]).float()
+        lengths = counts.sum(1, keepdim=True)
+        self.weights = counts * (k1 + 1) / (counts + k1 * (1 - b + b * lengths / lengths.mean())) * self.rarity
+
+    def scores(self, question: Sequence[int]) -> Tensor:
+        """Return how well each text fits a question, (N,)."""
+        return self.weights[:, list(question)].sum(1)
+
+
+def fuse(*scores: Tensor, k: int = 60) -> Tensor:
+    """Return one score for each text from several searches: the sum of 1 / (k + rank), (N,).
+
+    Cormack et al. 2009, "Reciprocal Rank Fusion".
+    """
+    return sum(1 / (k + 1 + (-found).argsort().argsort()) for found in scores)
