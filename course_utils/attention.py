@@ -24,14 +24,19 @@ def example() -> tuple[list[str], Tensor]:
     return list(WORDS), torch.tensor(VECTORS)
 
 
-def check_vectors(x: Tensor, n_embd: int | None = None, context_length: int | None = None) -> None:
-    """Raise ValueError unless `x` is (B, T, C) of floating point numbers, with C and T as the layer takes them."""
+def check_vectors(x: Tensor, weight: Tensor | None = None, context_length: int | None = None) -> None:
+    """Raise ValueError unless `x` is (B, T, C) of floating point numbers, and a layer with this weight can take it."""
     is_vectors = x.dim() == 3 and x.is_floating_point()
     require(is_vectors, f"attention got {tuple(x.shape)} of {x.dtype}; it takes (B, T, C) of floating point numbers")
     B, T, C = x.shape
-    require(n_embd in (None, C), f"attention got vectors of {C} numbers, shape {(B, T, C)}; this layer takes {n_embd}")
     fits = context_length is None or context_length >= T
     require(fits, f"attention got {T} tokens, shape {(B, T, C)}; its context_length is {context_length}: shorten it")
+    if weight is not None:
+        takes = weight.shape[1]
+        require(takes == C, f"attention got vectors of {C} numbers, shape {(B, T, C)}; this layer takes {takes}")
+        alike = x.device == weight.device and (x.dtype == weight.dtype or torch.is_autocast_enabled(x.device.type))
+        layer = f"this layer's weights are {weight.dtype} on {weight.device}: move one to the other with .to()"
+        require(alike, f"attention got {(B, T, C)} of {x.dtype} on {x.device}; {layer}")
 
 
 class SimplifiedSelfAttention(nn.Module):
@@ -64,7 +69,7 @@ class SelfAttention(nn.Module):
         self.value = nn.Linear(n_embd, head_dim, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        check_vectors(x, self.query.in_features)
+        check_vectors(x, self.query.weight)
         q, k, v = self.query(x), self.key(x), self.value(x)  # three of (B, T, D)
         scores = q @ k.transpose(-2, -1) / math.sqrt(k.shape[-1])  # (B, T, T)
         weights = torch.softmax(scores, dim=-1)
@@ -87,7 +92,7 @@ class CausalAttention(nn.Module):
         self.register_buffer("future", future, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        check_vectors(x, self.query.in_features, len(self.future))
+        check_vectors(x, self.query.weight, len(self.future))
         T = x.shape[1]
         q, k, v = self.query(x), self.key(x), self.value(x)  # three of (B, T, D)
         scores = q @ k.transpose(-2, -1) / math.sqrt(k.shape[-1])  # (B, T, T)
@@ -115,10 +120,11 @@ class MultiHeadAttention(nn.Module):
 
     def forward(self, x: Tensor, real: Tensor | None = None) -> Tensor:
         """`real` (B, T) is False at padding, which no token looks at; a token that may look nowhere gets zeros."""
-        check_vectors(x, self.proj.in_features, len(self.future))
+        check_vectors(x, self.proj.weight, len(self.future))
         B, T, C = x.shape
-        marks = real is None or real.shape == (B, T)
-        require(marks, f"real is {marks or tuple(real.shape)}; it marks each of ({B}, {T}) tokens")
+        marks = real is None or (real.shape == (B, T) and real.device == x.device)
+        got = None if real is None else (*real.shape, real.device)
+        require(marks, f"real is {got}; it marks each of ({B}, {T}) tokens, on {x.device}")
         q, k, v = self.qkv(x).view(B, T, 3, self.n_head, C // self.n_head).permute(2, 0, 3, 1, 4)  # (B, H, T, D) each
         scores = q @ k.transpose(-2, -1) / math.sqrt(k.shape[-1])  # (B, H, T, T)
         closed = self.future[:T, :T] if real is None else self.future[:T, :T] | ~real[:, None, None, :].bool()

@@ -196,9 +196,7 @@ def rarity(texts: Sequence[Sequence[int]], vocab_size: int) -> Tensor:
 class BM25:
     """Search by words: a text scores by the question's words that it holds, the rare ones above all.
 
-    Robertson and Zaragoza 2009, equation 3.15, with `k1` for how soon a repeated word stops to count and `b` for how
-    much long texts are held back.
-
+    Robertson and Zaragoza 2009, equation 3.15; `k1`: how soon repetition stops to count, `b`: how far length does.
     >>> BM25([[0, 1], [2, 3]], vocab_size=4).scores([3]).argmax().item()
     1
     """

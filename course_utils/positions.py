@@ -32,8 +32,7 @@ class LearnedPositions(nn.Module):
 def sinusoidal_table(length: int, n_embd: int, base: float = 10_000.0) -> Tensor:
     """Sines and cosines of ever longer waves, (length, n_embd): column 2i is sin(p / base^(2i / n_embd)), then cos.
 
-    Vaswani et al. 2017, "Attention Is All You Need", section 3.5.
-
+    Vaswani et al. 2017, section 3.5.
     >>> sinusoidal_table(2, 4)
     tensor([[0.0000, 1.0000, 0.0000, 1.0000],
             [0.8415, 0.5403, 0.0100, 0.9999]])
@@ -78,9 +77,7 @@ class RelativeBias(nn.Module):
 def alibi_slopes(n_head: int) -> Tensor:
     """How much each head's scores fall with each place of distance, (n_head,): for 8 heads 1/2, 1/4, … 1/256.
 
-    Press et al. 2022, "Train Short, Test Long", section 3; a number of heads that is no power of two takes the
-    slopes of the power below it, then every other one of the power above.
-
+    Press et al. 2022, section 3; heads that are no power of two: also every other slope of the power above.
     >>> alibi_slopes(4).tolist()
     [0.25, 0.0625, 0.015625, 0.00390625]
     """

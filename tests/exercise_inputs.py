@@ -6,6 +6,8 @@ from random import Random
 
 import torch
 
+from course_utils.exercises.e08 import Mixer
+
 Inputs = Callable[[Random], tuple]
 
 
@@ -59,6 +61,68 @@ def ids(chance: Random, most: int = 25) -> list[int]:
     return [chance.randrange(30) for _ in range(chance.randrange(most))]
 
 
+def found_texts(chance: Random) -> tuple:
+    count = chance.randrange(1, 7)
+    rankings = [chance.sample(range(9), 7) for _ in range(count)]
+    return rankings, [set(chance.sample(range(9), chance.randrange(1, 4))) for _ in rankings], chance.randrange(1, 6)
+
+
+def queries_and_keys(chance: Random) -> tuple:
+    T, D = sizes(chance, 2, 7)
+    return floats(chance, T, D, spread=0.8), floats(chance, T, D, spread=0.8)
+
+
+def texts_and_matrices(chance: Random, matrices: int, batch: bool) -> tuple:
+    B, T, C, D = sizes(chance, 4)
+    x = floats(chance, B, T, C, spread=0.7) if batch else floats(chance, T, C)
+    return x, *(floats(chance, C, D, spread=1.0) for _ in range(matrices))
+
+
+def seen(chance: Random) -> tuple:
+    """Weights open at random places above the diagonal, in half of the cases nowhere."""
+    T, often = chance.randrange(2, 7), chance.choice((0.0, 0.0, 0.2, 0.6))
+    table = [[chance.uniform(0.1, 2) if j <= i or chance.random() < often else 0.0 for j in range(T)] for i in range(T)]
+    return Mixer(torch.tensor(table)), floats(chance, T, 3)
+
+
+def dropping(chance: Random) -> tuple:
+    T, D = chance.randrange(2, 6), chance.randrange(2, 6)
+    keep = torch.tensor([[chance.random() < 0.6 for _ in range(T)] for _ in range(T)])
+    p = chance.choice((0.1, 0.3, 0.8))
+    return floats(chance, T, T).softmax(-1), floats(chance, T, D), keep, p, chance.random() < 0.6
+
+
+def batch(chance: Random) -> tuple:
+    shape = sizes(chance, 3, 6)
+    return floats(chance, *shape), floats(chance, *shape), floats(chance, *shape)
+
+
+def head_weights(chance: Random) -> tuple:
+    """The weights of queries, keys and values of some heads, each (D, C)."""
+    H, D = chance.randrange(2, 5), chance.randrange(1, 4)
+    return tuple([floats(chance, D, H * D) for _ in range(H)] for _ in range(3))
+
+
+def heads_of(chance: Random) -> tuple[int, int, int, int]:
+    """B, T, H, D of a small batch."""
+    return chance.randrange(1, 4), chance.randrange(1, 6), chance.randrange(1, 5), chance.randrange(1, 4)
+
+
+def to_split(chance: Random) -> tuple:
+    B, T, H, D = heads_of(chance)
+    return floats(chance, B, T, H * D), H
+
+
+def to_join(chance: Random) -> tuple:
+    B, T, H, D = heads_of(chance)
+    return (floats(chance, B, H, T, D),)
+
+
+def to_attend(chance: Random) -> tuple:
+    B, T, H, D = heads_of(chance)
+    return H * D, H, floats(chance, B, T, H * D, spread=1.0)
+
+
 INPUTS: dict[str, Inputs] = {
     "01.1": lambda chance: (text(chance),),
     "01.2": lambda chance: (words(chance), chance.sample(["[PAD]", "<|end|>", "[BOS]"], chance.randrange(4))),
@@ -96,4 +160,33 @@ INPUTS: dict[str, Inputs] = {
     "A.4": classes,
     "A.5": lambda chance: (chance.gauss(0, 2), chance.gauss(0, 2), chance.gauss(0, 2)),
     "A.6": lambda chance: (floats(chance, 3, 2), floats(chance, 3, 2), chance.random() + 0.1),
+    "04.2": lambda chance: (torch.tensor([chance.randrange(7) for _ in range(chance.randrange(1, 9))]), 7),
+    "04.4": lambda chance: (ids(chance, 12), chance.randrange(1, 5)),
+    "04.5": lambda chance: (lambda n: (floats(chance, n), floats(chance, n)))(chance.randrange(2, 7)),
+    "04.6": found_texts,
+    "05.1": lambda chance: (
+        torch.tensor([[chance.randrange(6) for _ in range(4)] for _ in range(chance.randrange(1, 4))]),
+        floats(chance, 6, 3),
+        floats(chance, 9, 3),
+    ),
+    "05.2": lambda chance: (chance.randrange(0, 90), 2 * chance.randrange(1, 9)),
+    "05.3": lambda chance: (chance.uniform(0.05, 2), chance.randrange(1, 8)),
+    "05.4": lambda chance: (floats(chance, 2), chance.uniform(-7, 7)),
+    "06.2": lambda chance: (floats(chance, 4), floats(chance, chance.randrange(1, 7), 4)),
+    "06.3": lambda chance: (lambda n: (floats(chance, n).softmax(0), floats(chance, n, 4)))(chance.randrange(1, 7)),
+    "06.4": lambda chance: (floats(chance, *sizes(chance, 2, 7), spread=0.7),),
+    "07.2": lambda chance: texts_and_matrices(chance, 2, batch=False),
+    "07.3": queries_and_keys,
+    "07.4": lambda chance: texts_and_matrices(chance, 3, batch=True),
+    "07.5": lambda chance: (floats(chance, *sizes(chance, 2)),),
+    "08.1": lambda chance: (chance.randrange(1, 9),),
+    "08.2": lambda chance: (lambda n: (floats(chance, n, n),))(chance.randrange(1, 8)),
+    "08.3": seen,
+    "08.5": dropping,
+    "08.6": batch,
+    "09.1": head_weights,
+    "09.3": to_split,
+    "09.4": to_join,
+    "09.5": lambda chance: (lambda H: (H * chance.randrange(1, 20), H, chance.random() < 0.5))(chance.randrange(1, 9)),
+    "09.6": to_attend,
 }

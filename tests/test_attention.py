@@ -168,6 +168,12 @@ def test_half_precision_is_near(dtype, off):
     assert_close(attention.to(dtype)(x.to(dtype)).float(), exact, atol=off, rtol=0)
 
 
+def test_automatic_mixed_precision_may_mix_formats():
+    layer = MultiHeadAttention(4, 2, 3)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert layer(torch.zeros(1, 3, 4).bfloat16()).dtype == torch.bfloat16
+
+
 def test_padding_is_never_looked_at_and_a_token_that_may_look_nowhere_gets_zeros():
     attention, x = wide(MultiHeadAttention(4, 2, 8)), vectors(2, 6, 4).requires_grad_()
     real = torch.tensor([[False, False, True, True, True, True], [True] * 6])
@@ -214,7 +220,14 @@ def test_the_mask_moves_with_the_model_and_is_not_saved():
         (lambda: MultiHeadAttention(4, 3, 8), "n_embd is 4 and n_head is 3"),
         (lambda: MultiHeadAttention(4, 0, 8), "n_embd is 4 and n_head is 0"),
         (lambda: MultiHeadAttention(4, 2, 3)(torch.zeros(1, 5, 4)), "its context_length is 3"),
-        (lambda: MultiHeadAttention(4, 2, 3)(torch.zeros(1, 3, 4), torch.ones(1, 2)), r"real is \(1, 2\)"),
+        (lambda: MultiHeadAttention(4, 2, 3)(torch.zeros(1, 3, 4), torch.ones(1, 2)), r"real is \(1, 2, device"),
+        (lambda: MultiHeadAttention(4, 2, 3)(torch.zeros(1, 3, 4), torch.ones(1, 3).to("meta")), "type='meta'"),
+        (
+            lambda: SelfAttention(4, 2)(torch.zeros(1, 3, 4).double()),
+            r"got \(1, 3, 4\) of torch.float64 on cpu; this layer's weights are torch.float32 on cpu",
+        ),
+        (lambda: CausalAttention(4, 2, 3)(torch.zeros(1, 3, 4).to("meta")), r"\(1, 3, 4\) of torch.float32 on meta"),
+        (lambda: MultiHeadAttention(4, 2, 3)(torch.zeros(1, 3, 4).half()), "of torch.float16 on cpu"),
     ],
 )
 def test_what_cannot_be_is_told(call, told):

@@ -1,0 +1,357 @@
+"""Exercises of notebook 04: shapes, one-hot rows, which rows learn, pairs of neighbours, cosine, and recall."""
+
+from collections.abc import Sequence
+from random import Random
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from course_utils.exercises.exercise import Exercise, Mistake, Probe
+
+
+def numbers(chance: Random, count: int) -> Tensor:
+    """A vector of so many numbers."""
+    return torch.tensor([chance.uniform(-3, 3) for _ in range(count)])
+
+
+# --- 04.1 ---
+
+SHAPE = Exercise(
+    number="04.1",
+    title="The shape of what comes out",
+    name="shape",
+    reference=(2, 5, 8),
+    hints=[
+        "Each id is replaced by its vector. How many ids are there, and in what shape do they stand?",
+        "The shape of the ids stays, and one dimension more comes at the end: the numbers of a vector.",
+    ],
+    mistakes=[
+        Mistake("That is the shape of the ids. Each of them becomes a row of 8 numbers", answer=(2, 5)),
+        Mistake("Each of the 10 ids gets a vector of its own, not each of the two texts", answer=(2, 8)),
+        Mistake("That is one text's; there are two", answer=(5, 8)),
+        Mistake("There are 10 vectors of 8, but they stay where their ids stood: 2 texts of 5", answer=(10, 8)),
+        Mistake("The numbers of a vector come last: that is the course's (B, T, C)", answer=(8, 2, 5)),
+        Mistake("The texts keep their length of 5, and the 8 numbers come last", answer=(2, 8, 5)),
+        Mistake(
+            "The size of the vocabulary is the number of rows in the table; what comes out has 8", answer=(2, 5, 100)
+        ),
+        Mistake("The whole table has this shape. Of it you get a row for each id", answer=(100, 8)),
+    ],
+)
+
+
+# --- 04.2 ---
+
+
+def one_hot(ids: Tensor, vocab_size: int) -> Tensor:
+    """Return a row for each id, (T, vocab_size): 1 at the id's place and 0 elsewhere."""
+    rows = torch.zeros(len(ids), vocab_size)
+    rows[torch.arange(len(ids)), ids] = 1.0
+    return rows
+
+
+def one_hot_by_comparing(ids: Tensor, vocab_size: int) -> Tensor:
+    """The same in one comparison."""
+    return (ids[:, None] == torch.arange(vocab_size)).float()
+
+
+def ids_and_size(chance: Random) -> list[Probe]:
+    """Ids that repeat, in vocabularies of several sizes."""
+    probes: list[Probe] = [(torch.tensor([2, 0]), 3), (torch.tensor([1, 1, 3, 2]), 4)]
+    for size in (5, 6, 9):
+        probes.append((torch.tensor([chance.randrange(size) for _ in range(size - 1)]), size))
+    return probes
+
+
+ONE_HOT = Exercise(
+    number="04.2",
+    title="One-hot rows",
+    name="one_hot",
+    reference=one_hot,
+    probes=ids_and_size,
+    alternatives=[one_hot_by_comparing, lambda ids, vocab_size: F.one_hot(ids, vocab_size).float()],
+    hints=[
+        "Begin with zeros: one row for each id, one column for each token of the vocabulary.",
+        "In row i, the place ids[i] becomes 1. A loop does it.",
+        "Without a loop: rows[torch.arange(len(ids)), ids] = 1.0 sets one place in each row.",
+    ],
+    mistakes=[
+        Mistake(
+            "Every row has a 1 for every id of the text: row i has one only, at ids[i]",
+            "rows[torch.arange(len(ids)), ids]",
+            "rows[:, ids]",
+        ),
+        Mistake(
+            "It lies on its side: a row for each id, a column for each token of the vocabulary",
+            "return rows",
+            "return rows.T",
+        ),
+        Mistake("A hot place is 1, whatever the id", "= 1.0", "= ids.float()"),
+        Mistake(
+            "These are whole numbers; a product with the table takes floating point numbers",
+            "torch.zeros(len(ids), vocab_size)",
+            "torch.zeros(len(ids), vocab_size, dtype=torch.long)",
+        ),
+        Mistake(
+            "That is one row for the whole text, with all its tokens at once. Each token gets a row of its own",
+            answer=lambda ids, vocab_size: torch.bincount(ids, minlength=vocab_size).clamp(max=1).float(),
+        ),
+        Mistake(
+            "That sets whole rows, chosen by id: of row i set the place ids[i]",
+            "rows[torch.arange(len(ids)), ids]",
+            "rows[ids.clamp(max=len(ids) - 1)]",
+        ),
+        Mistake("Ids count from 0: the first column belongs to id 0", ", ids] =", ", ids - 1] ="),
+        Mistake("The other places are 0: only the id's own is hot", "torch.zeros(", "torch.ones("),
+    ],
+)
+
+
+# --- 04.3 ---
+
+MOVED = Exercise(
+    number="04.3",
+    title="Which rows learn?",
+    name="moved",
+    reference=[3, 5, 9],
+    hints=[
+        "A row gets a gradient if the loss depends on it. On which rows does it depend?",
+        "Id 5 stands twice in the batch. Its row is one row all the same.",
+    ],
+    mistakes=[
+        Mistake("The table has one row 5. It is looked up twice, and the two gradients are added", answer=[3, 5, 5, 9]),
+        Mistake("The loss does not depend on rows that were not looked up: their gradient is 0", answer=[*range(10)]),
+        Mistake("Row 5 learns from both of its places: gradients add up, they do not cancel", answer=[3, 9]),
+        Mistake("Every row that was looked up learns, not only the one that returns", answer=[5]),
+        Mistake("Those are places in the batch. Asked are the rows of the table, which are the ids", answer=[0, 1]),
+        Mistake(
+            "Those are the four places of the batch. The rows of the table are named by the ids", answer=[0, 1, 2, 3]
+        ),
+        Mistake("Both texts of the batch count", answer=[3, 5]),
+    ],
+)
+
+
+# --- 04.4 ---
+
+
+def pairs(ids: Sequence[int], radius: int) -> list[tuple[int, int]]:
+    """Return each word with each word at most `radius` places from it, from left to right."""
+    found = []
+    for place in range(len(ids)):
+        for other in range(max(0, place - radius), min(len(ids), place + radius + 1)):
+            if other != place:
+                found.append((ids[place], ids[other]))
+    return found
+
+
+def pairs_by_distance(ids: Sequence[int], radius: int) -> list[tuple[int, int]]:
+    """The same, all places with all."""
+    places = range(len(ids))
+    return [(ids[i], ids[j]) for i in places for j in places if 0 < abs(i - j) <= radius]
+
+
+def texts_and_radius(chance: Random) -> list[Probe]:
+    """Short texts, some with a word that returns at once."""
+    probes: list[Probe] = [([7, 8, 9], 1), ([1, 2, 3, 4], 2), ([5, 5, 6], 1), ([4, 2, 2, 2, 4], 2)]
+    probes += [([chance.randrange(20) for _ in range(length)], radius) for length, radius in ((6, 2), (7, 3), (2, 3))]
+    return probes
+
+
+def around_the_end(ids: Sequence[int], radius: int) -> list[tuple[int, int]]:
+    """The mistake of counting on from the last word to the first."""
+    steps = [step for step in range(-radius, radius + 1) if step]
+    return [(ids[i], ids[(i + step) % len(ids)]) for i in range(len(ids)) for step in steps]
+
+
+PAIRS = Exercise(
+    number="04.4",
+    title="Words and their neighbours",
+    name="pairs",
+    reference=pairs,
+    probes=texts_and_radius,
+    alternatives=[pairs_by_distance],
+    hints=[
+        "For each place, go through the places from place - radius to place + radius.",
+        "Not all of them exist: begin at max(0, place - radius), end before min(len(ids), place + radius + 1).",
+        "Leave out the place itself.",
+    ],
+    mistakes=[
+        Mistake("A word is not its own neighbour: leave out the place itself", "if other != place:", "if True:"),
+        Mistake(
+            "You leave out equal words, not the place itself: a word may stand beside itself",
+            "other != place:",
+            "ids[other] != ids[place]:",
+        ),
+        Mistake(
+            "The last neighbour on the right is missing: a range ends before its end",
+            "place + radius + 1)",
+            "place + radius)",
+        ),
+        Mistake("Neighbours stand on the left too", "max(0, place - radius)", "place"),
+        Mistake("Neighbours stand on the right too", "min(len(ids), place + radius + 1)", "place"),
+        Mistake(
+            "First the word, then its neighbour: yours are exchanged",
+            "(ids[place], ids[other])",
+            "(ids[other], ids[place])",
+        ),
+        Mistake(
+            "A text ends: the last word is no neighbour of the first. ids[-1] is the last word", answer=around_the_end
+        ),
+        Mistake(
+            "A slice that starts below 0 counts from the end and gives nothing here: begin at max(0, place - radius)",
+            answer=lambda ids, radius: [
+                (word, other)
+                for place, word in enumerate(ids)
+                for other in [*ids[place - radius : place], *ids[place + 1 : place + radius + 1]]
+            ],
+        ),
+        Mistake(
+            "Words near an end have neighbours too, only fewer",
+            answer=lambda ids, radius: [
+                (ids[i], ids[j])
+                for i in range(radius, len(ids) - radius)
+                for j in range(i - radius, i + radius + 1)
+                if j != i
+            ],
+        ),
+        Mistake("Those are places: return the ids that stand there", "(ids[place], ids[other])", "(place, other)"),
+        Mistake(
+            "Only words at exactly this distance are in yours: all nearer ones count too",
+            "other != place:",
+            "abs(other - place) == radius:",
+        ),
+    ],
+)
+
+
+# --- 04.5 ---
+
+
+def similarity(a: Tensor, b: Tensor) -> Tensor:
+    """Return the cosine of the angle between two vectors (C,)."""
+    return (a * b).sum() / (a.norm() * b.norm())
+
+
+SIMILARITY = Exercise(
+    number="04.5",
+    title="Cosine similarity",
+    name="similarity",
+    reference=similarity,
+    probes=lambda chance: [
+        (torch.tensor([3.0, 4.0]), torch.tensor([4.0, 3.0])),
+        (torch.tensor([1.0, 0.0]), torch.tensor([0.0, 2.0])),
+        (torch.tensor([1.0, 2.0]), torch.tensor([-2.0, -1.0])),
+        (torch.tensor([2.0, 0.0, 1.0]), torch.tensor([-3.0, 1.0, 0.0])),
+        *((numbers(chance, n), numbers(chance, n)) for n in (2, 3, 8, 8)),
+    ],
+    alternatives=[
+        lambda a, b: F.cosine_similarity(a, b, dim=0),
+        lambda a, b: (a / a.norm()) @ (b / b.norm()),
+    ],
+    hints=[
+        "The dot product (a * b).sum() is large for long vectors, whatever their directions.",
+        "So divide by the length of each: a.norm() and b.norm().",
+    ],
+    mistakes=[
+        Mistake("That is the dot product. Divide by both lengths, or long vectors win", " / (a.norm() * b.norm())", ""),
+        Mistake("You divide by the first length only: both count", "(a.norm() * b.norm())", "a.norm()"),
+        Mistake("You divide by the second length only: both count", "(a.norm() * b.norm())", "b.norm()"),
+        Mistake("Multiply the two lengths, do not add them", "a.norm() * b.norm()", "a.norm() + b.norm()"),
+        Mistake(
+            "Without parentheses you divide by the first length and multiply by the second",
+            "(a.norm() * b.norm())",
+            "a.norm() * b.norm()",
+        ),
+        Mistake(
+            "Those are the squares of the lengths: take their roots",
+            "(a.norm() * b.norm())",
+            "((a * a).sum() * (b * b).sum())",
+        ),
+        Mistake(
+            "len says how many numbers there are; the length of the arrow is norm()",
+            "(a.norm() * b.norm())",
+            "(len(a) * len(b))",
+        ),
+        Mistake("That is how far they are apart. Cosine is about directions", answer=lambda a, b: (a - b).norm()),
+        Mistake(
+            "That is a distance: 0 where the directions are the same. Similarity is 1 there",
+            answer=lambda a, b: 1 - (a * b).sum() / (a.norm() * b.norm()),
+        ),
+        Mistake("Opposite directions have -1: keep the sign", "(a * b).sum()", "(a * b).sum().abs()"),
+    ],
+)
+
+
+# --- 04.6 ---
+
+
+def recall(rankings: Sequence[Sequence[int]], wanted: Sequence[set[int]], k: int) -> float:
+    """Return the share of questions for which one of the first `k` texts found is among those that answer it."""
+    found = [any(text in right for text in ranking[:k]) for ranking, right in zip(rankings, wanted, strict=True)]
+    return sum(found) / len(found)
+
+
+def recall_by_loop(rankings: Sequence[Sequence[int]], wanted: Sequence[set[int]], k: int) -> float:
+    """The same, question by question."""
+    hits = 0
+    for number, ranking in enumerate(rankings):
+        if set(ranking[:k]) & wanted[number]:
+            hits += 1
+    return hits / len(rankings)
+
+
+def searches(chance: Random) -> list[Probe]:
+    """What a search found for some questions, best first, and which texts answer each."""
+    probes: list[Probe] = [([[4, 2, 7], [1, 3, 0]], [{2}, {0, 5}], 2)]
+    for count, k in ((3, 1), (5, 2), (6, 3), (8, 4)):
+        rankings = [chance.sample(range(8), 6) for _ in range(count)]
+        probes.append((rankings, [set(chance.sample(range(8), chance.choice((1, 2, 3)))) for _ in rankings], k))
+    return probes
+
+
+RECALL = Exercise(
+    number="04.6",
+    title="Recall at k",
+    name="recall",
+    reference=recall,
+    probes=searches,
+    alternatives=[recall_by_loop],
+    hints=[
+        "A question counts as found if any of its first k texts answers it.",
+        "ranking[:k] are the first k; text in right asks whether one is among the right ones.",
+        "The result is the share of questions found.",
+    ],
+    mistakes=[
+        Mistake("One right text among the first k is enough: you ask for all k to be right", "any(", "all("),
+        Mistake(
+            "One right text is enough: you ask that every text that answers the question be found",
+            "any(text in right for text in ranking[:k])",
+            "right <= set(ranking[:k])",
+        ),
+        Mistake("You look at the first text only: the first k count", "ranking[:k]", "ranking[:1]"),
+        Mistake("You look at one text too few: [:k] are the first k", "ranking[:k]", "ranking[: k - 1]"),
+        Mistake("You look at one text too many: [:k] are the first k", "ranking[:k]", "ranking[: k + 1]"),
+        Mistake("You look at the k-th text only: the first k count", "ranking[:k]", "ranking[k - 1 : k]"),
+        Mistake("The last of a ranking are the worst: the first k count", "ranking[:k]", "ranking[-k:]"),
+        Mistake("That is how many questions were found. Asked is their share", " / len(found)", ""),
+        Mistake(
+            "That is the share of right texts among those found, called precision. Recall here: is one of them right?",
+            answer=lambda rankings, wanted, k: (
+                sum(text in right for ranking, right in zip(rankings, wanted, strict=True) for text in ranking[:k])
+                / (k * len(rankings))
+            ),
+        ),
+        Mistake(
+            "That is how many of the right texts were found; here one of them is enough",
+            answer=lambda rankings, wanted, k: (
+                sum(len(set(ranking[:k]) & right) / len(right) for ranking, right in zip(rankings, wanted, strict=True))
+                / len(rankings)
+            ),
+        ),
+        Mistake("You look at the whole ranking: only the first k count", "ranking[:k]", "ranking"),
+    ],
+)
+
+EXERCISES = [SHAPE, ONE_HOT, MOVED, PAIRS, SIMILARITY, RECALL]
