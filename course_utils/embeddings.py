@@ -13,6 +13,15 @@ from course_utils.text import require
 NOTHING = -1  # stands where a context has no word: before the first of a document and after the last
 
 
+def check_words(texts: Sequence[Sequence[int]], vocab_size: int) -> None:
+    """Raise ValueError if a text holds a word id that a vocabulary of this size does not have."""
+    for number, text in enumerate(texts):
+        for word in text:
+            if not 0 <= word < vocab_size:
+                known = f"the vocabulary has ids 0 to {vocab_size - 1}: leave unknown words out"
+                raise ValueError(f"text {number} holds the word id {int(word)}; {known}")
+
+
 def contexts(documents: Sequence[Sequence[int]], radius: int) -> tuple[Tensor, Tensor]:
     """Return every word (N,) and the words up to `radius` places around it (N, 2 * radius), -1 where there is none.
 
@@ -115,6 +124,7 @@ def co_occurrences(documents: Sequence[Sequence[int]], radius: int, vocab_size: 
     >>> co_occurrences([[0, 1, 0]], radius=1, vocab_size=2).tolist()
     [[0.0, 2.0], [2.0, 0.0]]
     """
+    check_words(documents, vocab_size)
     given, target = skip_gram_examples(documents, radius)
     place = given[:, 0] * vocab_size + target
     return torch.bincount(place, minlength=vocab_size**2).view(vocab_size, vocab_size).float()
@@ -142,6 +152,7 @@ def nearest(vectors: Tensor, row: int, k: int = 5) -> list[tuple[int, float]]:
     >>> nearest(torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), 0, k=1)[0][0]
     2
     """
+    require(0 <= row < len(vectors), f"row is {row}; there are rows 0 to {len(vectors) - 1}")
     require(1 <= k < len(vectors), f"k is {k}; there are {len(vectors) - 1} others")
     alike = cosine(vectors[row : row + 1], vectors)[0]
     alike[row] = -torch.inf
@@ -173,6 +184,7 @@ def text_vectors(words: Tensor, texts: Sequence[Sequence[int]], weights: Tensor 
     [[0.5, 0.5], [0.0, 1.0]]
     """
     require(len(texts) > 0 and all(map(len, texts)), "there is no text, or one without a word; give texts with words")
+    check_words(texts, len(words))
     weights = torch.ones(len(words)) if weights is None else weights
     rows = []
     for text in texts:
@@ -188,6 +200,7 @@ def rarity(texts: Sequence[Sequence[int]], vocab_size: int) -> Tensor:
     inside the logarithm, so that a word in most texts counts little and never against.
     """
     require(len(texts) > 0, "there are no texts to search; give at least one")
+    check_words(texts, vocab_size)
     holding = Counter(word for text in texts for word in set(text))
     found = torch.tensor([holding[word] for word in range(vocab_size)], dtype=torch.float32)
     return torch.log1p((len(texts) - found + 0.5) / (found + 0.5))
@@ -209,6 +222,7 @@ class BM25:
 
     def scores(self, question: Sequence[int]) -> Tensor:
         """Return how well each text fits a question, (N,)."""
+        check_words([question], self.weights.shape[1])
         return self.weights[:, list(question)].sum(1)
 
 
@@ -217,4 +231,6 @@ def fuse(*scores: Tensor, k: int = 60) -> Tensor:
 
     Cormack et al. 2009, "Reciprocal Rank Fusion".
     """
+    shapes = {tuple(found.shape) for found in scores}
+    require(len(shapes) == 1, f"the searches scored {sorted(shapes)} texts; give at least one, all of the same texts")
     return sum(1 / (k + 1 + (-found).argsort().argsort()) for found in scores)

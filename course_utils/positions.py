@@ -117,7 +117,7 @@ def rotary_table(length: int, head_dim: int, base: float = 10_000.0) -> Tensor:
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Turn each pair (x[i], x[i + head_dim / 2]) by its angle: x (..., T, head_dim), cos, sin (..., T, head_dim / 2).
 
-    Su et al. 2021, equation 34; pairs are taken half a head apart, as GPT-NeoX and Llama do.
+    Su et al. 2021, equation 34; pairs are taken half a head apart, as GPT-NeoX does.
     """
     first, second = x.chunk(2, dim=-1)
     return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)

@@ -173,7 +173,17 @@ def test_fused_ranks_put_first_what_both_searches_like():
         (lambda: nearest(torch.ones(3, 2), 0, k=3), "k is 3; there are 2 others"),
         (lambda: share_alike(torch.ones(3, 2), "ab"), "there are 3 vectors, 2 groups"),
         (lambda: text_vectors(torch.ones(3, 2), [[1], []]), "one without a word"),
+        (
+            lambda: text_vectors(torch.ones(3, 2), [[1], [2, 3]]),
+            "text 1 holds the word id 3; the vocabulary has ids 0 to 2",
+        ),
         (lambda: BM25([], 5), "there are no texts to search"),
+        (lambda: BM25([[0], [5]], 5), "text 1 holds the word id 5"),
+        (lambda: BM25([[0], [4]], 5).scores([-1]), "text 0 holds the word id -1"),
+        (lambda: co_occurrences([[0, 5]], 1, 5), "text 0 holds the word id 5"),
+        (lambda: nearest(torch.ones(3, 2), 3), "row is 3; there are rows 0 to 2"),
+        (lambda: fuse(torch.ones(3), torch.ones(2)), r"scored \[\(2,\), \(3,\)\] texts"),
+        (lambda: fuse(), "at least one"),
         (lambda: train_words(Word2Vec(3, 2), torch.ones(0, 1).long(), torch.ones(0).long(), torch.ones(3), 5), "0 exa"),
     ],
 )

@@ -104,6 +104,10 @@ ONE_HOT = Exercise(
         ),
         Mistake("Ids count from 0: the first column belongs to id 0", ", ids] =", ", ids - 1] ="),
         Mistake("The other places are 0: only the id's own is hot", "torch.zeros(", "torch.ones("),
+        Mistake(
+            "Row i has its 1 at place i: it belongs at ids[i]",
+            answer=lambda ids, vocab_size: torch.eye(len(ids), vocab_size),
+        ),
     ],
 )
 
@@ -222,6 +226,21 @@ PAIRS = Exercise(
             "other != place:",
             "abs(other - place) == radius:",
         ),
+        Mistake(
+            "Places below 0 count from the end: ids[-1] is the last word. Begin at max(0, place - radius)",
+            "max(0, place - radius)",
+            "place - radius",
+        ),
+        Mistake(
+            "The pairs are right, their order is not: go through a word's neighbours from left to right",
+            answer=lambda ids, radius: [
+                (ids[i], ids[j])
+                for i in range(len(ids))
+                for step in range(1, radius + 1)
+                for j in (i - step, i + step)
+                if 0 <= j < len(ids)
+            ],
+        ),
     ],
 )
 
@@ -280,6 +299,7 @@ SIMILARITY = Exercise(
             answer=lambda a, b: 1 - (a * b).sum() / (a.norm() * b.norm()),
         ),
         Mistake("Opposite directions have -1: keep the sign", "(a * b).sum()", "(a * b).sum().abs()"),
+        Mistake("You have a number for each place: add them up, (a * b).sum()", "(a * b).sum()", "(a * b)"),
     ],
 )
 
@@ -304,7 +324,10 @@ def recall_by_loop(rankings: Sequence[Sequence[int]], wanted: Sequence[set[int]]
 
 def searches(chance: Random) -> list[Probe]:
     """What a search found for some questions, best first, and which texts answer each."""
-    probes: list[Probe] = [([[4, 2, 7], [1, 3, 0]], [{2}, {0, 5}], 2)]
+    probes: list[Probe] = [
+        ([[4, 2, 7], [1, 3, 0]], [{2}, {0, 5}], 2),
+        ([[5, 1, 3], [2, 6, 0]], [{1, 5}, {6}], 2),  # all found: only who finds nothing ever gives 0 here
+    ]
     for count, k in ((3, 1), (5, 2), (6, 3), (8, 4)):
         rankings = [chance.sample(range(8), 6) for _ in range(count)]
         probes.append((rankings, [set(chance.sample(range(8), chance.choice((1, 2, 3)))) for _ in rankings], k))
@@ -351,6 +374,11 @@ RECALL = Exercise(
             ),
         ),
         Mistake("You look at the whole ranking: only the first k count", "ranking[:k]", "ranking"),
+        Mistake(
+            "A set is never one of the numbers of a list. Ask of each of the first k texts whether it is in the set",
+            "any(text in right for text in ranking[:k])",
+            "right in ranking[:k]",
+        ),
     ],
 )
 

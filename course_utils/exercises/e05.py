@@ -91,6 +91,11 @@ INPUTS = Exercise(
             "positions[: ids.shape[1]].flip(0)",
         ),
         Mistake("The tokens are missing: add their rows", "tokens[ids] + ", "torch.zeros(len(ids), 1, 1) + "),
+        Mistake(
+            "That is one row, number T, for all places. The colon is missing: positions[:T] takes the first T rows",
+            "positions[: ids.shape[1]]",
+            "positions[ids.shape[1]]",
+        ),
     ],
 )
 
@@ -175,6 +180,17 @@ SINUSOID = Exercise(
             "angle = position",
             "angle = math.pi / 180 * position",
         ),
+        Mistake(
+            "A sine and its cosine share one angle, with 2i / n_embd: your cosines have (2i + 1) / n_embd",
+            answer=lambda position, n_embd: torch.tensor(
+                [(math.cos if j % 2 else math.sin)(position / 10_000 ** (j / n_embd)) for j in range(n_embd)]
+            ),
+        ),
+        Mistake(
+            "The whole of 2i / n_embd is the exponent: put it in parentheses, or only the 2 is one",
+            "(2 * i / n_embd)",
+            "2 * i / n_embd",
+        ),
     ],
 )
 
@@ -238,6 +254,16 @@ ALIBI = Exercise(
             answer=lambda slope, T: -slope * (torch.arange(T)[:, None] - torch.arange(T)).float(),
         ),
         Mistake("Bias 0 everywhere: it falls by slope with each place of distance", "-slope * (query - key)", "0.0"),
+        Mistake(
+            "With plus infinity the later key would be looked at above all: it gets minus infinity",
+            "-torch.inf",
+            "torch.inf",
+        ),
+        Mistake(
+            "The bias falls in a line: slope times distance, not slope to the power of it",
+            "-slope * (query - key)",
+            "-(slope ** (query - key))",
+        ),
     ],
 )
 
@@ -318,6 +344,12 @@ TURN = Exercise(
             "return torch.stack((x * cos - y * sin, x * sin + y * cos))",
             "x = x * cos - y * sin\n    return torch.stack((x, x * sin + y * cos))",
         ),
+        Mistake("One minus too many: the second number is x sin + y cos", "x * sin + y * cos", "x * sin - y * cos"),
+        Mistake(
+            "That mirrors the pair. The minus belongs to the first number: x cos - y sin",
+            "(x * cos - y * sin, x * sin + y * cos)",
+            "(x * cos + y * sin, x * sin - y * cos)",
+        ),
     ],
 )
 
@@ -343,6 +375,7 @@ SAME_PRODUCT = Exercise(
             answer=((3, 7), (10, 6)),
         ),
         Mistake("Those have the same sum, 10. The difference counts", answer=(5, 5)),
+        Mistake("That is the distance. Give the two places, (query, key)", answer=4),
     ],
 )
 

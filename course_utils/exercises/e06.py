@@ -33,6 +33,9 @@ SCORE = Exercise(
         Mistake("You added each vector up and multiplied the sums. Multiply number by number, then add", answer=1.68),
         Mistake("That is the score of Finn: the token asked about is Mara", answer=0.31),
         Mistake("That is the score of red with kite: the token asked about is Mara", answer=0.8),
+        Mistake("The middle product is missing, 0.3 · 0.1: there are three", answer=0.36),
+        Mistake("That is the score of gave: the token asked about is Mara", answer=0.58),
+        Mistake("That is the score of the: the token asked about is Mara", answer=0.32),
     ],
 )
 
@@ -93,6 +96,16 @@ SCORES = Exercise(
             "x @ query",
             "(x - query).norm(dim=1)",
         ),
+        Mistake(
+            "Those are the scores of all tokens with all. Here one query asks: the vector that you were given",
+            "x @ query",
+            "x @ x.T",
+        ),
+        Mistake(
+            "You used kite from the notebook. Use the argument, query: it may be any vector of any size",
+            "x @ query",
+            "x @ torch.tensor([0.2, 0.3, 0.9])",
+        ),
     ],
 )
 
@@ -151,6 +164,12 @@ CONTEXT = Exercise(
             "(weights[:, None] * x).mean(0)",
         ),
         Mistake("The weights are ready: softmax was taken before", "weights @ x", "weights.softmax(0) @ x"),
+        Mistake(
+            "You sum everything into one number. Sum over the tokens only, dim=0: a context vector has as many numbers "
+            "as a token",
+            "weights @ x",
+            "(weights[:, None] * x).sum()",
+        ),
     ],
 )
 
@@ -242,6 +261,16 @@ SHAPES = Exercise(
         Mistake("Each token gets a context vector of its own, not each text", answer=((4, 6, 6), (4, 3))),
         Mistake("The context vectors are mixtures of vectors of 3 numbers", answer=((4, 6, 6), (4, 6, 6))),
         Mistake("All 24 tokens in one table would let texts look at each other", answer=((24, 24), (4, 6, 3))),
+        Mistake(
+            "Those are the scores of one query in each text. All six tokens ask: a table for each text",
+            answer=((4, 6), (4, 6, 3)),
+        ),
+        Mistake(
+            "That is one query for each text. All six tokens ask, and each gets a context vector",
+            answer=((4, 6), (4, 3)),
+        ),
+        Mistake("That compares texts with texts. Tokens are compared, within each text", answer=((4, 4), (4, 6, 3))),
+        Mistake("Each of the 4 texts keeps context vectors of its own", answer=((4, 6, 6), (6, 3))),
     ],
 )
 

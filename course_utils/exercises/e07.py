@@ -47,6 +47,12 @@ QUERY = Exercise(
         Mistake(
             "You added the columns of W_query up. Each of its rows counts as much as gave has of it", answer=(4.0, 1.0)
         ),
+        Mistake("That is the value of gave, made with W_value. Its query is made with W_query", answer=(-0.1, 0.9)),
+        Mistake(
+            "You went along the rows of W_query and got three numbers. Go down its columns: each gives one number, so "
+            "two in all",
+            answer=(0.2, 2.7, 0.3),
+        ),
     ],
 )
 
@@ -214,6 +220,11 @@ WEIGHTS = Exercise(
             "scores.softmax(dim=-1)",
             "(scores / scores.std()).softmax(dim=-1)",
         ),
+        Mistake(
+            "The root of 2 is right for our six tokens, whose keys have 2 numbers. Take that of keys.shape[-1]",
+            "keys.shape[-1]",
+            "2",
+        ),
     ],
 )
 
@@ -305,6 +316,22 @@ SELF_ATTENTION = Exercise(
             " ** 1 / 2",
         ),
         Mistake("Those are the weights. What is left is to mix the values: weights @ values", " @ values", ""),
+        Mistake(
+            "The root of 2 is right for our six tokens, whose keys have 2 numbers. Take that of keys.shape[-1]",
+            "keys.shape[-1]",
+            "2",
+        ),
+        Mistake(
+            "Softmax goes over the texts, which have nothing to do with each other. Each row of weights must sum to 1: "
+            "dim=-1",
+            "dim=-1",
+            "dim=0",
+        ),
+        Mistake(
+            "You scale what comes out. Scale the scores, before softmax",
+            " / keys.shape[-1] ** 0.5\n    return scores.softmax(dim=-1) @ values",
+            "\n    return scores.softmax(dim=-1) @ values / keys.shape[-1] ** 0.5",
+        ),
     ],
 )
 
@@ -426,6 +453,8 @@ SIZE = Exercise(
         Mistake("The matrices are not square: they make 64 numbers of 768", answer=1769472),
         Mistake("The matrices take vectors of 768 numbers, not of 64", answer=12288),
         Mistake("Rows and columns are added. Multiply them", answer=2496),
+        Mistake("Those are four matrices. Here there are three: query, key and value", answer=196608),
+        Mistake("That is one square matrix, 768 by 768. Each of the three is 768 by 64", answer=589824),
     ],
 )
 

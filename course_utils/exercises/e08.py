@@ -81,6 +81,12 @@ MASK = Exercise(
             WHOLE_MASK,
             "torch.tril(torch.ones(T, T))",
         ),
+        Mistake(
+            "It holds 1 and 0, and closes the diagonal too. A mask is made of True and False, and a token may see "
+            "itself: dtype=torch.bool, triu(1)",
+            WHOLE_MASK,
+            "torch.triu(torch.ones(T, T))",
+        ),
     ],
 )
 
@@ -182,6 +188,12 @@ WEIGHTS = Exercise(
             "triu(1)",
             "triu(2)",
         ),
+        Mistake(
+            "You close what should be open: masked_fill writes where the mask is True. True belongs above the "
+            "diagonal, triu(1)",
+            "triu(1)",
+            "tril()",
+        ),
         Mistake("The scores are closed; now make weights of them: softmax along each row", SOFTMAX, CLOSED),
         Mistake(
             "A second softmax gives the zeros weight again, since the power of 0 is 1. Close the scores before a "
@@ -261,6 +273,8 @@ def moves_by_far(attention: Callable[[Tensor], Tensor], x: Tensor) -> list[bool]
         moved.append(not torch.equal(attention(far)[:place], attention(x)[:place]))
     return moved
 
+
+COMPARED = " += 1\n        difference = (attention(changed)"
 
 MOVES = Exercise(
     number="08.3",
@@ -346,6 +360,17 @@ MOVES = Exercise(
             "(attention(changed) - before)[:place]",
             "(changed - x)[:place]",
         ),
+        Mistake(
+            "You begin one place too late. The token at the place is future too: change from there on, [place:]",
+            "changed[place:]",
+            "changed[place + 1 :]",
+        ),
+        Mistake(
+            "You begin one place too late. The change begins at the place itself, [place:], and the rows before it are "
+            "compared, [:place]",
+            f"changed[place:]{COMPARED} - before)[:place]",
+            f"changed[place + 1 :]{COMPARED} - before)[: place + 1]",
+        ),
     ],
 )
 
@@ -400,6 +425,16 @@ CAUGHT = Exercise(
         Mistake(
             "The third leaks, that is right. But its columns sum to 1, not its rows",
             answer=("both", "future", "future"),
+        ),
+        Mistake(
+            "The third is noticed twice: along dim=-2 columns sum to 1, not rows, and their sums hold later queries. "
+            "The first leaks too, through its sum",
+            answer=("rows", "future", "none"),
+        ),
+        Mistake(
+            "All three leak. The second shows each token the next one, and the other two were divided by sums in which "
+            "the future stands",
+            answer=("rows", "none", "rows"),
         ),
     ],
 )
@@ -480,6 +515,12 @@ DROPOUT = Exercise(
             "weights = weights / (1 - p)\n    if training:\n        weights = weights * keep",
         ),
         Mistake(
+            "That is the older way: it shrinks the weights in evaluation. Here those that stay are divided by 1 - p in "
+            "training, so evaluation needs nothing",
+            DROP,
+            "weights = weights * keep\n    else:\n        weights = weights * (1 - p)",
+        ),
+        Mistake(
             "It is the wrong way round: dropout works in training and rests in evaluation",
             "if training:",
             "if not training:",
@@ -544,6 +585,17 @@ ATTENTION = Exercise(
             "You scale by the length of the text. Scores grow with the size of a vector, D", "/ D**0.5", "/ T**0.5"
         ),
         Mistake(
+            "You divide by the root of 2, which was the size in scores_of. Take the size of these vectors, "
+            "D = q.shape[-1]",
+            "/ D**0.5",
+            "/ 2**0.5",
+        ),
+        Mistake(
+            "You divide by √D after softmax, so the rows no longer sum to 1. Divide the scores",
+            f" / D**0.5\n    future = {WHOLE_MASK}\n    weights = {SOFTMAX}",
+            f"\n    future = {WHOLE_MASK}\n    weights = {SOFTMAX} / D**0.5",
+        ),
+        Mistake(
             "Queries and keys are swapped: rows are those that ask, q @ k.transpose(-2, -1)",
             "q @ k.transpose(-2, -1)",
             "k @ q.transpose(-2, -1)",
@@ -563,6 +615,12 @@ ATTENTION = Exercise(
             KEPT,
         ),
         Mistake("The mask is on the wrong side: you close the past", "triu(1)", "tril(-1)"),
+        Mistake(
+            "You close what should be open: masked_fill writes where the mask is True. True belongs above the "
+            "diagonal, triu(1)",
+            "triu(1)",
+            "tril()",
+        ),
         Mistake("The mask is missing: each token sees the whole text", CLOSED, "scores"),
         Mistake(
             "The mask closes a token's own square too, and the first row becomes nan: begin one column further right",

@@ -156,6 +156,10 @@ SHAPES = Exercise(
             "The joined heads are one vector for each token: the heads are no dimension any more",
             answer=((2, 6, 24), (2, 4, 6, 2), (2, 4, 6, 6), (2, 4, 6, 2), (2, 6, 4, 2)),
         ),
+        Mistake(
+            "You cut all 24 numbers into 4 heads. They are three kinds of 8 first; each kind is cut into 4 heads of 2",
+            answer=((2, 6, 24), (2, 4, 6, 6), (2, 4, 6, 6), (2, 4, 6, 6), (2, 6, 24)),
+        ),
     ],
 )
 
@@ -238,6 +242,12 @@ SPLIT_HEADS = Exercise(
             "The last two dimensions are turned round as well: that is what the keys need later, and only they",
             ".transpose(1, 2)",
             ".permute(0, 2, 3, 1)",
+        ),
+        Mistake(
+            "You exchange before you cut, so the cut goes through the tokens. Cut with view(B, T, n_head, C // n_head) "
+            "first, then transpose(1, 2)",
+            "x.view(B, T, n_head, C // n_head).transpose(1, 2)",
+            "x.transpose(1, 2).reshape(B, n_head, T, C // n_head)",
         ),
     ],
 )
@@ -482,6 +492,10 @@ def use_attention(answer: type, n_embd: int, n_head: int, x: Tensor) -> Tensor:
         "call the layer that makes queries, keys and values qkv, and the one at the end proj: they get known numbers"
     )
     require(hasattr(layer, "qkv"), f"there is no self.qkv; {needs}")
+    # With qkv alone the last layer was left out, not called otherwise: a mistake below says that.
+    only_qkv = all(name.startswith("qkv.") for name, _ in layer.named_parameters())
+    named = hasattr(layer, "proj") or only_qkv
+    require(named, "the layer at the end must be called proj: it gets known numbers by that name")
     fill(layer)
     return layer.eval()(x)
 
@@ -623,6 +637,16 @@ ATTENTION = Exercise(
             "The number of heads and their size are exchanged: n_head heads of C // n_head numbers",
             "D = C // self.n_head\n        q, k, v = self.qkv(x).view(B, T, 3, self.n_head, D)",
             "D = self.n_head\n        q, k, v = self.qkv(x).view(B, T, 3, C // self.n_head, D)",
+        ),
+        Mistake(
+            "qkv has a bias here, as proj has. Leave out bias=False",
+            "nn.Linear(n_embd, 3 * n_embd)",
+            "nn.Linear(n_embd, 3 * n_embd, bias=False)",
+        ),
+        Mistake(
+            "qkv and proj each have a bias here. Leave out bias=False",
+            "nn.Linear(n_embd, 3 * n_embd)\n        self.proj = nn.Linear(n_embd, n_embd)",
+            "nn.Linear(n_embd, 3 * n_embd, bias=False)\n        self.proj = nn.Linear(n_embd, n_embd, bias=False)",
         ),
     ],
 )
