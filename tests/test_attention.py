@@ -181,7 +181,8 @@ def test_padding_is_never_looked_at_and_a_token_that_may_look_nowhere_gets_zeros
     assert_close(out[0, 2:], attention(x[:1, 2:])[0], **EXACT)
     assert_close(out[1], attention(x[1:])[0], **EXACT)
     assert_close(out[0, :2], attention.proj.bias.expand(2, 4), **EXACT)  # zeros, and the projection's bias
-    out.sum().backward()
+    with torch.autograd.set_detect_anomaly(True):  # no NaN on the way back either
+        attention(x, real).sum().backward()
     assert x.grad.isfinite().all()
 
 
@@ -196,6 +197,13 @@ def test_dropout_acts_on_the_weights_keeps_their_mean_and_rests_in_evaluation():
     first, value = many[:, 0, 0], attention.value(x)[0, 0]
     assert {bool(row.eq(0).all()) or torch.allclose(row, 2 * value) for row in first} == {True}
     assert_close(attention.eval()(x), exact, **EXACT)
+
+
+def test_dropout_drops_the_weights_of_each_head_on_their_own():
+    attention, x = wide(MultiHeadAttention(4, 2, 6, dropout=0.5)).train(), vectors(1, 6, 4)
+    torch.manual_seed(0)
+    first = torch.stack([attention(x)[0, 0] for _ in range(200)])  # a weight of 1 in each of two heads: gone or doubled
+    assert len(first.detach().round(decimals=6).unique(dim=0)) == 4
 
 
 def test_the_mask_moves_with_the_model_and_is_not_saved():

@@ -84,6 +84,11 @@ def test_the_loss_is_that_of_the_paper(given_words):
     assert loss.item() == pytest.approx(total / 2, abs=1e-10)
 
 
+def test_before_training_each_answer_is_a_toss_up():
+    loss = Word2Vec(9, 4)(torch.tensor([[1], [2]]), torch.tensor([3, 4]), torch.tensor([[5, 6, 7], [5, 6, 7]]))
+    assert_close(loss, torch.tensor(4 * math.log(2)))
+
+
 def test_only_rows_that_were_given_or_answers_get_a_gradient():
     model = Word2Vec(8, 3)
     torch.nn.init.normal_(model.answers.weight)
@@ -159,6 +164,7 @@ def test_fused_ranks_put_first_what_both_searches_like():
     fused = fuse(torch.tensor([9.0, 8.0, 1.0, 0.0]), torch.tensor([0.0, 0.8, 0.1, 0.9]))
     assert fused.argmax() == 1
     assert_close(fused, torch.tensor([1 / 61 + 1 / 64, 2 / 62, 2 / 63, 1 / 64 + 1 / 61]))
+    assert_close(fuse(torch.tensor([1.0, 9.0, 5.0])), torch.tensor([1 / 63, 1 / 61, 1 / 62]))
 
 
 @pytest.mark.parametrize(
