@@ -41,6 +41,12 @@ def test_equal_scores_are_dropped_as_transformers_drops_them():
     assert keep_top_p(equal, 0.3).isfinite().sum() == 2
 
 
+def test_the_likeliest_token_stays_however_small_p_is():
+    kept = keep_top_p(some_logits(), 1e-12)  # 1 - p is rounded to 1
+    assert (kept.isfinite().sum(-1) == 1).all()
+    assert (kept.argmax(-1) == some_logits().argmax(-1)).all()
+
+
 def test_top_p_of_one_leaves_everything():
     assert_close(Sampler(top_p=1.0).filter(some_logits()), some_logits())
 
