@@ -21,6 +21,16 @@ def small_model(seed=0, dtype=torch.float64, **changes):
     return model.eval()
 
 
+def lively_model(positions="learned", **changes):
+    """A model whose next token changes with the text and from step to step; most random ones repeat a single token."""
+    model = small_model({"learned": 11, "rotary": 2}[positions], positions=positions, tied=False, **changes)
+    with torch.no_grad():
+        model.final_norm.weight.fill_(1), model.final_norm.bias.zero_(), model.lm_head.weight.mul_(4)
+        for block in model.blocks:
+            block.attn.qkv.weight.mul_(4), block.attn.proj.weight.mul_(4), block.mlp.down.weight.mul_(3)
+    return model
+
+
 def some_ids(*shape, seed=1, vocab_size=37):
     return torch.randint(0, vocab_size, shape, generator=torch.Generator().manual_seed(seed))
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 import transformers.generation.logits_process as theirs
-from models import small_model, some_ids, theirs_of
+from models import lively_model, small_model, some_ids, theirs_of
 from torch.testing import assert_close
 
 from course_utils.bpe import BPETokenizer
@@ -15,6 +15,7 @@ from course_utils.generation import (
     keep_top_k,
     keep_top_p,
     penalise_repetition,
+    stream,
     stream_text,
 )
 
@@ -84,21 +85,36 @@ def test_sampling_follows_the_probabilities():
     "sampler", [GREEDY, Sampler(seed=4), Sampler(temperature=0.8, top_k=9, repetition_penalty=1.2, seed=1)]
 )
 def test_cached_tokens_are_exactly_the_uncached_ones_also_past_the_context(positions, sampler):
-    model = small_model(positions=positions)
+    model = lively_model(positions=positions)
     cached, uncached = (generate(model, PROMPTS, 30, sampler, use_cache=flag) for flag in (True, False))
     assert cached == uncached
     assert [len(row) for row in cached] == [30] * 3
 
 
 @pytest.mark.parametrize("positions", ["learned", "rotary"])
-def test_a_prompt_in_a_batch_of_unequal_ones_goes_on_as_if_alone(positions):
-    model = small_model(positions=positions)
-    alone = [generate(model, [prompt], 10)[0] for prompt in PROMPTS]
-    assert generate(model, PROMPTS, 10) == alone
+def test_the_model_of_these_tests_says_something(positions):
+    assert all(len(set(row)) >= 4 for row in generate(lively_model(positions), PROMPTS, 25))
+
+
+@pytest.mark.parametrize("positions", ["learned", "rotary"])
+@pytest.mark.parametrize("sampler", [GREEDY, Sampler(temperature=0, repetition_penalty=3.0)])
+def test_a_prompt_in_a_batch_of_unequal_ones_goes_on_as_if_alone(positions, sampler):
+    model = lively_model(positions)
+    alone = [generate(model, [prompt], 30, sampler)[0] for prompt in PROMPTS]
+    assert generate(model, PROMPTS, 30, sampler) == alone
+
+
+def test_it_stops_when_the_last_row_has_met_a_stop_token():
+    model = lively_model()
+    free = generate(model, PROMPTS, 12)
+    stops = {row[at] for row, at in zip(free, (1, 3, 5), strict=True)}
+    met = [next(i for i, token in enumerate(row) if token in stops) for row in free]
+    assert len(set(met)) > 1
+    assert len(list(stream(model, PROMPTS, 12, stop_tokens=stops))) == max(met) + 1
 
 
 def test_past_the_context_the_model_reads_its_last_tokens():
-    model = small_model()
+    model = lively_model()
     text = list(PROMPTS[0])
     for _ in range(25):
         text.append(int(model(torch.tensor([text[-16:]]))[0, -1].argmax()))
@@ -106,7 +122,7 @@ def test_past_the_context_the_model_reads_its_last_tokens():
 
 
 def test_a_row_ends_with_its_first_stop_token_and_the_others_go_on():
-    model = small_model()
+    model = lively_model()
     free = generate(model, PROMPTS, 12)
     stop = free[0][4]
     expected = [row[: row.index(stop) + 1] if stop in row else row for row in free]
@@ -115,7 +131,7 @@ def test_a_row_ends_with_its_first_stop_token_and_the_others_go_on():
 
 
 def test_generation_equals_transformers_greedy_search():
-    model = small_model()
+    model = lively_model()
     prompt = torch.tensor([PROMPTS[2]])
     expected = theirs_of(model).generate(
         prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=10, do_sample=False, pad_token_id=0
@@ -124,7 +140,7 @@ def test_generation_equals_transformers_greedy_search():
 
 
 def test_a_seed_gives_the_same_text_and_leaves_other_chance_alone():
-    model, sampler = small_model(), Sampler(seed=3)
+    model, sampler = lively_model(), Sampler(seed=3)
     torch.manual_seed(0)
     expected = torch.rand(1)
     torch.manual_seed(0)
@@ -134,7 +150,7 @@ def test_a_seed_gives_the_same_text_and_leaves_other_chance_alone():
 
 
 def test_a_model_in_training_generates_without_dropout_and_stays_in_training():
-    model = small_model(dropout=0.5).train()
+    model = lively_model(dropout=0.5).train()
     assert generate(model, PROMPTS, 8) == generate(model, PROMPTS, 8)
     assert model.training
 
