@@ -343,3 +343,17 @@ def test_a_large_file_of_tokens_is_not_read_into_memory(tmp_path):
         inputs, targets = batches(step)
         assert torch.equal((inputs + 1) % 50_000, targets)
     assert anonymous_memory() - before < size * 2 / 4
+
+
+def test_the_file_that_was_there_stays_whole_until_the_new_one_is(tmp_path, monkeypatch):
+    path = tmp_path / "ids.npy"
+    write_tokens(path, [[1, 2, 3]], 10)
+
+    def no_room(*_):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("course_utils.sampling.os.replace", no_room)
+    with pytest.raises(OSError, match="no space left"):
+        write_tokens(path, [[4, 5]], 10)
+    assert read_tokens(path).tolist() == [1, 2, 3]
+    assert [file.name for file in tmp_path.iterdir()] == ["ids.npy"]
