@@ -501,8 +501,8 @@ def use_attention(answer: type, n_embd: int, n_head: int, x: Tensor) -> Tensor:
 
 
 def texts_to_attend(chance: Random) -> list[Probe]:
-    """Vectors of small batches; heads of several numbers and sizes."""
-    sizes = [(1, 2, 4, 2), (2, 3, 4, 2), (2, 4, 6, 3), (1, 5, 8, 2)]
+    """Vectors of small batches; heads of several numbers and sizes; texts shorter and longer than a vector is wide."""
+    sizes = [(1, 2, 4, 2), (2, 3, 4, 2), (2, 4, 6, 3), (1, 5, 8, 2), (1, 6, 4, 2)]
     return [(C, H, numbers(chance, B, T, C)) for B, T, C, H in sizes]
 
 
