@@ -7,13 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from course_utils.exercises.drawing import numbers
 from course_utils.exercises.exercise import Exercise, Mistake, Probe
-
-
-def numbers(chance: Random, count: int) -> Tensor:
-    """A vector of so many numbers."""
-    return torch.tensor([chance.uniform(-3, 3) for _ in range(count)])
-
 
 # --- 04.1 ---
 

@@ -1,17 +1,10 @@
 """Exercises of notebook 06: one score by hand, scores of a query, a context vector, all queries at once, shapes."""
 
-from random import Random
-
 import torch
 from torch import Tensor
 
+from course_utils.exercises.drawing import numbers
 from course_utils.exercises.exercise import Exercise, Mistake
-
-
-def numbers(chance: Random, *shape: int) -> Tensor:
-    """Numbers between -1 and 2 of a shape."""
-    return torch.tensor([chance.uniform(-1, 2) for _ in range(torch.Size(shape).numel())]).view(shape)
-
 
 # --- 06.1 ---
 

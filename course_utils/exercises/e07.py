@@ -5,14 +5,9 @@ from random import Random
 import torch
 from torch import Tensor, nn
 
+from course_utils.exercises.drawing import numbers
 from course_utils.exercises.exercise import Exercise, Mistake
 from course_utils.text import require
-
-
-def numbers(chance: Random, *shape: int) -> Tensor:
-    """Numbers between -1 and 2 of a shape."""
-    return torch.tensor([chance.uniform(-1, 2) for _ in range(torch.Size(shape).numel())]).view(shape)
-
 
 # --- 07.1 ---
 

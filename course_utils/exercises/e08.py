@@ -7,13 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from course_utils.exercises.drawing import numbers
 from course_utils.exercises.exercise import Exercise, Mistake
-
-
-def numbers(chance: Random, *shape: int) -> Tensor:
-    """Numbers between -2 and 2 of a shape."""
-    return torch.tensor([chance.uniform(-2, 2) for _ in range(torch.Size(shape).numel())]).view(shape)
-
 
 # --- 08.1 ---
 

@@ -8,13 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_utils import attention
+from course_utils.exercises.drawing import numbers
 from course_utils.exercises.exercise import Exercise, Mistake, Probe, define, source_of
 from course_utils.text import require
-
-
-def numbers(chance: Random, *shape: int) -> Tensor:
-    """Numbers between -1 and 2 of a shape."""
-    return torch.tensor([chance.uniform(-1, 2) for _ in range(math.prod(shape))]).view(shape)
 
 
 def labelled(*shape: int) -> Tensor:

@@ -1,18 +1,12 @@
 """Exercises of refresher A: shapes, the matrix product, softmax, cross-entropy, a slope, and one step of training."""
 
-import math
 from random import Random
 
 import torch
 from torch import Tensor
 
+from course_utils.exercises.drawing import numbers
 from course_utils.exercises.exercise import Exercise, Mistake, Probe
-
-
-def numbers(chance: Random, *shape: int, most: float = 3.0) -> Tensor:
-    """Random numbers of a shape."""
-    return torch.tensor([chance.uniform(-most, most) for _ in range(math.prod(shape))]).view(shape)
-
 
 # --- A.1 ---
 
@@ -120,7 +114,7 @@ def some_scores(chance: Random) -> list[Probe]:
         *((numbers(chance, *shape),) for shape in shapes),
         (torch.tensor([[0.0, 1.0], [-500.0, -501.0]]),),
         (torch.tensor([[900.0, 901.0], [1.0, 0.0]]),),
-        (numbers(chance, 2, 3, most=1000),),
+        (numbers(chance, 2, 3, low=-1000, high=1000),),
         (numbers(chance, 3, 2) + 500,),
     ]
 
