@@ -14,29 +14,12 @@ OLDEST = (3, 10)
 # Where each command lives, as "module:function". Nothing is imported before it is asked for.
 # These functions take the remaining arguments as one list of strings and return an exit code or None.
 COMMANDS = {
-    "lab": "course_utils.environment:open_lab",
-    "test": "course_utils.environment:run_tests",
-    "reset": "course_utils.environment:reset_notebook",
+    "lab": "course_utils.tools.environment:open_lab",
+    "test": "course_utils.tools.environment:run_tests",
+    "reset": "course_utils.tools.environment:reset_notebook",
 }
-AUTHORS = {"sync": "course_utils.sync:main"}
-
-# These take each remaining argument as one string; most need none. They fail by raising.
-NAMED = {
-    "bench": {
-        "ablation": "course_utils.trials:ablation",
-        "bpe": "course_utils.bench_bpe:bpe",
-        "generation": "course_utils.bench_generation:generation",
-        "kill": "course_utils.bench_kill:kill",
-        "lengths": "course_utils.trial_positions:lengths",
-        "minutes": "course_utils.trials:minutes",
-        "older": "course_utils.bench_older:older",
-        "questions": "course_utils.trial_questions:questions",
-        "recipe": "course_utils.trial_shakespeare:shakespeare",
-        "tales": "course_utils.base:bench_tales",
-        "training": "course_utils.bench_training:training",
-    },
-    "rebuild": {"base": "course_utils.base:rebuild", "tales": "course_utils.tales:rebuild"},
-}
+AUTHORS = {"sync": "course_utils.tools.sync:main"}
+NAMED = ("bench", "rebuild")  # each takes a name, which course_utils.experiments knows
 
 USAGE = """Text to Transformer. In its folder, `python3 -m course_utils` (Windows: `py -m course_utils`) takes
 
@@ -69,10 +52,16 @@ def function_at(address):
     return getattr(importlib.import_module(module), name)
 
 
+def table(kind):
+    """Return what `bench` or `rebuild` knows: name -> (module:function, what it does)."""
+    experiments = importlib.import_module("course_utils.experiments")
+    return {"bench": experiments.BENCHES, "rebuild": experiments.REBUILDS}[kind]
+
+
 def run_named(kind, arguments):
     """Run the benchmark or the rebuilding that the first argument names, and say when it is done."""
     name, begin = arguments[0], time.time()
-    function_at(NAMED[kind][name])(*arguments[1:])
+    function_at(table(kind)[name][0])(*arguments[1:])
     print("%s %s: done after %.0f s" % (kind, name, time.time() - begin))
     return 0
 
@@ -83,13 +72,12 @@ def misunderstood(name, rest):
         return None
     if name not in NAMED:
         return "no such command: %s\n\n%s" % (name, USAGE)
-    if rest and rest[0] in NAMED[name]:
+    known = table(name)
+    if rest and rest[0] in known:
         return None
     problem = "no such %s: %s" % (name, rest[0]) if rest else "%s needs a name" % name
-    return "%s. Known names:\n%s\n" % (
-        problem,
-        "\n".join("  " + known for known in sorted(NAMED[name]) or ["none yet"]),
-    )
+    lines = ["  %-12s %s" % (key, known[key][1]) for key in sorted(known)] or ["  none yet"]
+    return "%s. Known names:\n%s\n" % (problem, "\n".join(lines))
 
 
 def run(arguments):
@@ -104,7 +92,7 @@ def run(arguments):
         return 2
     if name in COMMANDS:
         return function_at(COMMANDS[name])(rest) or 0
-    environment = importlib.import_module("course_utils.environment")
+    environment = importlib.import_module("course_utils.tools.environment")
     if not environment.is_active():  # these need torch: the same command runs again, in the course's own
         return environment.hand_over(arguments)
     return run_named(name, rest) if name in NAMED else function_at(AUTHORS[name])(rest) or 0
@@ -115,7 +103,7 @@ def main(arguments):
     if sys.version_info[:2] < OLDEST:
         sys.stderr.write(TOO_OLD % (OLDEST + tuple(sys.version_info[:2])))
         return 1
-    environment = importlib.import_module("course_utils.environment")
+    environment = importlib.import_module("course_utils.tools.environment")
     try:
         with environment.ending_with_children():
             return run(arguments)

@@ -8,7 +8,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from course_utils.text import require
+from course_utils.common import require
 
 # The running example: six tokens, each with three numbers, which say how much of a person, a deed and a thing it is.
 WORDS = ("Mara", "gave", "Finn", "the", "red", "kite")

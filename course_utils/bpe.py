@@ -16,7 +16,7 @@ from itertools import chain, pairwise
 import regex
 import tiktoken
 
-from course_utils.text import DATA, require
+from course_utils.common import DATA, require
 from course_utils.tokenizers import (
     END_OF_TEXT,
     SpecialChoice,

@@ -4,9 +4,7 @@ The file holds tensors and, as JSON in its header, plain facts. Nothing in it ca
 pickle. It is written beside its place and then moved there in one step, so that a crash leaves the old file whole.
 """
 
-import contextlib
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,8 +15,8 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 import course_utils.bpe  # noqa: F401  (so that a BPE tokenizer is among the kinds that can be read back)
+from course_utils.common import DATA, require, write_whole
 from course_utils.gpt import GPT, GPTConfig
-from course_utils.text import DATA, require
 from course_utils.tokenizers import Tokenizer
 from course_utils.tokenizers import from_dict as tokenizer_from_dict
 
@@ -62,24 +60,6 @@ def save_checkpoint(
         ) from None
     content = save(parts, metadata=metadata)
     write_whole(Path(path), content)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write `content` to `path` so that, whatever happens, the file is the old one or the new one, never a part."""
-    partial = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(partial, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
-        kept = " The file that was there is untouched." if path.is_file() else ""
-        reason = f"could not write {path}: {error.strerror}. Free some space or choose another folder.{kept}"
-        raise OSError(error.errno, reason) from error
 
 
 def load_checkpoint(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import trange
 
-from course_utils.text import require
+from course_utils.common import require
 
 NOTHING = -1  # stands where a context has no word: before the first of a document and after the last
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from course_utils.common import require
 from course_utils.decoding import Decoder
 from course_utils.gpt import GPT
-from course_utils.text import require
 from course_utils.tokenizers import Tokenizer, pad_batch
 
 

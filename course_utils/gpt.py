@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from course_utils.common import require
 from course_utils.positions import rotary_table, rotate
-from course_utils.text import require
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from course_utils.text import require
+from course_utils.common import require
 
 
 class LearnedPositions(nn.Module):

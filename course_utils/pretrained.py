@@ -11,9 +11,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from course_utils.checkpoints import write_whole
+from course_utils.common import require, write_whole
 from course_utils.gpt import GPT, GPTConfig
-from course_utils.text import require
 
 # ours -> theirs; {} stands for the number of the layer.
 GPT2_NAMES = {

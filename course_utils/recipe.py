@@ -14,8 +14,8 @@ from torch import Tensor
 
 from course_utils import tales
 from course_utils.bpe import BPETokenizer, train_bpe
+from course_utils.common import require
 from course_utils.gpt import GPT, GPTConfig
-from course_utils.text import require
 from course_utils.tokenizers import END_OF_TEXT, Tokenizer, pad_batch
 from course_utils.training import IGNORED, TrainingConfig
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from course_utils.text import require
+from course_utils.common import require
 
 PRESETS = ("smoke", "laptop", "gpu")
 DEVICES = ("cpu", "cuda", "mps")

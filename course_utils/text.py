@@ -12,7 +12,8 @@ from typing import BinaryIO, NoReturn
 
 from tqdm.auto import tqdm
 
-DATA = Path(__file__).resolve().parent.parent / "data"
+from course_utils.common import DATA, require
+
 SHIPPED = ("story", "tales")
 
 
@@ -39,12 +40,6 @@ CORPORA = {
         "94e431816c4cce81ff71e4408ff8d3bda9a42e8d2663986697c3954288cb38b4",
     ),
 }
-
-
-def require(condition: bool, message: str) -> None:
-    """Raise a `ValueError` with this message unless the condition holds."""
-    if not condition:
-        raise ValueError(message)
 
 
 def load_text(source: str | Path) -> str:

@@ -8,7 +8,8 @@ from typing import Literal
 
 import torch
 
-from course_utils.text import require, split_words
+from course_utils.common import require
+from course_utils.text import split_words
 
 END_OF_TEXT = "<|endoftext|>"
 # Both spellings are in use for the token that stands in for what the vocabulary lacks.

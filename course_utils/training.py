@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from course_utils.checkpoints import load_checkpoint, save_checkpoint
+from course_utils.common import require
 from course_utils.gpt import GPT
 from course_utils.optimizers import make_optimizers
-from course_utils.text import require
 from course_utils.tokenizers import Tokenizer
 
 IGNORED = -100  # a target with this value is not learned and not counted, as in PyTorch

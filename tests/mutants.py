@@ -5,7 +5,7 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
-from course_utils.exercises.exercise import define, source_of
+from course_utils.exercises.engine.exercise import define, source_of
 
 COMPARISONS = {
     ast.Lt: ast.LtE,

@@ -15,7 +15,8 @@ from pathlib import Path
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
-from course_utils.sync import BUILT_IN, built_in, definitions, render, saved_module
+from course_utils.tools.curriculum import BUILT_IN, built_in
+from course_utils.tools.sync import definitions, render, saved_module
 
 LARGEST = 1_000_000  # bytes of a notebook's file
 LONGEST, LONGEST_DOCSTRING = 60, 6  # lines of a saved definition

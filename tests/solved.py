@@ -8,7 +8,7 @@ from nbformat import NotebookNode
 from notebook_rules import code_cells, tree
 
 from course_utils.exercises import find
-from course_utils.exercises.exercise import Exercise, solution_text
+from course_utils.exercises.engine.exercise import Exercise, solution_text
 
 
 def checks(notebook: NotebookNode) -> Iterator[tuple[NotebookNode, str, str]]:

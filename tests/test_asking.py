@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import pytest
 
-from course_utils.asking import NOT_TOLD
 from course_utils.tales import ask, check, generate, lexicon, trace
-from course_utils.world import PEOPLE, PLACES, THINGS
+from course_utils.tales.questions import NOT_TOLD
+from course_utils.tales.words import PEOPLE, PLACES, THINGS
 
 TALE = (
     "On a rainy morning, Mara was in the orchard with her painted drum. Tom was there too. "

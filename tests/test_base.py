@@ -7,9 +7,10 @@ import pytest
 import torch
 from models import small_config
 
-from course_utils import base, tales
-from course_utils.base import TEMPERATURE, Watch, judge, perfect_loss, rebuild
+from course_utils import tales
 from course_utils.checkpoints import BASE, load_checkpoint
+from course_utils.experiments import base_model
+from course_utils.experiments.base_model import TEMPERATURE, Watch, judge, perfect_loss, rebuild
 from course_utils.gpt import GPT
 from course_utils.recipe import CHAT_TOKENS, SMALL, FreshTales, tales_tokenizer
 from course_utils.training import History, Progress, evaluate
@@ -43,7 +44,7 @@ def test_the_shipped_model_is_small_and_has_the_chats_tokens(shipped):
 
 def test_the_shipped_models_figures_are_those_that_it_reaches(shipped):
     facts = shipped.facts
-    unseen = FreshTales(shipped.tokenizer, 16, shipped.model.config.context_length, base.SEED + 1)
+    unseen = FreshTales(shipped.tokenizer, 16, shipped.model.config.context_length, base_model.SEED + 1)
     loss = evaluate(shipped.model, [unseen(0), unseen(1)])
     assert loss == pytest.approx(facts["loss"], abs=0.02)  # 32 of its 512 tales
     assert facts["perfect_loss"] < facts["loss"] < facts["perfect_loss"] + 0.02
@@ -52,7 +53,7 @@ def test_the_shipped_models_figures_are_those_that_it_reaches(shipped):
 
 
 def test_the_card_is_the_one_of_the_shipped_file(shipped):
-    card = base.card(shipped.model, shipped.tokenizer, shipped.facts)
+    card = base_model.card(shipped.model, shipped.tokenizer, shipped.facts)
     assert BASE.with_suffix(".md").read_text(encoding="utf-8") == card
 
 
@@ -70,7 +71,7 @@ def progress(step, loss=None):
 
 
 def test_the_curve_forgets_steps_that_were_lost(tmp_path, monkeypatch):
-    monkeypatch.setattr(base, "JUDGED", 2)
+    monkeypatch.setattr(base_model, "JUDGED", 2)
     path = tmp_path / "curve.json"
     path.write_text(json.dumps([{"step": 3, "minutes": 1.5}, {"step": 6, "minutes": 3.0}]))
     watch = Watch(tales_tokenizer(300), path)
@@ -85,8 +86,8 @@ def test_the_curve_forgets_steps_that_were_lost(tmp_path, monkeypatch):
 def test_a_rebuilt_model_is_written_with_its_card(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("COURSE_WORK", str(tmp_path / "work"))
     for name, value in {"BATCH": 2, "LOOKS": 2, "JUDGED": 2, "VALIDATION": 1}.items():
-        monkeypatch.setattr(base, name, value)
-    monkeypatch.setattr(base, "tales_tokenizer", lambda: tales_tokenizer(300))
+        monkeypatch.setattr(base_model, name, value)
+    monkeypatch.setattr(base_model, "tales_tokenizer", lambda: tales_tokenizer(300))
     path = tmp_path / "tiny.safetensors"
     rebuild(path, 4, TINY, judged=2)
     found = load_checkpoint(path)
@@ -105,13 +106,13 @@ def test_a_rebuilt_model_is_written_with_its_card(tmp_path, monkeypatch, capsys)
 def test_an_interrupted_making_writes_nothing_and_goes_on(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_WORK", str(tmp_path / "work"))
     for name, value in {"BATCH": 2, "LOOKS": 2, "JUDGED": 2, "VALIDATION": 1}.items():
-        monkeypatch.setattr(base, name, value)
-    monkeypatch.setattr(base, "tales_tokenizer", lambda: tales_tokenizer(300))
-    whole = base.train
-    monkeypatch.setattr(base, "train", lambda model, data, settings, **rest: History([1.0]))
+        monkeypatch.setattr(base_model, name, value)
+    monkeypatch.setattr(base_model, "tales_tokenizer", lambda: tales_tokenizer(300))
+    whole = base_model.train
+    monkeypatch.setattr(base_model, "train", lambda model, data, settings, **rest: History([1.0]))
     rebuild(tmp_path / "tiny.safetensors", 4, TINY, judged=2)
     assert not (tmp_path / "tiny.safetensors").exists()
-    monkeypatch.setattr(base, "train", whole)
+    monkeypatch.setattr(base_model, "train", whole)
     torch.manual_seed(1)
     rebuild(tmp_path / "tiny.safetensors", 4, TINY, judged=2)
     assert (tmp_path / "tiny.safetensors").exists()

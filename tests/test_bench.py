@@ -1,7 +1,7 @@
 """Tables of measurements: numbers at the right, and rows that Markdown reads back."""
 
-from course_utils import bench
-from course_utils.bench import markdown_table, print_table, race, race_rows
+from course_utils.experiments import timing
+from course_utils.experiments.timing import markdown_table, print_table, race, race_rows
 
 ROWS = [("name", "loss", "share"), ("a", 0.25, "12.5%"), ("a longer name", 12, "")]
 
@@ -22,7 +22,7 @@ def test_a_table_in_markdown_holds_every_cell():
 
 def test_contestants_take_turns_and_the_first_round_does_not_count(monkeypatch):
     clock, turns = iter(range(1000)), []
-    monkeypatch.setattr(bench.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: next(clock))
     taken = race({"a": lambda: turns.append("a"), "b": lambda: turns.append("b")}, rounds=3)
     assert "".join(turns) == "baabbaab"
     assert taken == {"a": [1, 1, 1], "b": [1, 1, 1]}

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from course_utils import bench_older
+from course_utils.experiments import older
 
 
 @pytest.fixture
@@ -21,19 +21,19 @@ def ran(monkeypatch) -> list[list[str]]:
         seen.append(command)
         return SimpleNamespace(returncode=int("notebooks" in command))
 
-    monkeypatch.setattr(bench_older.venv, "create", lambda folder, with_pip: None)
+    monkeypatch.setattr(older.venv, "create", lambda folder, with_pip: None)
     monkeypatch.setattr(subprocess, "run", run)
     return seen
 
 
 def test_it_installs_the_older_parts_and_a_failing_notebook_fails(ran):
     with pytest.raises(SystemExit, match=r"this failed: .*notebooks"):
-        bench_older.older()
-    assert ran[0][-1].splitlines() == list(bench_older.OLDER)
+        older.older()
+    assert ran[0][-1].splitlines() == list(older.OLDER)
     assert [command[-1] for command in ran[1:]] == ["course_utils", "notebooks"]
 
 
 def test_other_parts_may_be_named(ran):
     with pytest.raises(SystemExit, match=r"with numpy==2\.0"):
-        bench_older.older("numpy==2.0")
+        older.older("numpy==2.0")
     assert ran[0][-1] == "numpy==2.0"

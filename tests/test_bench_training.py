@@ -4,8 +4,8 @@ import torch
 from models import small_config
 from torch.testing import assert_close
 
-from course_utils import bench_training
-from course_utils.bench_training import PlainGPT, PlainStep
+from course_utils.experiments import training_speed
+from course_utils.experiments.training_speed import PlainGPT, PlainStep
 from course_utils.gpt import GPT
 from course_utils.training import Trainer, TrainingConfig
 
@@ -46,8 +46,8 @@ def test_a_plain_step_is_a_step_of_ours():
 
 
 def test_the_table_has_both_at_each_size(monkeypatch, capsys):
-    monkeypatch.setattr(bench_training, "CASES", {"tiny": (CONFIG, 2)})
-    bench_training.training("2", "1")
+    monkeypatch.setattr(training_speed, "CASES", {"tiny": (CONFIG, 2)})
+    training_speed.training("2", "1")
     out = capsys.readouterr().out
     assert "tiny" in out
     assert out.count("\nours, ") == out.count("\nplain, ") >= 1

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from course_utils import cards
+from course_utils.plots import cards
 
 
 @pytest.fixture

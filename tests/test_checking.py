@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from course_utils.tales import check, generate
-from course_utils.telling import EVENT, FORMS
-from course_utils.world import PEOPLE, PLACES, THINGS
+from course_utils.tales.generator import EVENT, FORMS
+from course_utils.tales.words import PEOPLE, PLACES, THINGS
 
 # Each row: a tale that a reader finds right, a change that makes one sentence wrong, which sentence, and why.
 # The changed tale is judged by reading too; `wrong` is the first sentence a reader stumbles over.

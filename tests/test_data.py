@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.text import DATA
+from course_utils.common import DATA
 
 COLUMNS = "| file | bytes | sha256 | source and licence | rebuilt by |"
 

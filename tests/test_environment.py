@@ -20,8 +20,8 @@ from types import SimpleNamespace
 import pytest
 
 from course_utils import __main__ as entry
-from course_utils import environment
-from course_utils.environment import INSTALLING, LOG, STAMP, UNFINISHED, SetupError
+from course_utils.tools import environment
+from course_utils.tools.environment import INSTALLING, LOG, STAMP, UNFINISHED, SetupError
 
 PROJECT = Path(__file__).resolve().parents[1]
 posix_only = pytest.mark.skipif(os.name == "nt", reason="signals and bash as on Linux and macOS")
@@ -507,7 +507,7 @@ def test_a_request_to_end_ends_the_command_too():
 def test_a_second_setup_waits_for_the_first(course, capsys):
     code = f"""
         import pathlib, time
-        from course_utils import environment
+        from course_utils.tools import environment
         environment.ROOT = pathlib.Path({str(course)!r})
         with environment.alone():
             print("locked", flush=True)

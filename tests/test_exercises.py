@@ -13,12 +13,12 @@ from exercise_inputs import INPUTS
 from mutants import mutants
 
 from course_utils import exercises
-from course_utils.exercises import running, verdicts
-from course_utils.exercises.comparing import difference, same, short
-from course_utils.exercises.exercise import Exercise, Mistake, call, mistaken, solution_text
-from course_utils.exercises.record import read_record, record_file
-from course_utils.exercises.running import TooLong, limited, run
-from course_utils.exercises.verdicts import NOT_STARTED, NOT_YET, PASSED, agree, judge
+from course_utils.exercises.engine import running, verdicts
+from course_utils.exercises.engine.comparing import difference, same, short
+from course_utils.exercises.engine.exercise import Exercise, Mistake, call, mistaken, solution_text
+from course_utils.exercises.engine.record import read_record, record_file
+from course_utils.exercises.engine.running import TooLong, limited, run
+from course_utils.exercises.engine.verdicts import NOT_STARTED, NOT_YET, PASSED, agree, judge
 
 README = Path(__file__).parent.parent / "README.md"
 ALL = [exercise for notebook in exercises.notebooks() for exercise in exercises.exercises(notebook)]

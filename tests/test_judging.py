@@ -6,9 +6,9 @@ from models import small_config
 from torch.testing import assert_close
 
 from course_utils import tales
+from course_utils.evaluation import score, tell_tales
 from course_utils.generation import GREEDY, Sampler
 from course_utils.gpt import GPT
-from course_utils.judging import score, tell_tales
 from course_utils.recipe import tales_tokenizer
 from course_utils.tokenizers import END_OF_TEXT
 

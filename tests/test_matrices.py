@@ -6,8 +6,8 @@ import pytest
 import torch
 from matplotlib.text import Text
 
-from course_utils.matrices import Matrix, cell_text, draw_matrices
-from course_utils.style import WIDTH
+from course_utils.plots.matrices import Matrix, cell_text, draw_matrices
+from course_utils.plots.style import WIDTH
 
 
 def words(figure):

@@ -6,7 +6,7 @@ from pathlib import Path
 import notebook_rules as rules
 import pytest
 
-from course_utils.sync import Course, check_notebook, number, read, setup_cell
+from course_utils.tools.sync import Course, check_notebook, number, read, setup_cell
 
 COURSE = Course()
 EACH = pytest.mark.parametrize("path", COURSE.notebooks, ids=lambda path: path.stem)

@@ -18,9 +18,11 @@ from matplotlib.text import Text
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
-from course_utils import cards, curves, plots, style, tales
+from course_utils import plots, tales
 from course_utils.plots import (
     LiveLoss,
+    cards,
+    curves,
     draw_batches,
     draw_distribution,
     draw_loss,
@@ -30,9 +32,10 @@ from course_utils.plots import (
     draw_shares,
     draw_tokens,
     draw_windows,
+    style,
 )
-from course_utils.roadmap import NOTEBOOKS, ROAD, STEPS
-from course_utils.style import CARD, FAINT_INK, INK, ROLES
+from course_utils.tools.curriculum import NOTEBOOKS, NUMBERS, STATIONS, STEPS, at
+from course_utils.plots.style import CARD, FAINT_INK, INK, ROLES
 from course_utils.training import History, Progress
 
 CAPTION = "A straight line that rises from one to three."
@@ -87,7 +90,7 @@ def words(figure: Figure) -> list[str]:
 
 def test_the_map_shows_each_step_each_station_and_each_notebook():
     said = words(draw_map("00"))
-    assert {*(f"{i} {name}" for i, name in enumerate(STEPS, 1)), *ROAD, *NOTEBOOKS} <= set(said)
+    assert {*(f"{i} {name}" for i, name in enumerate(STEPS, 1)), *STATIONS, *NUMBERS} <= set(said)
 
 
 @pytest.mark.parametrize("here", ["07", 7, "07_self_attention", "07_self_attention.ipynb"])
@@ -105,8 +108,8 @@ def test_a_place_that_is_not_on_the_map_lists_those_that_are(here: Any):
 
 
 def test_every_notebook_has_its_place_on_the_road():
-    assert {number for numbers in ROAD.values() for number in numbers} == set(NOTEBOOKS)
-    assert {number for numbers in STEPS.values() for number in numbers} <= set(NOTEBOOKS)
+    assert {number for station in STATIONS for number in at(station)} == set(NUMBERS)
+    assert {step for notebook in NOTEBOOKS for step in notebook.step} == set(STEPS)
 
 
 def test_tokens_show_their_white_space_and_their_ids():

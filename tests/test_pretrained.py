@@ -8,7 +8,7 @@ import transformers
 from models import small_model, some_ids, theirs_of
 from torch.testing import assert_close
 
-from course_utils.checkpoints import write_whole
+from course_utils.common import write_whole
 from course_utils.gpt import GPTConfig
 from course_utils.pretrained import (
     from_huggingface,

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_utils.sampling import (
+from course_utils.windows import (
     SlidingWindowDataset,
     StepBatches,
     make_loader,
@@ -352,7 +352,7 @@ def test_the_file_that_was_there_stays_whole_until_the_new_one_is(tmp_path, monk
     def no_room(*_):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("course_utils.sampling.os.replace", no_room)
+    monkeypatch.setattr("course_utils.windows.os.replace", no_room)
     with pytest.raises(OSError, match="no space left"):
         write_tokens(path, [[4, 5]], 10)
     assert read_tokens(path).tolist() == [1, 2, 3]

@@ -17,7 +17,7 @@ from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_notebook
 
 from course_utils.runtime import COLAB_ADVICE
-from course_utils.sync import ROOT, setup_cell
+from course_utils.tools.sync import ROOT, setup_cell
 
 COLAB = "import google.colab"
 INSTALLED = [folder for folder in sys.path if folder.endswith("-packages")]

@@ -11,8 +11,8 @@ from notebook_rules import code_cells, tree
 from solved import checks, solved, stub
 
 from course_utils.exercises import exercises, find, notebooks
-from course_utils.exercises.record import read_record
-from course_utils.sync import Course, number, read
+from course_utils.exercises.engine.record import read_record
+from course_utils.tools.sync import Course, number, read
 
 PATHS = [path for path in Course().notebooks if number(path) in notebooks()]
 EACH = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)

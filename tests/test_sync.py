@@ -11,7 +11,7 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from course_utils import sync
+from course_utils.tools import sync
 
 ADDRESS = "https://github.com/someone/course"
 PACKAGE_TEXT = '''"""A small module."""

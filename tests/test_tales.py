@@ -7,10 +7,10 @@ from collections import Counter
 
 import pytest
 
-from course_utils import tales, telling
-from course_utils.tales import check, generate
-from course_utils.telling import EVENT, SHAPE, Dice, Teller, Way, tell
-from course_utils.world import PEOPLE, PLACES, THINGS, TIMES, WEATHER
+from course_utils import tales
+from course_utils.tales import check, generate, generator
+from course_utils.tales.generator import EVENT, SHAPE, Dice, Teller, Way, tell
+from course_utils.tales.words import PEOPLE, PLACES, THINGS, TIMES, WEATHER
 
 COUNT = 10_000
 TALES = [generate(seed) for seed in range(COUNT)]
@@ -138,10 +138,10 @@ def test_dice_count_the_probability_of_what_they_choose():
 def test_the_share_of_tellings_that_are_kept_is_as_stated():
     def kept(seed: int) -> bool:
         dice = Dice(seed)
-        words = telling.tell_shape(dice, dice.choose(SHAPE)).count(" ") + 1
-        return telling.SHORTEST <= words <= telling.LONGEST
+        words = generator.tell_shape(dice, dice.choose(SHAPE)).count(" ") + 1
+        return generator.SHORTEST <= words <= generator.LONGEST
 
-    assert sum(map(kept, range(5000))) / 5000 == pytest.approx(telling.KEPT, abs=0.015)
+    assert sum(map(kept, range(5000))) / 5000 == pytest.approx(generator.KEPT, abs=0.015)
 
 
 class Script(Dice):
@@ -181,11 +181,11 @@ def derivations(tale: str) -> list[float]:
             teller.sentences = told
             shape = dice.choose(SHAPE)
             for step in shape.steps:
-                if not step.optional or dice.chance(telling.OPTIONAL):
+                if not step.optional or dice.chance(generator.OPTIONAL):
                     for event, roles in dice.choose(step.choices):
                         teller.tell(event, roles)
             if " ".join(told) == tale:
-                found.append(dice.log_probability - math.log(telling.KEPT))
+                found.append(dice.log_probability - math.log(generator.KEPT))
         except StopIteration as stop:
             if tale.startswith(" ".join(told)):
                 scripts += [[*script, i] for i in range(stop.value)]

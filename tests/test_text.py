@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from course_utils import text
-from course_utils.text import Corpus, clean_text, load_text, require, split_words
+from course_utils.common import require
+from course_utils.text import Corpus, clean_text, load_text, split_words
 
 CONTENT = "".join(f"Line {i} of a corpus — with ünicode.\n" for i in range(5000)).encode()
 

@@ -10,15 +10,7 @@ from torch.testing import assert_close
 
 from course_utils.checkpoints import load_checkpoint
 from course_utils.gpt import GPT
-from course_utils.training import (
-    ProgressBar,
-    Trainer,
-    TrainingConfig,
-    cross_entropy,
-    evaluate,
-    schedule,
-    train,
-)
+from course_utils.training import ProgressBar, Trainer, TrainingConfig, cross_entropy, evaluate, schedule, train
 
 
 def fresh_model(seed=0, **changes):

@@ -8,21 +8,20 @@ import torch
 from models import some_ids
 from torch.testing import assert_close
 
-from course_utils import trial_positions
-from course_utils.gpt import GPT
-from course_utils.recipe import initialise_small, tales_tokenizer
-from course_utils.training import cross_entropy
-from course_utils.trial_positions import (
+from course_utils.experiments import lengths
+from course_utils.experiments.lengths import (
     SCHEMES,
     SHADOW,
     SIZES,
     PlacedGPT,
-    lengths,
     loss_by_place,
     stretch,
     train_placed,
     unseen_windows,
 )
+from course_utils.gpt import GPT
+from course_utils.recipe import initialise_small, tales_tokenizer
+from course_utils.training import cross_entropy
 
 CONFIG = replace(SIZES, vocab_size=37, context_length=24)
 
@@ -92,18 +91,18 @@ def test_the_loss_at_each_place_is_the_mean_over_windows():
 
 
 def test_the_program_keeps_what_it_has_measured(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(trial_positions, "STEPS", 1)
-    monkeypatch.setattr(trial_positions, "SCHEMES", ("none", "ALiBi"))
+    monkeypatch.setattr(lengths, "STEPS", 1)
+    monkeypatch.setattr(lengths, "SCHEMES", ("none", "ALiBi"))
     small = tales_tokenizer(400)
-    monkeypatch.setattr(trial_positions, "tales_tokenizer", lambda: small)
-    monkeypatch.setattr(trial_positions, "unseen_windows", lambda tokenizer: unseen_windows(tokenizer, 4))
-    monkeypatch.setattr(trial_positions, "train_placed", lambda *a: train_placed(*a, steps=1))
+    monkeypatch.setattr(lengths, "tales_tokenizer", lambda: small)
+    monkeypatch.setattr(lengths, "unseen_windows", lambda tokenizer: unseen_windows(tokenizer, 4))
+    monkeypatch.setattr(lengths, "train_placed", lambda *a: train_placed(*a, steps=1))
     path = tmp_path / "lengths.json"
-    lengths("1", path)
+    lengths.lengths("1", path)
     rows = json.loads(path.read_text())
     assert [(row["scheme"], row["seed"], len(row["losses"])) for row in rows] == [("none", 0, 128), ("ALiBi", 0, 128)]
-    monkeypatch.setattr(trial_positions, "train_placed", None)  # nothing is trained again
-    lengths("1", path)
+    monkeypatch.setattr(lengths, "train_placed", None)  # nothing is trained again
+    lengths.lengths("1", path)
     assert "ALiBi" in capsys.readouterr().out
 
 

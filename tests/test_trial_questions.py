@@ -2,10 +2,11 @@
 
 import torch
 
-from course_utils import tales, trial_questions
+from course_utils import tales
+from course_utils.experiments import questions
+from course_utils.experiments.questions import ASSISTANT, USER, QuestionedTales, UntoldToo, answers, rows_by_kind
 from course_utils.recipe import SMALL, small_gpt, tales_tokenizer
 from course_utils.tales import Question
-from course_utils.trial_questions import ASSISTANT, USER, QuestionedTales, UntoldToo, answers, rows_by_kind
 
 
 def test_three_tales_in_ten_end_with_a_true_answer():
@@ -31,7 +32,7 @@ def test_an_answer_ends_where_the_model_says_so(monkeypatch):
     tokenizer = tales_tokenizer(300)
     stop = tokenizer.special_tokens["<|end|>"]
     told = [[*tokenizer.encode("at the mill"), stop], tokenizer.encode("Mara")]
-    monkeypatch.setattr(trial_questions, "generate", lambda *anything, **more: told)
+    monkeypatch.setattr(questions, "generate", lambda *anything, **more: told)
     torch.manual_seed(0)
     model = small_gpt(tokenizer, SMALL)
     assert answers(model, tokenizer, [("A tale.", "Where is Mara?"), ("A tale.", "Who?")]) == ["at the mill", "Mara"]

@@ -4,10 +4,10 @@ import pytest
 import torch
 from models import small_config
 
-from course_utils import trial_shakespeare
+from course_utils.experiments import shakespeare
+from course_utils.experiments.shakespeare import seconds_to
 from course_utils.gpt import GPT
 from course_utils.training import Trainer, TrainingConfig
-from course_utils.trial_shakespeare import seconds_to
 
 
 @pytest.mark.parametrize(("target", "steps"), [(100.0, 4), (0.0, 10)])
@@ -22,11 +22,9 @@ def test_a_run_stops_at_the_loss_or_at_its_end(target, steps):
 
 
 def test_the_table_holds_both_recipes_of_each_pair(monkeypatch, capsys):
-    monkeypatch.setattr(
-        trial_shakespeare, "load_text", lambda name: "To be, or not to be: that is the question.\n" * 2000
-    )
-    monkeypatch.setattr(trial_shakespeare, "USUAL", TrainingConfig(2))
-    trial_shakespeare.shakespeare("1", "2", "2")
+    monkeypatch.setattr(shakespeare, "load_text", lambda name: "To be, or not to be: that is the question.\n" * 2000)
+    monkeypatch.setattr(shakespeare, "USUAL", TrainingConfig(2))
+    shakespeare.shakespeare("1", "2", "2")
     lines = capsys.readouterr().out.strip().splitlines()[-3:]
     assert [line.split()[0] for line in lines] == ["recipe", "usual", "ours"]
     assert lines[1].split()[2:3] == ["2"]

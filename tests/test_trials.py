@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from course_utils import tales, trials
+from course_utils import tales
+from course_utils.experiments import ablation
+from course_utils.experiments.ablation import VARIANTS, ShippedTales, Variant
 from course_utils.optimizers import Muon
 from course_utils.recipe import SMALL, FreshTales, tales_tokenizer
 from course_utils.runtime import Runtime
-from course_utils.trials import VARIANTS, ShippedTales, Variant
 
 RUN = Runtime(torch.device("cpu"), "smoke", seed=0, precision=torch.float32)
 FOUND = {"seed": 0, "steps": 7, "seconds": 3, "loss": 0.5, "sentences": 0.9, "tales": 0.5}
@@ -24,13 +25,13 @@ def tokenizer():
 @pytest.fixture
 def quick(monkeypatch):
     """Trials of two steps with a tiny model, whatever the time asked for."""
-    monkeypatch.setattr(trials, "TALES", 3)
-    monkeypatch.setattr(trials, "BATCH", 2)
-    monkeypatch.setattr(trials, "steps_in", lambda *anything: 2)
-    monkeypatch.setattr(trials, "tales_tokenizer", lambda: tales_tokenizer(300))
+    monkeypatch.setattr(ablation, "TALES", 3)
+    monkeypatch.setattr(ablation, "BATCH", 2)
+    monkeypatch.setattr(ablation, "steps_in", lambda *anything: 2)
+    monkeypatch.setattr(ablation, "tales_tokenizer", lambda: tales_tokenizer(300))
     small = {"n_layer": 1, "n_embd": 16, "n_head": 2, "context_length": 12}
     tiny = {name: replace(variant, sizes=replace(variant.sizes, **small)) for name, variant in VARIANTS.items()}
-    monkeypatch.setattr(trials, "VARIANTS", tiny)
+    monkeypatch.setattr(ablation, "VARIANTS", tiny)
 
 
 def test_the_number_of_steps_grows_with_the_time_and_leaves_out_the_slow_start(monkeypatch):
@@ -39,8 +40,8 @@ def test_the_number_of_steps_grows_with_the_time_and_leaves_out_the_slow_start(m
             pass
 
     clock = iter([t for start in range(120) for t in (start, start + (0.9 if start % 40 < 20 else 0.5))])
-    monkeypatch.setattr(trials.time, "perf_counter", lambda: next(clock))
-    assert [trials.steps_in(seconds, Idle(), lambda step: ()) for seconds in (1, 30, 0.01)] == [2, 60, 1]
+    monkeypatch.setattr(ablation.time, "perf_counter", lambda: next(clock))
+    assert [ablation.steps_in(seconds, Idle(), lambda step: ()) for seconds in (1, 30, 0.01)] == [2, 60, 1]
 
 
 def weights(name, tokenizer):
@@ -81,8 +82,8 @@ def test_the_shipped_tales_come_back_only_when_all_were_read(tokenizer):
 
 
 def test_a_row_is_measured_by_training_and_telling(tokenizer, quick):
-    variant = replace(trials.VARIANTS["the recipe"], sizes=replace(SMALL, n_layer=1, context_length=12))
-    found = trials.measure(1.0, 3, variant, tokenizer, RUN)
+    variant = replace(ablation.VARIANTS["the recipe"], sizes=replace(SMALL, n_layer=1, context_length=12))
+    found = ablation.measure(1.0, 3, variant, tokenizer, RUN)
     assert (found["seed"], found["steps"]) == (3, 2)
     assert 4 < found["loss"] < 12
     assert 0 <= found["tales"] <= found["sentences"] <= 1
@@ -90,8 +91,8 @@ def test_a_row_is_measured_by_training_and_telling(tokenizer, quick):
 
 def test_the_table_of_minutes_has_a_row_for_each_seed_and_a_median(monkeypatch, capsys):
     shares = iter([0.9, 0.2, 0.4, 0.5, 0.6, 0.7])
-    monkeypatch.setattr(trials, "measure", lambda s, seed, *rest: FOUND | {"seed": seed, "tales": next(shares)})
-    trials.minutes("1,2", "3")
+    monkeypatch.setattr(ablation, "measure", lambda s, seed, *rest: FOUND | {"seed": seed, "tales": next(shares)})
+    ablation.minutes("1,2", "3")
     table = capsys.readouterr().out.split("\n\n")[1].splitlines()
     assert table[0].split() == ["training", "seed", "steps", "seconds", "loss", "sentences", "tales"]
     assert [line.split()[2] for line in table[1:]] == ["0", "1", "2", "median"] * 2
@@ -104,12 +105,12 @@ def test_the_table_of_minutes_has_a_row_for_each_seed_and_a_median(monkeypatch, 
 @pytest.mark.parametrize("seeds", ["many", "0"])
 def test_a_number_of_seeds_that_cannot_be_is_told(seeds):
     with pytest.raises(ValueError, match=f"seeds is '{seeds}'"):
-        trials.minutes("60", seeds)
+        ablation.minutes("60", seeds)
 
 
 def test_an_ablation_goes_on_where_it_stopped(tmp_path, monkeypatch, quick):
     path, asked = tmp_path / "ablation.json", []
-    whole = trials.measure
+    whole = ablation.measure
 
     def breaks_after_three(seconds, seed, *rest):
         if len(asked) == 3:
@@ -117,13 +118,13 @@ def test_an_ablation_goes_on_where_it_stopped(tmp_path, monkeypatch, quick):
         asked.append(seed)
         return whole(seconds, seed, *rest)
 
-    monkeypatch.setattr(trials, "measure", breaks_after_three)
+    monkeypatch.setattr(ablation, "measure", breaks_after_three)
     with pytest.raises(KeyboardInterrupt):
-        trials.ablation("1", "2", path)
+        ablation.ablation("1", "2", path)
     before = json.loads(path.read_text())
     assert [found["variant"] for found in before] == list(VARIANTS)[:3]
-    monkeypatch.setattr(trials, "measure", whole)
-    trials.ablation("1", "2", path)
+    monkeypatch.setattr(ablation, "measure", whole)
+    ablation.ablation("1", "2", path)
     after = json.loads(path.read_text())
     assert after[:3] == before
     assert [(f["seed"], f["variant"]) for f in after] == [(seed, name) for seed in range(2) for name in VARIANTS]

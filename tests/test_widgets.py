@@ -6,7 +6,8 @@ from typing import Any
 import ipywidgets
 import pytest
 
-from course_utils import plots, style, widgets
+from course_utils import plots
+from course_utils.plots import style, widgets
 
 CAPTION = "Some boxes, as many as were asked for."
 

@@ -8,10 +8,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from course_utils.cards import note
-from course_utils.exercises.exercise import Exercise, solution_text
-from course_utils.exercises.record import note_try, read_record, write_record
-from course_utils.exercises.verdicts import NOT_STARTED, PASSED, judge
+from course_utils.exercises.engine.exercise import Exercise, solution_text
+from course_utils.exercises.engine.record import note_try, read_record, write_record
+from course_utils.exercises.engine.verdicts import NOT_STARTED, PASSED, judge
+from course_utils.plots.cards import note
 
 COLOURS = {"passed": "#00563A", "not started": "#7F8A96", "not yet": "#94207A"}
 SIGNS = {"passed": "✓ Passed", "not started": "○ Not started", "not yet": "✗ Not yet"}

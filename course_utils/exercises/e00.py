@@ -1,6 +1,6 @@
 """The exercise of notebook 00: to see how exercises work."""
 
-from course_utils.exercises.exercise import Exercise, Mistake
+from course_utils.exercises.engine.exercise import Exercise, Mistake
 
 TARGETS = Exercise(
     number="00.1",

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from random import Random
 
-from course_utils.exercises.exercise import Exercise, Mistake, Probe
+from course_utils.exercises.engine.exercise import Exercise, Mistake, Probe
 
 WORDS = ["the", "fox", "Fox", "ran", "far", "into", "town", "a", "hen", "saw", "it", "Mara", "2", "9", "kite", "sea"]
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 from random import Random
 
 from course_utils import bpe
-from course_utils.exercises.exercise import Exercise, Mistake, Probe
+from course_utils.exercises.engine.exercise import Exercise, Mistake, Probe
 
 Pair = tuple[int, int]
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from course_utils.exercises.exercise import Exercise, Mistake, Probe
-from course_utils.sampling import split_tokens, window_count
+from course_utils.exercises.engine.exercise import Exercise, Mistake, Probe
+from course_utils.windows import split_tokens, window_count
 
 # --- 03.1 ---
 

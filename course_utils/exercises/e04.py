@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_utils.exercises.drawing import numbers
-from course_utils.exercises.exercise import Exercise, Mistake, Probe
+from course_utils.exercises.engine.exercise import Exercise, Mistake, Probe
+from course_utils.exercises.engine.probes import numbers
 
 # --- 04.1 ---
 

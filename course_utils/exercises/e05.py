@@ -6,7 +6,7 @@ from random import Random
 import torch
 from torch import Tensor
 
-from course_utils.exercises.exercise import Exercise, Mistake, Probe
+from course_utils.exercises.engine.exercise import Exercise, Mistake, Probe
 
 
 def numbers(chance: Random, *shape: int) -> Tensor:

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from course_utils.exercises.drawing import numbers
-from course_utils.exercises.exercise import Exercise, Mistake
+from course_utils.exercises.engine.exercise import Exercise, Mistake
+from course_utils.exercises.engine.probes import numbers
 
 # --- 06.1 ---
 

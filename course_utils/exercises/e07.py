@@ -5,9 +5,9 @@ from random import Random
 import torch
 from torch import Tensor, nn
 
-from course_utils.exercises.drawing import numbers
-from course_utils.exercises.exercise import Exercise, Mistake
-from course_utils.text import require
+from course_utils.common import require
+from course_utils.exercises.engine.exercise import Exercise, Mistake
+from course_utils.exercises.engine.probes import numbers
 
 # --- 07.1 ---
 

@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_utils import attention
-from course_utils.exercises.drawing import numbers
-from course_utils.exercises.exercise import Exercise, Mistake, Probe, define, source_of
-from course_utils.text import require
+from course_utils.common import require
+from course_utils.exercises.engine.exercise import Exercise, Mistake, Probe, define, source_of
+from course_utils.exercises.engine.probes import numbers
 
 
 def labelled(*shape: int) -> Tensor:

@@ -5,8 +5,8 @@ from random import Random
 import torch
 from torch import Tensor
 
-from course_utils.exercises.drawing import numbers
-from course_utils.exercises.exercise import Exercise, Mistake, Probe
+from course_utils.exercises.engine.exercise import Exercise, Mistake, Probe
+from course_utils.exercises.engine.probes import numbers
 
 # --- A.1 ---
 

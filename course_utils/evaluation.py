@@ -1,0 +1,68 @@
+"""Let a model tell tales and let the world judge them: the share of sentences, and of whole tales, that fit."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from course_utils import tales
+from course_utils.common import require
+from course_utils.generation import Sampler, generate
+from course_utils.gpt import GPT
+from course_utils.tokenizers import END_OF_TEXT, Tokenizer
+
+TEMPERATURE = 0.7  # at which models are measured
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Shares, from 0 to 1: of sentences that fit the world and what came before, of tales in which all do, of copies.
+
+    `faults` counts the reasons that the checker gave, the commonest first.
+    """
+
+    count: int
+    sentences: float
+    tales: float
+    copied: float
+    faults: dict[str, int]
+
+
+def tell_tales(
+    model: GPT, tokenizer: Tokenizer, openings: Sequence[str], sampler: Sampler, batch_size: int = 100
+) -> list[str]:
+    """Return one tale for each opening, with it; "" is no opening: the model begins by itself.
+
+    A tale ends where the model says so, or where its context does.
+    """
+    require(not isinstance(openings, str), f"openings is {openings!r}; it takes a list of texts")
+    require(batch_size >= 1, f"batch_size is {batch_size}; it takes a whole number from 1 on")
+    stop, told = tokenizer.special_tokens[END_OF_TEXT], []
+    for first in range(0, len(openings), batch_size):
+        prompts = [[stop, *tokenizer.encode(text)] for text in openings[first : first + batch_size]]
+        room, longest = model.config.context_length - min(map(len, prompts)), max(map(len, prompts))
+        too_long = f"an opening has {longest} tokens, and the model's context holds {model.config.context_length}"
+        require(longest <= model.config.context_length, too_long)
+        # Each batch has chances of its own: the same ones would tell the same tales again.
+        own = sampler if sampler.seed is None else replace(sampler, seed=sampler.seed + first)
+        rows = generate(model, prompts, room, own, stop_tokens=[stop])
+        # A longer prompt has less room: what it would add past the context is cut.
+        whole = [(p + row)[1 : model.config.context_length] for p, row in zip(prompts, rows, strict=True)]
+        told += [tokenizer.decode([i for i in ids if i != stop]) for ids in whole]
+    return told
+
+
+def score(texts: Iterable[str]) -> Scores:
+    """Judge tales, and count those that stand word for word in the shipped ones.
+
+    >>> score([tales.generate(10**6), "Nobody did anything."]).tales
+    0.5
+    """
+    require(not isinstance(texts, str), f"texts is {texts!r}; it takes a list of texts")
+    texts = list(texts)
+    require(len(texts) > 0, "there are no tales to judge; give at least one")
+    reports = [tales.check(text) for text in texts]
+    sentences = [sentence for report in reports for sentence in report.sentences]
+    faults = Counter(s.reason for s in sentences if not (s.well_formed and s.consistent))
+    fine = sum(s.well_formed and s.consistent for s in sentences) / max(1, len(sentences))
+    whole = sum(report.consistent for report in reports) / len(texts)
+    return Scores(len(texts), fine, whole, tales.share_copied(texts, tales.corpus()), dict(faults.most_common()))

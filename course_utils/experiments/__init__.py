@@ -1,0 +1,24 @@
+"""The measurements behind the course, and the making of its shipped files, by name: `bench NAME` and `rebuild NAME`.
+
+One table, which `python -m course_utils` reads before anything is installed: standard library only.
+"""
+
+# name: (module:function, what it does). Each takes its arguments as strings; most need none. They fail by raising.
+HERE = "course_utils.experiments."
+BENCHES = {
+    "ablation": (HERE + "ablation:ablation", "the recipe with each ingredient changed, written to data/ablation.json"),
+    "bpe": (HERE + "bpe_speed:bpe", "training and encoding beside Hugging Face tokenizers and tiktoken"),
+    "generation": (HERE + "generation_speed:generation", "cached generation beside Hugging Face's, same weights"),
+    "kill": (HERE + "kill:kill", "a training run killed at many moments, and what its checkpoint then holds"),
+    "lengths": (HERE + "lengths:lengths", "position schemes on texts longer than trained on, to data/lengths.json"),
+    "minutes": (HERE + "ablation:minutes", "what the recipe reaches in one and in three minutes of training"),
+    "older": (HERE + "older:older", "the tests of the model with the oldest supported packages"),
+    "questions": (HERE + "questions:questions", "whether a model of this size can learn to answer about tales"),
+    "recipe": (HERE + "shakespeare:shakespeare", "the recipe beside the usual one on tiny Shakespeare"),
+    "tales": (HERE + "base_model:bench_tales", "how many tales of the shipped base model are free of mistakes"),
+    "training": (HERE + "training_speed:training", "a training step beside one of a plain loop in PyTorch"),
+}
+REBUILDS = {
+    "base": (HERE + "base_model:rebuild", "train the base model and write it with its card"),
+    "tales": ("course_utils.tales:rebuild", "write data/tales.txt"),
+}

@@ -1,0 +1,38 @@
+"""The course's figures: arrays and plain lists in, a matplotlib figure out, shown with `show` and a caption.
+
+This is their face: notebooks take all from here. `style` has colours and boxes, the other files a kind of figure each.
+"""
+
+from course_utils.plots.bars import draw_distribution
+from course_utils.plots.cards import show_card
+from course_utils.plots.curves import LiveLoss, draw_loss, draw_shares
+from course_utils.plots.matrices import Matrix, draw_matrices
+from course_utils.plots.model import draw_model
+from course_utils.plots.roadmap import draw_map
+from course_utils.plots.style import canvas, chart, draw_arrow, draw_box, show, write
+from course_utils.plots.tale_card import show_tale
+from course_utils.plots.tokens import draw_batches, draw_merges, draw_tokens, draw_windows, windows_table
+
+__all__ = [
+    "LiveLoss",
+    "Matrix",
+    "canvas",
+    "chart",
+    "draw_arrow",
+    "draw_batches",
+    "draw_box",
+    "draw_distribution",
+    "draw_loss",
+    "draw_map",
+    "draw_matrices",
+    "draw_merges",
+    "draw_model",
+    "draw_shares",
+    "draw_tokens",
+    "draw_windows",
+    "show",
+    "show_card",
+    "show_tale",
+    "windows_table",
+    "write",
+]

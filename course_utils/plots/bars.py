@@ -1,0 +1,53 @@
+"""Probabilities as bars, the largest first."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from course_utils.common import require
+from course_utils.plots.style import MARGIN, MONO, NORMAL, WIDTH, canvas, draw_box, text_width, visible, write
+from course_utils.plots.tokens import BOX, PAD
+
+
+def as_floats(values: Any) -> np.ndarray:
+    """Return a list, an array or a tensor (on any device, of any precision) as an array of floats."""
+    return np.asarray(values.tolist() if hasattr(values, "tolist") else list(values), dtype=float)
+
+
+def draw_distribution(tokens: Sequence[str], probabilities: Any, most: int = 10, chosen: str | None = None) -> Figure:
+    """Draw the `most` probable next tokens as bars with their probabilities, and the sum of all others hatched.
+
+    `tokens[i]` has `probabilities[i]`; the token `chosen` is marked. ValueError: lengths that differ, numbers that
+    are no probabilities.
+    """
+    chances = as_floats(probabilities)
+    require(
+        chances.shape == (len(tokens),), f"there are {len(tokens)} tokens and probabilities of shape {chances.shape}"
+    )
+    proper = len(tokens) > 0 and (chances >= 0).all() and chances.sum() <= 1.01  # half precision sums to 1 nearly
+    require(bool(proper), "probabilities are at least one number, each 0 or more, together at most 1")
+    order = np.argsort(-chances, kind="stable")[:most]
+    rows = [(visible(tokens[i]), chances[i], "highlight" if tokens[i] == chosen else "token") for i in order]
+    others = 1 - sum(chance for _, chance, _ in rows)
+    if others > 0.0005:
+        rows.append(("all others", others, "masked"))
+    return draw_bars(rows)
+
+
+def draw_bars(rows: Sequence[tuple[str, float, str]]) -> Figure:
+    """Draw a row for each (name, share, role): the name in a box, a bar as long as the share, the share as a number."""
+    line, left = BOX + 5, 2 * MARGIN + max(text_width(name, NORMAL, MONO) for name, _, _ in rows)
+    axes = canvas(2 * MARGIN + len(rows) * line - 5)
+    room = (WIDTH - MARGIN - 48 - left) / max(share for _, share, _ in rows)
+    for number, (name, share, role) in enumerate(rows):
+        y, width = MARGIN + number * line, text_width(name, NORMAL, MONO) + 2 * PAD
+        draw_box(axes, left - 8 - width, y, width, BOX, role, hatch="")
+        write(axes, left - 8 - width / 2, y + BOX / 2, name, family=MONO)
+        draw_box(axes, left, y + 2, max(share * room, 1), BOX - 4, role, radius=min(2, share * room / 2))
+        write(axes, left + share * room + 6, y + BOX / 2, f"{share:.1%}", ha="left")
+    return axes.figure
+
+
+# How a sentence of a tale is marked: a sign, what it says, and the line at its left (no colour is needed to tell them).

@@ -1,0 +1,1 @@
+"""What runs around the course: the environment, `sync`, and the table of its notebooks."""
