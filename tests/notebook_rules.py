@@ -12,10 +12,10 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
-from course_utils.tools.curriculum import BUILT_IN, built_in
+from course_utils.tools.curriculum import NOTEBOOKS, Table, built_in, find, is_early
+from course_utils.tools.fingerprints import cell_tree, code_cells
 from course_utils.tools.sync import definitions, render, saved_module
 
 LARGEST = 1_000_000  # bytes of a notebook's file
@@ -24,14 +24,9 @@ PACKAGE = "course_utils"
 MACHINE_PATH = re.compile(r"/home/|/Users/|/root/|[A-Z]:\\+Users")
 
 
-def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
-    """All code cells, in order."""
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
-
-
 def tree(cell: NotebookNode) -> ast.Module:
-    """A cell's syntax tree; IPython's own commands (`%config`, `!git`) become calls."""
-    return ast.parse(TransformerManager().transform_cell(cell.source))
+    """A cell's syntax tree."""
+    return cell_tree(cell.source)
 
 
 # --- outputs ---
@@ -172,6 +167,9 @@ def package_names(notebook: NotebookNode) -> set[tuple[str, str]]:
 
 def hidden_uses(notebook: NotebookNode) -> Iterator[str]:
     """The package is taken by name: no star, no `import course_utils.x`, no private names."""
+    for cell in code_cells(notebook):
+        if cell.source.startswith("%%") and PACKAGE in cell.source:
+            yield f"cell {cell.id}: a cell magic hides what is imported under it"
     for node in (node for cell in code_cells(notebook) for node in ast.walk(tree(cell))):
         if isinstance(node, ast.Import) and any(alias.name.startswith(PACKAGE) for alias in node.names):
             yield f"import {PACKAGE}: write from {PACKAGE} import ..."
@@ -180,32 +178,27 @@ def hidden_uses(notebook: NotebookNode) -> Iterator[str]:
             yield f"{module}.{name}: take the package's public names, one by one"
 
 
-def unlisted_borrows(notebook: NotebookNode, own: str) -> Iterator[str]:
-    """Names that a later notebook builds are listed as borrowed, with that notebook; nothing else is listed.
-
-    A refresher, whose number is a letter, is read at the start: it borrows whatever it uses.
-    """
-    own = own if own.isdigit() else "00"
-    needed = {name: built_in(module, name) for module, name in package_names(notebook)}
-    needed = {name: lender for name, lender in needed.items() if lender > own}
-    listed = notebook.metadata.get("course", {}).get("borrows", {})
-    for name, lender in sorted(needed.items() - listed.items()):
-        yield f'uses {name} before its turn: list it in metadata.course.borrows as "{name}": "{lender}"'
-    for name, lender in sorted(listed.items() - needed.items()):
-        yield f"lists {name} as borrowed from {lender}, which it does not use or which is not built there"
+def unlisted_borrows(notebook: NotebookNode, own: str, notebooks: Table = NOTEBOOKS) -> Iterator[str]:
+    """The curriculum lists as borrowed what this notebook uses before its turn, and nothing else."""
+    taken = {f"{module}.{name}" for module, name in package_names(notebook)}
+    needed, listed = {name for name in taken if is_early(name, own, notebooks)}, set(find(own, notebooks).borrows)
+    for name in sorted(needed - listed):
+        lender = built_in(name, notebooks)
+        yield f"uses {name}, which notebook {lender} builds: list it in `borrows` in curriculum.py"
+    for name in sorted(listed - needed):
+        yield f"borrows {name} in curriculum.py, but doesn't use it or needn't borrow it"
 
 
-def misplaced_saved(notebook: NotebookNode, own: str) -> Iterator[str]:
-    """A saved definition stands in the notebook that sync's plan names for it."""
+def misplaced_saved(notebook: NotebookNode, own: str, notebooks: Table = NOTEBOOKS) -> Iterator[str]:
+    """A saved definition stands in the notebook that builds it according to the curriculum."""
     for cell in code_cells(notebook):
         module = saved_module(cell)
         for name in definitions(cell.source) if module else ():
-            if module in BUILT_IN or f"{module}.{name}" in BUILT_IN:
-                place = built_in(module, name)
-                if place != own:
-                    yield f"builds {name}; BUILT_IN in sync.py says that notebook {place} does"
-            else:
-                yield f"builds {name}; BUILT_IN in sync.py does not have {module}.{name}"
+            place = built_in(f"{module}.{name}", notebooks)
+            if not place:
+                yield f"builds {name}; curriculum.py has {module}.{name} in no notebook's `builds`"
+            elif place != own:
+                yield f"builds {name}; curriculum.py says that notebook {place} does"
 
 
 def introduced_twice(notebooks: Iterable[tuple[str, NotebookNode]]) -> Iterator[str]:

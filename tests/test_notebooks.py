@@ -6,10 +6,10 @@ from pathlib import Path
 import notebook_rules as rules
 import pytest
 
-from course_utils.tools.sync import Course, check_notebook, number, read, setup_cell
+from course_utils.tools.sync import Course, check_course, check_notebook, number, read, setup_cell
 
 COURSE = Course()
-EACH = pytest.mark.parametrize("path", COURSE.notebooks, ids=lambda path: path.stem)
+EACH = pytest.mark.parametrize("path", COURSE.paths, ids=lambda path: path.stem)
 
 
 @EACH
@@ -60,15 +60,14 @@ def test_only_listed_names_are_used_before_their_turn(path: Path):
 
 
 def test_no_name_is_introduced_twice():
-    assert list(rules.introduced_twice((number(path), read(path)) for path in COURSE.notebooks)) == []
+    assert list(rules.introduced_twice((number(path), read(path)) for path in COURSE.paths)) == []
 
 
-def test_notebooks_are_numbered_without_a_gap():
-    numbers = [number(path) for path in COURSE.notebooks if number(path).isdigit()]
-    assert numbers == [f"{place:02}" for place in range(len(numbers))]
+def test_readme_and_the_folder_of_notebooks_are_the_curriculums():
+    assert check_course(COURSE) == [], "run: python -m course_utils sync"
 
 
 def test_every_badge_has_the_one_address():
-    files = [COURSE.root / "README.md", *COURSE.notebooks]
+    files = [COURSE.root / "README.md", *COURSE.paths]
     badges = [url for file in files for url in re.findall(r"/github/([^/]+/[^/]+)/blob/", file.read_text("utf-8"))]
     assert all(COURSE.address.removesuffix(".git").endswith(f"github.com/{owned}") for owned in badges)

@@ -34,8 +34,8 @@ from course_utils.plots import (
     draw_windows,
     style,
 )
-from course_utils.tools.curriculum import NOTEBOOKS, NUMBERS, STATIONS, STEPS, at
 from course_utils.plots.style import CARD, FAINT_INK, INK, ROLES
+from course_utils.tools.curriculum import NOTEBOOKS, NUMBERS, STATIONS, STEPS, at
 from course_utils.training import History, Progress
 
 CAPTION = "A straight line that rises from one to three."
@@ -97,13 +97,13 @@ def test_the_map_shows_each_step_each_station_and_each_notebook():
 def test_the_map_marks_the_place_however_it_is_named(here: str | int):
     figure = draw_map(here)
     bold = {text.get_text() for text in texts(figure) if text.get_weight() == "bold"}
-    assert {"You are here: 07 self-attention", "07", "model"} <= bold
+    assert {"You are here: 07 · Self-attention", "07", "model"} <= bold
     assert not {"06", "08", "encode"} & bold
 
 
-@pytest.mark.parametrize("here", ["16", "3a", "", "encode", -1, True])
+@pytest.mark.parametrize("here", ["99", "3a", "", "encode", -1, True])
 def test_a_place_that_is_not_on_the_map_lists_those_that_are(here: Any):
-    with pytest.raises(ValueError, match=r"no notebook .*00 start here, .*15 LoRA"):
+    with pytest.raises(ValueError, match=r"no notebook .*00 · Start here, .*15 · LoRA"):
         draw_map(here)
 
 

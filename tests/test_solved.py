@@ -14,7 +14,7 @@ from course_utils.exercises import exercises, find, notebooks
 from course_utils.exercises.engine.record import read_record
 from course_utils.tools.sync import Course, number, read
 
-PATHS = [path for path in Course().notebooks if number(path) in notebooks()]
+PATHS = [path for path in Course().paths if number(path) in notebooks()]
 EACH = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 
 

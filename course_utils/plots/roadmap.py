@@ -1,6 +1,5 @@
 """The course's map: the four steps from text to vectors, the whole road to a chat model, and "you are here"."""
 
-import re
 from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
@@ -8,7 +7,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, PathPatch
 from matplotlib.path import Path
 
-from course_utils.common import require
 from course_utils.plots.style import (
     CARD,
     FAINT_INK,
@@ -26,44 +24,30 @@ from course_utils.plots.style import (
     text_width,
     write,
 )
-from course_utils.tools.curriculum import NOTEBOOKS, STATIONS, STEPS, at
+from course_utils.tools.curriculum import STATIONS, STEPS, Notebook, at, find
 
-TITLES = {notebook.number: notebook.title for notebook in NOTEBOOKS}
 TURN = "model"  # the last station of the upper row
 CHIP = 19.0  # the width of a notebook's number
 
 
-def find_notebook(here: str | int) -> str:
-    """Return the number of a notebook that is given by number, text or file name.
-
-    >>> find_notebook(3), find_notebook("03_sliding_window_sampling"), find_notebook("A_tensors_and_gradients")
-    ('03', '03', 'A')
-    """
-    found = re.match(r"(A|\d{1,2})(?![0-9A-Za-z])", str(here)) if not isinstance(here, bool) else None
-    number = found[1].rjust(2, "0").replace("0A", "A") if found else ""
-    stations = ", ".join(f"{number} {name}" for number, name in TITLES.items())
-    require(number in TITLES, f"the map has no notebook {here!r}; it has {stations}")
-    return number
-
-
 def draw_map(here: str | int) -> Figure:
-    """Draw the four steps and the whole road, with the notebook `here` ("03", 3 or its file name) marked.
+    """Draw the four steps and the whole road, with the notebook `here` ("03", 3 or its file's name) marked.
 
     A `here` that is not on the map is a ValueError that lists what is.
     """
-    here = find_notebook(here)
-    axes = canvas(378)
-    draw_heading(axes, here)
-    draw_steps(axes, here, top=46)
+    own = find(here)
+    axes = canvas(384)
+    draw_heading(axes, own)
+    draw_steps(axes, own.number, top=46)
     write(axes, MARGIN, 180, "The whole road", LARGE, ha="left", weight="bold")
-    draw_road(axes, here, upper=222, lower=328)
+    draw_road(axes, own.number, upper=222, lower=334)
     return axes.figure
 
 
-def draw_heading(axes: Axes, here: str) -> None:
+def draw_heading(axes: Axes, own: Notebook) -> None:
     """Write the title of the four steps and, on the right, the name of the place."""
     write(axes, MARGIN, 26, "Text becomes vectors, in four steps", LARGE, ha="left", weight="bold")
-    place = f"You are here: {here} {TITLES[here]}"
+    place = f"You are here: {own.label}"
     width = text_width(place, NORMAL, weight="bold") + 20
     draw_box(axes, WIDTH - MARGIN - width, 15, width, 22, "highlight", radius=11, linewidth=1.4)
     write(axes, WIDTH - MARGIN - width / 2, 26, place, weight="bold")
@@ -171,7 +155,7 @@ def draw_road(axes: Axes, here: str, upper: float, lower: float) -> None:
 def pave(axes: Axes, start: float, turn: float, end: float, upper: float, lower: float) -> None:
     """Draw the road's surface and the dashed line on it: along the upper row, around the turn, along the lower row."""
     right, left, radius = WIDTH - MARGIN, start, 14
-    middle = lower - 40
+    middle = lower - 37  # below three rows of chips
     route = [(start, upper), (right - radius, upper), (right, upper), (right, upper + radius), (right, middle - radius)]
     route += [
         (right, middle),

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Notebook:
-    """One notebook. `stem` is its file's name; `does` is its line in README, empty while there is no such file.
+    """One notebook of the course, or an appendix, whose name begins with a letter.
+
+    `stem` is its file's name, `title` what its heading says. `station` is its place on the road, `step` its place
+    among the four steps from text to vectors. `does` is its line in README, empty while there's no such file.
 
     `builds` are modules of the package, or single names of one (`"text.split_words"`), that this notebook introduces.
-    `borrows` are names that it uses before the notebook that builds them. `station` is its place on the road, `step`
-    its place among the four steps from text to vectors.
+    `borrows` are names that it uses before the notebook that builds them (`"gpt.GPTConfig"`).
+    `after` is for an appendix: the notebook to have read before it.
     """
 
     stem: str
@@ -22,15 +25,25 @@ class Notebook:
     does: str = ""
     builds: tuple[str, ...] = ()
     borrows: tuple[str, ...] = ()
+    after: str = ""
 
     @property
     def number(self) -> str:
         """The number that its file's name begins with, or an appendix's letter.
 
-        >>> find("gpt").number
+        >>> find("10_transformer").number
         '10'
         """
         return self.stem.split("_")[0]
+
+    @property
+    def label(self) -> str:
+        """What links and tables call it.
+
+        >>> find("03").label
+        '03 · Sliding window sampling'
+        """
+        return f"{self.number} · {self.title}"
 
 
 # The road from a text file to a chat model, and the four steps that turn text into vectors.
@@ -41,28 +54,29 @@ STEPS = ("split text", "token ids", "windows", "embedding vectors")
 NOTEBOOKS = (
     Notebook(
         "00_start_here",
-        "start here",
+        "Start here",
         ("start",),
         does="run the whole machine once: text, tokens, windows, a GPT, training, new text",
         borrows=(
-            *("BASE", "BPETokenizer", "FreshTales", "Sampler", "SlidingWindowDataset", "count_parameters"),
-            *("cross_entropy", "generate_text", "load_checkpoint", "recipe", "score", "small_gpt", "tell_tales"),
-            *("train", "train_bpe"),
+            *("bpe.BPETokenizer", "bpe.train_bpe", "windows.SlidingWindowDataset", "gpt.count_parameters"),
+            *("recipe.FreshTales", "recipe.recipe", "recipe.small_gpt", "training.cross_entropy", "training.train"),
+            *("evaluation.score", "evaluation.tell_tales", "checkpoints.BASE", "checkpoints.load_checkpoint"),
+            *("generation.Sampler", "generation.generate_text"),
         ),
     ),
     Notebook(
         "01_tokenization",
-        "tokenization",
+        "Tokenization",
         ("extract", "combine"),
         ("split text", "token ids"),
         does="split text, build a vocabulary, meet unknown words and special tokens, measure what each way of cutting "
         "costs",
         builds=("common.require", "text.split_words", "tokenizers"),
-        borrows=("BPETokenizer", "gpt2_encoding", "gpt2_tokenizer", "train_bpe"),
+        borrows=("bpe.BPETokenizer", "bpe.gpt2_encoding", "bpe.gpt2_tokenizer", "bpe.train_bpe"),
     ),
     Notebook(
         "02_byte_pair_encoding",
-        "byte pair encoding",
+        "Byte pair encoding",
         ("BPE", "encode"),
         ("token ids",),
         does="merge by hand, train slowly and fast, encode and decode, and match GPT-2's tokenizer id for id",
@@ -70,7 +84,7 @@ NOTEBOOKS = (
     ),
     Notebook(
         "03_sliding_window_sampling",
-        "sliding windows",
+        "Sliding window sampling",
         ("split and train",),
         ("windows",),
         does="cut a text into questions with known answers, choose length, stride and batch size, split without a leak",
@@ -78,7 +92,7 @@ NOTEBOOKS = (
     ),
     Notebook(
         "04_embeddings",
-        "embeddings",
+        "Embeddings",
         ("model",),
         ("embedding vectors",),
         does="look up and prove what a lookup is, train word vectors, measure their neighbours, search a thousand "
@@ -87,95 +101,110 @@ NOTEBOOKS = (
     ),
     Notebook(
         "05_positional_encoding",
-        "positional encoding",
+        "Positional encoding",
         ("model",),
         ("embedding vectors",),
         does="build five schemes, prove what each depends on, and measure which of them reads texts longer than it was "
         "trained on",
         builds=("positions",),
-        borrows=("tales_tokenizer",),
+        borrows=("recipe.tales_tokenizer",),
     ),
     Notebook(
         "06_simplified_self_attention",
-        "simplified self-attention",
+        "Simplified self-attention",
         ("model",),
         does="scores, weights, weighted sum, by hand and as matrix products; a softmax that does not break",
         builds=("attention.SimplifiedSelfAttention", "attention.example", "attention.check_vectors"),
-        borrows=("BASE", "load_checkpoint"),
+        borrows=("checkpoints.BASE", "checkpoints.load_checkpoint"),
     ),
     Notebook(
         "07_self_attention",
-        "self-attention",
+        "Self-attention",
         ("model",),
         does="queries, keys and values; measure why scores are scaled; watch a layer learn to look",
         builds=("attention.SelfAttention",),
     ),
     Notebook(
         "08_causal_attention",
-        "causal attention",
+        "Causal attention",
         ("model",),
-        does="close the future, break it in three ways and catch each, dropout, buffers",
+        does="mask the future, break the mask in three ways and catch each; dropout, buffers",
         builds=("attention.CausalAttention",),
     ),
     Notebook(
         "09_multi_head_attention",
-        "multi-head attention",
+        "Multi-head attention",
         ("model",),
         does="a stack of heads, then one projection, equal to PyTorch's; from an empty cell; what the heads of a "
         "trained model look at",
         builds=("attention",),
-        borrows=("Attention", "BASE", "GPTConfig", "load_checkpoint"),
+        borrows=("gpt.Attention", "gpt.GPTConfig", "checkpoints.BASE", "checkpoints.load_checkpoint"),
     ),
-    Notebook("10_transformer", "the transformer", ("model",), builds=("gpt",)),
+    Notebook("10_transformer", "The transformer", ("model",), builds=("gpt",)),
     Notebook(
         "11_pretraining",
-        "pretraining",
+        "Pretraining",
         ("split and train", "base model"),
         builds=("optimizers", "training", "recipe", "evaluation", "checkpoints", "pretrained"),
     ),
-    Notebook("12_text_generation", "generation", ("base model",), builds=("generation",)),
-    Notebook("13_chat_data", "chat data", ("fine-tuning data",), builds=("chat",)),
-    Notebook("14_finetuning", "fine-tuning", ("fine-tune",), builds=("finetuning",)),
+    Notebook("12_text_generation", "Text generation", ("base model",), builds=("generation",)),
+    Notebook("13_chat_data", "Chat data", ("fine-tuning data",), builds=("chat",)),
+    Notebook("14_finetuning", "Fine-tuning", ("fine-tune",), builds=("finetuning",)),
     Notebook("15_lora", "LoRA", ("fine-tune", "chat model"), builds=("lora",)),
     Notebook(
         "A_tensors_and_gradients",
-        "tensors and gradients",
+        "Tensors and gradients",
         ("start",),
         does="a refresher: shapes, matrix product, softmax, cross-entropy, one step of training",
+        after="00",
     ),
 )
 NUMBERS = tuple(notebook.number for notebook in NOTEBOOKS)
-# In which notebook a name of the package is built: a whole module, or one name of it. What is not listed,
-# such as `plots`, is a tool that no notebook builds, and any may use.
-BUILT_IN = {built: notebook.number for notebook in NOTEBOOKS for built in notebook.builds}
+
+# Each function takes another table too, so that a test can make up a course of its own.
+Table = tuple[Notebook, ...]
 
 
-def built_in(module: str, name: str) -> str:
-    """Return the number of the notebook that builds a name of the package; "00" if any may use it.
+def built_in(name: str, notebooks: Table = NOTEBOOKS) -> str:
+    """Return the number of the notebook that builds a name of the package, or "" for a tool that none builds.
 
-    >>> built_in("gpt", "GPT"), built_in("training", "train"), built_in("plots", "show")
-    ('10', '11', '00')
+    >>> built_in("gpt.GPT"), built_in("text.split_words"), built_in("text.load_text"), built_in("plots.show")
+    ('10', '01', '', '')
     """
-    return BUILT_IN.get(f"{module}.{name}", BUILT_IN.get(module, "00"))
+    places = {built: notebook.number for notebook in notebooks for built in notebook.builds}
+    return places.get(name, places.get(name.rpartition(".")[0], ""))
 
 
-def find(key: str) -> Notebook:
-    """Return a notebook by its number, or the one that builds a module; a key of neither kind is a ValueError.
+def is_early(name: str, own: str, notebooks: Table = NOTEBOOKS) -> bool:
+    """Tell whether notebook `own` uses a name before the notebook that builds it.
 
-    >>> find("03").title, find("training").number
-    ('sliding windows', '11')
+    An appendix knows what the notebook before it knows. Nobody has to read one, so its names always count as early.
+
+    >>> is_early("gpt.GPT", "09"), is_early("gpt.GPT", "10"), is_early("gpt.GPT", "11"), is_early("gpt.GPT", "A")
+    (True, False, False, True)
     """
-    number = BUILT_IN.get(key, key)
-    for notebook in NOTEBOOKS:
-        if notebook.number == number:
+    numbers, lender = [notebook.number for notebook in notebooks], built_in(name, notebooks)
+    known = find(own, notebooks).after or own
+    return lender not in ("", own) and numbers.index(lender) > numbers.index(known)
+
+
+def find(key: str | int, notebooks: Table = NOTEBOOKS) -> Notebook:
+    """Return a notebook by its number or its file's name; any other key is a ValueError that lists those there are.
+
+    >>> find(3).title, find("A").title, find("03_sliding_window_sampling.ipynb").number
+    ('Sliding window sampling', 'Tensors and gradients', '03')
+    """
+    for notebook in notebooks:
+        number = notebook.number
+        if str(key) in (number, number.removeprefix("0"), notebook.stem, f"{notebook.stem}.ipynb"):
             return notebook
-    raise ValueError(f"there is no notebook {key!r}; there are {', '.join(NUMBERS)}")
+    raise ValueError(f"there is no notebook {key!r}; there are {', '.join(one.label for one in notebooks)}")
 
 
-def at(station: str) -> tuple[str, ...]:
+def at(place: str, notebooks: Table = NOTEBOOKS) -> tuple[str, ...]:
     """Return the numbers of the notebooks at one station of the road, or at one of the four steps.
 
     >>> at("token ids"), at("BPE")
     (('01', '02'), ('02',))
     """
-    return tuple(notebook.number for notebook in NOTEBOOKS if station in notebook.station + notebook.step)
+    return tuple(notebook.number for notebook in notebooks if place in notebook.station + notebook.step)

@@ -4,21 +4,20 @@
     python -m course_utils sync --check        change nothing; say what is stale and leave with 1
     python -m course_utils sync --run NAME     execute even what did not change
 
-An author writes prose and code; `sync` writes what must be the same everywhere: the setup cell, links to the
-notebooks before and after, the badge, the time, the line of borrowed names, and the saved definitions. Such a
-definition is a cell whose first line is ``# course_utils/NAME.py``: write ``def merge(): ...`` beneath it,
-and `sync` puts the package's text in its place.
+You write prose and code. `sync` writes what has to be the same everywhere: the setup cell, the links to the
+notebooks before and after, the badge, the time, the line of borrowed names, the saved definitions, and README's table
+of notebooks. A saved definition is a cell whose first line is ``# course_utils/NAME.py``: write ``def merge(): ...``
+beneath it, and `sync` puts the package's text in its place.
 
-What an author says, in the notebook's metadata under ``course`` (any of it may be missing): ``minutes`` to
-read and do it, and ``borrows``, such as ``{"GPT": "10"}``: names used here and built in a later notebook.
-What `sync` keeps there: ``seconds`` of the stored run, and ``executed``, the fingerprint of the code it ran.
+Titles, order and borrowed names come from `curriculum.py`. A notebook's own metadata, under ``course``, holds
+``minutes``, which you estimate, and two things that `sync` measures: ``seconds``, how long the stored run took, and
+``executed``, the hashes of the code that ran (see `fingerprints.py`).
 """
 
 import argparse
 import ast
 import base64
 import hashlib
-import json
 import math
 import os
 import re
@@ -35,6 +34,8 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from course_utils.common import require
+from course_utils.tools.curriculum import NOTEBOOKS, Notebook, built_in, find
+from course_utils.tools.fingerprints import changes, fingerprints, read_package
 
 ROOT = Path(__file__).resolve().parents[2]
 CELL_SECONDS = 600
@@ -80,6 +81,10 @@ KEPT_CELL_METADATA = ("jupyter", "tags")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 SAVED_HEADER = re.compile(r"# course_utils/(\w+)\.py(?:\n|$)")
 
+# README's table of notebooks stands between these two lines.
+TABLE_BEGINS = "<!-- This table is written by `python -m course_utils sync` -->"
+TABLE_ENDS = "<!-- The table ends here -->"
+
 
 # --- the course: where things are, and in which order ---
 
@@ -89,6 +94,7 @@ class Course:
     """A checkout of the course at `root`: its public address, its notebooks in order, its modules."""
 
     root: Path = ROOT
+    notebooks: tuple[Notebook, ...] = NOTEBOOKS
 
     @property
     def address(self) -> str:
@@ -99,9 +105,22 @@ class Course:
         return found[1].rstrip("/") if found else ""
 
     @property
-    def notebooks(self) -> list[Path]:
-        """All notebooks in reading order; the refreshers, named by a letter, come last."""
-        return sorted((self.root / "notebooks").glob("*.ipynb"))
+    def written(self) -> list[Notebook]:
+        """The notebooks that there are already, in reading order, the appendices last."""
+        return [notebook for notebook in self.notebooks if self.path(notebook).is_file()]
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files of the notebooks that there are already."""
+        return [self.path(notebook) for notebook in self.written]
+
+    def path(self, notebook: Notebook) -> Path:
+        """Return where a notebook's file is, or will be."""
+        return self.root / "notebooks" / f"{notebook.stem}.ipynb"
+
+    def find(self, path: Path) -> Notebook:
+        """Return what the curriculum says of a notebook's file."""
+        return find(path.name, self.notebooks)
 
     def module(self, name: str) -> str:
         """Return the text of ``course_utils/NAME.py``."""
@@ -169,12 +188,6 @@ def give_ids(notebook: NotebookNode) -> None:
         taken.add(name)
 
 
-def fingerprint(notebook: NotebookNode) -> str:
-    """Return a short hash of all code cells: equal as long as the stored run is of this code."""
-    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    return hashlib.sha256(json.dumps(code).encode()).hexdigest()[:16]
-
-
 # --- stamps: each puts one thing in its place and returns a sentence if it was not there ---
 
 
@@ -196,11 +209,11 @@ def part(notebook: NotebookNode, tag: str, kind: str, place: int) -> NotebookNod
     return notebook.cells[place]
 
 
-def title(notebook: NotebookNode) -> str:
-    """Return the heading that a notebook begins with."""
-    first = notebook.cells[0].source if notebook.cells else ""
-    require(first.startswith("# "), "its first cell must begin with its title: # 01 · Tokenization")
-    return first.split("\n")[0].removeprefix("# ")
+def check_title(notebook: NotebookNode, own: Notebook) -> None:
+    """Raise ValueError if a notebook doesn't begin with its title; the very first one has no number there."""
+    first = notebook.cells[0].source.split("\n")[0] if notebook.cells else ""
+    wanted = "# " + (own.title if own.number == "00" else own.label)
+    require(first.split(":")[0] == wanted, f"its first cell must begin with its title, {wanted!r}; it has {first!r}")
 
 
 def stamp_setup(notebook: NotebookNode, course: Course) -> list[str]:
@@ -215,26 +228,29 @@ def setup_cell(address: str) -> str:
     return SETUP.replace("@ADDRESS@", address)
 
 
-def neighbours(path: Path, course: Course) -> str:
+def neighbours(own: Notebook, course: Course) -> str:
     """Return links to the notebook before, to the table of all, and to the one after.
 
-    A refresher, which stands outside the row, has the first notebook before it.
+    An appendix stands outside the row: it only leads back to the notebook to read before it.
     """
-    row = [other for other in course.notebooks if number(other).isdigit()]
-    place = row.index(path) if path in row else len(row)
-    before, after = (row[:place][-1:] if path in row else row[:1]), row[place + 1 :][:1]
-    back = [f"← [{title(read(other))}]({other.name})" for other in before]
-    forth = [f"[{title(read(other))}]({other.name}) →" for other in after]
+    row = [other for other in course.written if other.number.isdigit()]
+    if own in row:
+        place = row.index(own)
+        before, after = row[:place][-1:], row[place + 1 :][:1]
+    else:
+        before, after = [other for other in row if other.number == own.after], []
+    back = [f"← [{other.label}]({other.stem}.ipynb)" for other in before]
+    forth = [f"[{other.label}]({other.stem}.ipynb) →" for other in after]
     return " | ".join([*back, "[All notebooks](../README.md)", *forth])
 
 
-def badge(path: Path, address: str) -> str:
+def badge(notebook: Notebook, address: str) -> str:
     """Return the "Open in Colab" badge of a notebook, or nothing while GitHub does not have the course."""
     repository = address.removesuffix(".git").removeprefix("https://github.com/")
     if repository == address.removesuffix(".git"):
         return ""
     image = "https://colab.research.google.com/assets/colab-badge.svg"
-    target = f"https://colab.research.google.com/github/{repository}/blob/main/notebooks/{path.name}"
+    target = f"https://colab.research.google.com/github/{repository}/blob/main/notebooks/{notebook.stem}.ipynb"
     return f"[![Open in Colab]({image})]({target})"
 
 
@@ -248,30 +264,30 @@ def time_line(metadata: NotebookNode) -> str:
     return f"Time: {'; '.join(told)}." if told else ""
 
 
-def borrowed_line(borrows: dict[str, str]) -> str:
+def borrowed_line(names: tuple[str, ...], notebooks: tuple[Notebook, ...] = NOTEBOOKS) -> str:
     """Return the line that lists what is used before its turn.
 
-    >>> borrowed_line({"evaluate": "11", "train": "11", "generate": "12"})
-    'Borrowed today: `evaluate`, `train`, built in notebook 11; `generate`, built in notebook 12.'
+    >>> borrowed_line(("training.train", "generation.generate", "training.evaluate"))
+    'Borrowed today: `train`, `evaluate`, built in notebook 11; `generate`, built in notebook 12.'
     """
-    told = []
-    for lender in sorted(set(borrows.values())):
-        names = ", ".join(f"`{name}`" for name in borrows if borrows[name] == lender)
-        told.append(f"{names}, built in notebook {lender}")
+    lenders: dict[str, list[str]] = {}
+    for name in names:
+        lenders.setdefault(built_in(name, notebooks), []).append(f"`{name.rpartition('.')[2]}`")
+    told = [f"{', '.join(lenders[lender])}, built in notebook {lender}" for lender in sorted(lenders)]
     return f"Borrowed today: {'; '.join(told)}." if told else ""
 
 
-def stamp_links(notebook: NotebookNode, path: Path, course: Course) -> list[str]:
+def stamp_links(notebook: NotebookNode, own: Notebook, course: Course) -> list[str]:
     """Write the header's links, badge, time and borrowed names, and the footer's links."""
-    own, links, copies = notebook.metadata.course, neighbours(path, course), ""
+    links, copies = neighbours(own, course), ""
     if any(saved_module(cell) for cell in notebook.cells):
         copies = "A cell that begins with `# course_utils/` is an exact copy of the package's text: "
         copies += "editing it changes this notebook only."
     lines = (
         links,
-        badge(path, course.address),
-        time_line(own),
-        borrowed_line(own.get("borrows", {})),
+        badge(own, course.address),
+        time_line(notebook.metadata.course),
+        borrowed_line(own.borrows, course.notebooks),
         copies,
     )
     header = part(notebook, "header", "markdown", 1)
@@ -334,17 +350,15 @@ def stamp_saved(notebook: NotebookNode, course: Course) -> list[str]:
 
 def stamp(notebook: NotebookNode, path: Path, course: Course) -> list[str]:
     """Bring everything but the outputs up to date; return one sentence for each thing that was not."""
-    title(notebook)
+    own = course.find(path)
+    check_title(notebook, own)
     clean(notebook)
     # In a new notebook the order puts the header below the title, and the setup cell below the header.
-    stale = [
-        *stamp_links(notebook, path, course),
+    return [
+        *stamp_links(notebook, own, course),
         *stamp_setup(notebook, course),
         *stamp_saved(notebook, course),
     ]
-    if notebook.metadata.course.get("executed") != fingerprint(notebook):
-        stale.append("its code has changed since its outputs were stored")
-    return stale
 
 
 # --- execution ---
@@ -380,7 +394,7 @@ def check_notebook(path: Path, course: Course) -> list[str]:
     """Return one sentence for each thing of a notebook that `sync` would change; the file stays as it is."""
     try:
         notebook = read(path)
-        stale = stamp(notebook, path, course)
+        stale = stamp(notebook, path, course) + changes(notebook, number(path), read_package(course.root))
     except (ValueError, SyntaxError) as error:
         return [f"it cannot be read: {error}"]
     if not stale and render(notebook) != path.read_text(encoding="utf-8"):
@@ -397,13 +411,15 @@ def export_picture(notebook: NotebookNode, folder: Path) -> None:
 
 
 def sync_notebook(path: Path, course: Course, always_run: bool = False) -> str:
-    """Stamp a notebook, execute it if its code changed, write it if anything did; return what was done."""
-    notebook = read(path)
+    """Stamp a notebook, execute it if any code of it changed, write it if anything did; return what was done."""
+    notebook, package, done = read(path), read_package(course.root), []
     stamp(notebook, path, course)
-    own, done = notebook.metadata.course, []
-    if always_run or own.get("executed") != fingerprint(notebook):
-        seconds = execute(notebook, path.parent)
-        own.executed, own.seconds = fingerprint(notebook), rounded_time(seconds, own.get("seconds"))
+    if always_run or changes(notebook, number(path), package):
+        own, seconds = notebook.metadata.course, execute(notebook, path.parent)
+        own.executed, own.seconds = (
+            fingerprints(notebook, number(path), package),
+            rounded_time(seconds, own.get("seconds")),
+        )
         done.append(f"executed in {seconds:.0f} s")
         stamp(notebook, path, course)
         export_picture(notebook, path.parent)
@@ -413,27 +429,61 @@ def sync_notebook(path: Path, course: Course, always_run: bool = False) -> str:
     return ", ".join(done) or "up to date"
 
 
+# --- README, and what else goes for all notebooks together ---
+
+
+def table_of_notebooks(course: Course) -> str:
+    """Return README's table: a row for each notebook that there is already, with its badge once there is an address."""
+    rows = ["| notebook | what you do |", "| --- | --- |"]
+    for own in course.written:
+        require(bool(own.does), f"curriculum.py does not say what you do in notebook {own.number}: fill in `does`")
+        name = f"[{own.label}](notebooks/{own.stem}.ipynb) {badge(own, course.address)}".strip()
+        rows.append(f"| {name} | {own.does} |")
+    return "\n".join(rows)
+
+
+def readme_with_table(course: Course) -> str:
+    """Return README's text as it must be: what is there, with the table of notebooks between its two lines."""
+    before, begin, rest = (course.root / "README.md").read_text(encoding="utf-8").partition(TABLE_BEGINS)
+    _, end, after = rest.partition(TABLE_ENDS)
+    require(bool(end), f"README.md lacks the lines that its table stands between, {TABLE_BEGINS} and {TABLE_ENDS}")
+    return f"{before}{begin}\n\n{table_of_notebooks(course)}\n\n{end}{after}"
+
+
+def check_course(course: Course, mend: bool = False) -> list[str]:
+    """Return one sentence for each thing that is wrong beside the notebooks; `mend` writes README's table anew."""
+    known, readme = {path.name for path in course.paths}, course.root / "README.md"
+    strays = sorted(path.name for path in (course.root / "notebooks").glob("*.ipynb") if path.name not in known)
+    wrong = [f"notebooks/{name} is not in the curriculum, which is course_utils/tools/curriculum.py" for name in strays]
+    try:
+        text = readme_with_table(course)
+    except ValueError as error:
+        return [*wrong, str(error)]
+    if text != readme.read_text(encoding="utf-8"):
+        if mend:
+            readme.write_text(text, encoding="utf-8", newline="\n")
+            print("README.md: written")
+        else:
+            wrong.append("README.md has another table of notebooks than the curriculum")
+    return wrong
+
+
 # --- the command ---
 
 
 def chosen(names: list[str], course: Course) -> list[Path]:
     """Return the notebooks that `names` call for by name, number or path; all of them for no name."""
-    paths = course.notebooks
-    known = {key: path for path in paths for key in (path.stem, path.name, number(path))}
-    for name in names:
-        require(
-            Path(name).name in known,
-            f"there is no notebook {name!r}; there are {', '.join(p.stem for p in paths)}",
-        )
-    return [known[Path(name).name] for name in names] if names else paths
+    paths = [course.path(find(Path(name).name, course.notebooks)) for name in names]
+    for path in paths:
+        require(path.is_file(), f"notebooks/{path.name} is not written yet")
+    return paths or course.paths
 
 
-def report_stale(path: Path, course: Course) -> bool:
-    """Print what is stale in a notebook; return whether nothing is."""
-    stale = check_notebook(path, course)
-    for sentence in stale:
-        print(f"{path.stem}: {sentence}")
-    return not stale
+def report(where: str, wrong: list[str]) -> bool:
+    """Print what is wrong, one sentence a line; return whether nothing is."""
+    for sentence in wrong:
+        print(f"{where}: {sentence}")
+    return not wrong
 
 
 def bring_up_to_date(path: Path, course: Course, always_run: bool) -> bool:
@@ -448,20 +498,21 @@ def bring_up_to_date(path: Path, course: Course, always_run: bool) -> bool:
     return True
 
 
-def main(arguments: list[str], root: Path = ROOT) -> int:
+def main(arguments: list[str], course: Course | None = None) -> int:
     """Run ``python -m course_utils sync`` with `arguments`; return its exit code, 1 if anything is wrong."""
     parser = argparse.ArgumentParser(prog="python -m course_utils sync", description="Bring notebooks up to date.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="a notebook's name or number; all if none is given")
     parser.add_argument("--check", action="store_true", help="change nothing, say what is stale")
     parser.add_argument("--run", action="store_true", help="execute even what did not change")
-    options, course = parser.parse_args(arguments), Course(root)
+    options, course = parser.parse_args(arguments), course or Course()
     try:
         paths = chosen(options.names, course)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
     if options.check:
-        good = [report_stale(path, course) for path in paths]
+        good = [report(path.stem, check_notebook(path, course)) for path in paths]
     else:
         good = [bring_up_to_date(path, course, options.run) for path in paths]
+    good.append(report("course", check_course(course, mend=not options.check)))
     return 0 if all(good) else 1
