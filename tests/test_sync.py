@@ -3,6 +3,7 @@
 The setup cell, which must find the course where nothing of it is, has its tests in `test_setup_cell.py`.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -12,7 +13,18 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from course_utils.tools import sync
+from course_utils.tools.curriculum import Notebook
+from course_utils.tools.fingerprints import fingerprints
 
+TABLE = (
+    Notebook("00_start", "Start", ("start",), does="run it"),
+    Notebook("01_words", "Words", ("start",), does="count words"),
+    Notebook("02_pairs", "Pairs", ("start",), does="merge pairs", builds=("bpe",), borrows=("gpt.GPT", "text.read")),
+    Notebook("03_windows", "Windows", ("start",), does="cut windows", builds=("text",)),
+    Notebook("10_model", "Model", ("start",), builds=("gpt",)),
+    Notebook("A_tensors", "Tensors", ("start",), does="multiply", after="01"),
+    Notebook("B_more", "More", ("start",), does="go on", builds=("gpt.more",), after="03"),
+)
 ADDRESS = "https://github.com/someone/course"
 PACKAGE_TEXT = '''"""A small module."""
 
@@ -35,21 +47,22 @@ SAVED_TWICE = (
 )
 
 
-def notebook(*cells: str | NotebookNode, **own: object) -> NotebookNode:
+def notebook(*cells: str | NotebookNode, title: str = "# 02 · Pairs", **own: object) -> NotebookNode:
     """A notebook of these code cells under a title, `own` in its course metadata."""
     made = [cell if isinstance(cell, NotebookNode) else new_code_cell(cell) for cell in cells]
-    return new_notebook(cells=[new_markdown_cell("# 02 · Pairs"), *made], metadata={"course": own})
+    return new_notebook(cells=[new_markdown_cell(title), *made], metadata={"course": own})
 
 
 @pytest.fixture
 def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> sync.Course:
-    """A course of a package with one module, and no notebooks; its setup cell needs no torch, so it is quick."""
+    """A course of a package with one module, and no notebooks; its setup cell needs no torch, so it's quick."""
     monkeypatch.setattr(sync, "SETUP", "import functools\naddress = '@ADDRESS@'")
     (tmp_path / "course_utils").mkdir()
     (tmp_path / "course_utils" / "bpe.py").write_text(PACKAGE_TEXT)
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "pyproject.toml").write_text('[project.urls]\n# add `Repository = "https://example.org"`\n')
-    return sync.Course(tmp_path)
+    (tmp_path / "README.md").write_text(f"Before\n\n{sync.TABLE_BEGINS}\n\n{sync.TABLE_ENDS}\n\nAfter\n")
+    return sync.Course(tmp_path, TABLE)
 
 
 def write(course: sync.Course, made: NotebookNode, name: str = "02_pairs") -> Path:
@@ -126,19 +139,51 @@ def test_links_lead_to_the_notebooks_before_and_after(course: sync.Course):
     for name in ("01_words", "03_windows", "A_tensors"):
         write(course, notebook(), name)
     made = stamped(course, notebook())
-    expected = "← [02 · Pairs](01_words.ipynb) | [All notebooks](../README.md) | [02 · Pairs](03_windows.ipynb) →"
-    assert marked(made, "header").source == marked(made, "footer").source == expected
-    refresher = marked(stamped(course, notebook(), "A_tensors"), "footer").source
-    assert refresher == "← [02 · Pairs](01_words.ipynb) | [All notebooks](../README.md)"
+    expected = "← [01 · Words](01_words.ipynb) | [All notebooks](../README.md) | [03 · Windows](03_windows.ipynb) →"
+    assert marked(made, "footer").source == expected
+    assert marked(made, "header").source.startswith(f"{expected}\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "before"), [("A_tensors", "A · Tensors", "01"), ("B_more", "B · More", "03")]
+)
+def test_an_appendix_leads_back_to_the_notebook_before_it(course: sync.Course, name: str, title: str, before: str):
+    for other in TABLE:
+        write(course, notebook(), other.stem)
+    made = stamped(course, notebook(title=f"# {title}"), name)
+    own = next(other for other in TABLE if other.number == before)
+    assert marked(made, "footer").source == f"← [{own.label}]({own.stem}.ipynb) | [All notebooks](../README.md)"
+
+
+def test_the_first_and_the_last_notebook_have_one_neighbour(course: sync.Course):
+    for name in ("00_start", "02_pairs", "B_more"):
+        write(course, notebook(), name)
+    first = stamped(course, notebook(title="# Start: the whole game"), "00_start")
+    assert marked(first, "footer").source == "[All notebooks](../README.md) | [02 · Pairs](02_pairs.ipynb) →"
+    last = stamped(course, notebook(title="# 03 · Windows"), "03_windows")
+    assert marked(last, "footer").source == "← [02 · Pairs](02_pairs.ipynb) | [All notebooks](../README.md)"
+
+
+@pytest.mark.parametrize("title", ["# 03 · Pairs", "# Pairs", "02 · Pairs", "# 02 · Pairs and more"])
+def test_a_title_that_is_not_the_curriculums_is_told(course: sync.Course, title: str):
+    path = write(course, notebook(title=title))
+    assert "must begin with its title, '# 02 · Pairs'" in sync.check_notebook(path, course)[0]
 
 
 def test_borrowed_names_times_and_copies_are_told_in_the_header(course: sync.Course):
     saved = "# course_utils/bpe.py\nclass Pair: ..."
-    made = stamped(course, notebook(saved, borrows={"GPT": "11"}, minutes=30, seconds=20))
+    made = stamped(course, notebook(saved, minutes=30, seconds=20))
     header = marked(made, "header").source
-    assert "Borrowed today: `GPT`, built in notebook 11." in header
+    assert "Borrowed today: `read`, built in notebook 03; `GPT`, built in notebook 10." in header
     assert "Time: about 30 minutes to read and do; its cells run in about 20 s on two processor cores." in header
     assert "an exact copy of the package's text" in header
+
+
+def test_a_name_borrowed_anew_makes_the_header_stale(course: sync.Course):
+    path = write(course, stamped(course, notebook()))
+    richer = replace(TABLE[2], borrows=("gpt.GPT",))
+    told = sync.check_notebook(path, replace(course, notebooks=(*TABLE[:2], richer, *TABLE[3:])))
+    assert "its header (links, badge, time, borrowed names) is not up to date" in told
 
 
 def test_the_address_is_stamped_once_it_is_known(course: sync.Course):
@@ -199,12 +244,12 @@ def test_a_second_sync_changes_nothing(
 ):
     monkeypatch.setenv("COURSE_PRESET", "smoke")
     path = write(course, notebook(TELL))
-    assert sync.main([], course.root) == 0
+    assert sync.main([], course) == 0
     once = path.read_bytes()
-    assert sync.main([], course.root) == 0
+    assert sync.main([], course) == 0
     assert path.read_bytes() == once
     assert "02_pairs: up to date" in capsys.readouterr().out
-    assert sync.main(["--check"], course.root) == 0
+    assert sync.main(["--check"], course) == 0
     # What it ran under: the stored preset, the CPU, the notebook's own folder.
     assert sync.read(path).cells[-2].outputs[0].text == "laptop cpu notebooks\n"
     assert sync.read(path).metadata.course.seconds == 10
@@ -212,9 +257,9 @@ def test_a_second_sync_changes_nothing(
 
 def test_a_rerun_stores_the_same_bytes(course: sync.Course):
     path = write(course, notebook("import warnings\nwarnings.warn('careful')\n1 + 1"))
-    assert sync.main([], course.root) == 0
+    assert sync.main([], course) == 0
     once = path.read_bytes()
-    assert sync.main(["--run", "02"], course.root) == 0
+    assert sync.main(["--run", "02"], course) == 0
     assert path.read_bytes() == once
 
 
@@ -230,27 +275,57 @@ def test_the_figure_of_the_cell_tagged_picture_is_written_for_the_readme(course:
 def test_check_tells_what_is_stale_and_changes_nothing(course: sync.Course, capsys: pytest.CaptureFixture):
     path = write(course, notebook("x = 1"))
     before = path.read_bytes()
-    assert sync.main(["--check"], course.root) == 1
+    assert sync.main(["--check"], course) == 1
     assert path.read_bytes() == before
-    assert "02_pairs: its code has changed since its outputs were stored\n" in capsys.readouterr().out
+    assert "02_pairs: its outputs were not stored by sync\n" in capsys.readouterr().out
 
 
 def test_code_that_changed_since_its_run_is_stale_and_prose_is_not(course: sync.Course):
     made = stamped(course, notebook("x = 1"))
-    made.metadata.course.executed = sync.fingerprint(made)
+    made.metadata.course.executed = fingerprints(made, "02", {})
     made.cells[0].source += "\n\nMore prose."
-    path = course.root / "notebooks" / "02_pairs.ipynb"
+    path = course.path(TABLE[2])
     path.write_text(sync.render(made), encoding="utf-8")
     assert sync.check_notebook(path, course) == []
     made.cells[3].source = "x = 2"
     path.write_text(sync.render(made), encoding="utf-8")
-    assert sync.check_notebook(path, course) == ["its code has changed since its outputs were stored"]
+    told = f"its code cell 2 ({made.cells[3].id}) has changed since its outputs were stored"
+    assert sync.check_notebook(path, course) == [told]
+
+
+def test_a_changed_module_is_run_again_and_a_changed_docstring_is_not(course: sync.Course, capsys):
+    module = course.root / "course_utils" / "bpe.py"
+    path = write(
+        course, notebook("import sys; sys.path.insert(0, '..')", "from course_utils.bpe import twice\ntwice(3)")
+    )
+    assert sync.main([], course) == 0
+    once = path.read_bytes()
+    module.write_text(PACKAGE_TEXT.replace("Return x two times.", "Double it.").replace("# not", "# never"))
+    assert sync.main(["--check"], course) == 0
+    module.write_text(PACKAGE_TEXT.replace("2 * x", "3 * x"))
+    assert sync.main(["--check"], course) == 1
+    assert "02_pairs: course_utils/bpe.py has changed since its outputs were stored\n" in capsys.readouterr().out
+    assert path.read_bytes() == once
+    assert sync.main([], course) == 0
+    assert sync.read(path).cells[-2].outputs[0].data["text/plain"] == "9"
+    assert sync.main(["--check"], course) == 0
+
+
+def test_a_docstring_in_a_saved_definition_is_copied_without_running_anything(course: sync.Course, monkeypatch):
+    path = write(course, notebook(SAVED_TWICE))
+    assert sync.main([], course) == 0
+    (course.root / "course_utils" / "bpe.py").write_text(PACKAGE_TEXT.replace("two times", "twice"))
+    assert sync.main(["--check"], course) == 1
+    monkeypatch.setattr(sync, "execute", lambda *_: pytest.fail("nothing has to run"))
+    assert sync.main([], course) == 0
+    assert "Return x twice." in sync.read(path).cells[-2].source
+    assert sync.main(["--check"], course) == 0
 
 
 def test_a_notebook_that_fails_is_told_and_left_alone(course: sync.Course, capsys: pytest.CaptureFixture):
     path = write(course, notebook("nothing = 0\n1 / nothing"))
     before = path.read_bytes()
-    assert sync.main([], course.root) == 1
+    assert sync.main([], course) == 1
     assert path.read_bytes() == before
     told = capsys.readouterr().err
     assert "02_pairs: not written" in told
@@ -267,13 +342,60 @@ def test_a_notebook_is_chosen_by_number_name_or_path(course: sync.Course, name: 
 
 def test_an_unknown_name_is_told(course: sync.Course, capsys: pytest.CaptureFixture):
     write(course, notebook())
-    assert sync.main(["07"], course.root) == 1
-    assert "there is no notebook '07'; there are 02_pairs" in capsys.readouterr().err
+    assert sync.main(["07"], course) == 1
+    assert "there is no notebook '07'; there are 00 · Start, 01 · Words, 02 · Pairs" in capsys.readouterr().err
+
+
+def test_a_notebook_that_is_planned_only_is_told(course: sync.Course, capsys: pytest.CaptureFixture):
+    assert sync.main(["10"], course) == 1
+    assert "notebooks/10_model.ipynb is not written yet" in capsys.readouterr().err
 
 
 def test_a_notebook_without_a_title_is_told(course: sync.Course):
     path = write(course, new_notebook(cells=[new_code_cell("x = 1")]))
     assert "must begin with its title" in sync.check_notebook(path, course)[0]
+
+
+# --- README, and the folder of notebooks ---
+
+
+def test_the_table_in_readme_is_written_and_kept(course: sync.Course, capsys: pytest.CaptureFixture):
+    for other in (TABLE[5], TABLE[2]):
+        write(course, notebook(), other.stem)
+    assert sync.check_course(course) == ["README.md has another table of notebooks than the curriculum"]
+    assert sync.check_course(course, mend=True) == []
+    text = (course.root / "README.md").read_text(encoding="utf-8")
+    pairs = "| [02 · Pairs](notebooks/02_pairs.ipynb) | merge pairs |"
+    tensors = "| [A · Tensors](notebooks/A_tensors.ipynb) | multiply |"
+    assert f"| --- | --- |\n{pairs}\n{tensors}\n\n{sync.TABLE_ENDS}\n\nAfter\n" in text
+    assert text.startswith(f"Before\n\n{sync.TABLE_BEGINS}\n\n| notebook |")
+    assert sync.check_course(course) == []
+    assert capsys.readouterr().out == "README.md: written\n"
+
+
+def test_the_table_has_a_badge_once_there_is_an_address(course: sync.Course):
+    write(course, notebook())
+    assert "colab" not in sync.table_of_notebooks(course)
+    (course.root / "pyproject.toml").write_text(f'[project.urls]\nRepository = "{ADDRESS}"\n')
+    assert "(notebooks/02_pairs.ipynb) [![Open in Colab]" in sync.table_of_notebooks(course)
+
+
+def test_a_readme_without_a_place_for_the_table_is_told_and_left_alone(course: sync.Course):
+    readme = course.root / "README.md"
+    readme.write_text(f"Before\n{sync.TABLE_BEGINS}\nAfter\n")
+    assert "lacks the lines" in sync.check_course(course, mend=True)[0]
+    assert readme.read_text() == f"Before\n{sync.TABLE_BEGINS}\nAfter\n"
+
+
+def test_a_notebook_of_which_the_curriculum_does_not_say_what_it_does_is_told(course: sync.Course):
+    write(course, notebook(), "10_model")
+    assert "what you do in notebook 10" in sync.check_course(course)[0]
+
+
+def test_a_notebook_that_is_not_in_the_curriculum_is_told(course: sync.Course, capsys: pytest.CaptureFixture):
+    write(course, notebook(), "Untitled")
+    assert sync.main([], course) == 1
+    assert "course: notebooks/Untitled.ipynb is not in the curriculum" in capsys.readouterr().out
 
 
 # --- rules: each one holds for a good notebook and is broken by a bad one ---
@@ -407,27 +529,43 @@ USES = {
 
 @pytest.mark.parametrize("source", USES.values(), ids=USES)
 def test_a_borrowed_name_that_is_not_listed_is_found(source: str):
-    told = 'uses GPT before its turn: list it in metadata.course.borrows as "GPT": "10"'
-    assert list(rules.unlisted_borrows(notebook(source), "02")) == [told]
-    assert list(rules.unlisted_borrows(notebook(source, borrows={"GPT": "10"}), "02")) == []
-    assert list(rules.unlisted_borrows(notebook(source), "10")) == []
-    assert list(rules.unlisted_borrows(notebook(source), "A")) == [told]
+    table = (*TABLE[:2], replace(TABLE[2], borrows=("gpt.GPT",)), *TABLE[3:])
+    told = "uses gpt.GPT, which notebook 10 builds: list it in `borrows` in curriculum.py"
+    assert list(rules.unlisted_borrows(notebook(source), "02", table)) == []
+    assert list(rules.unlisted_borrows(notebook(source), "10", table)) == []
+    assert list(rules.unlisted_borrows(notebook(source), "03", table)) == [told]
+    assert list(rules.unlisted_borrows(notebook(source), "A", table)) == [told]
 
 
-@pytest.mark.parametrize("borrows", [{"GPT": "11"}, {"GPT": "10", "Block": "10"}])
-def test_a_wrong_list_of_borrowed_names_is_found(borrows: dict[str, str]):
-    made = notebook("from course_utils.gpt import GPT", borrows=borrows)
-    assert any("lists" in told for told in rules.unlisted_borrows(made, "02"))
+def test_a_name_that_is_listed_as_borrowed_for_nothing_is_found():
+    made = notebook("from course_utils.gpt import GPT")
+    told = "borrows text.read in curriculum.py, but doesn't use it or needn't borrow it"
+    assert list(rules.unlisted_borrows(made, "02", TABLE)) == [told]
+
+
+def test_an_appendix_borrows_what_comes_after_the_notebook_before_it():
+    made = notebook("from course_utils.text import read\nfrom course_utils.bpe import merge")
+    assert list(rules.unlisted_borrows(made, "B", TABLE)) == []
+    assert len(list(rules.unlisted_borrows(made, "A", TABLE))) == 2
+
+
+def test_what_an_appendix_builds_is_borrowed_everywhere_else():
+    made = notebook("from course_utils.gpt import more")
+    assert list(rules.unlisted_borrows(made, "B", TABLE)) == []
+    assert "which notebook B builds" in next(rules.unlisted_borrows(made, "10", TABLE))
 
 
 def test_tools_that_no_notebook_builds_are_free():
-    made = notebook("from course_utils import plots\nfrom course_utils.text import load_text\nplots.show()")
-    assert list(rules.unlisted_borrows(made, "00")) == []
+    made = notebook("from course_utils import plots\nfrom course_utils.runtime import start\nplots.show()")
+    assert list(rules.unlisted_borrows(made, "00", TABLE)) == []
+
+
+HIDDEN = "%%time\nfrom course_utils.gpt import GPT"
 
 
 @pytest.mark.parametrize(
     "source",
-    ["import course_utils.gpt", "from course_utils.gpt import *", "from course_utils.gpt import _mask"],
+    ["import course_utils.gpt", "from course_utils.gpt import *", "from course_utils.gpt import _mask", HIDDEN],
 )
 def test_a_hidden_use_of_the_package_is_found(source: str):
     assert len(list(rules.hidden_uses(notebook(source)))) == 1
@@ -443,7 +581,8 @@ def test_a_name_introduced_twice_is_found(again: str):
 
 def test_a_saved_definition_in_another_notebook_than_planned_is_found():
     made = notebook(f"{SAVED}def merge(): ...")
-    assert list(rules.misplaced_saved(made, "02")) == []
-    assert list(rules.misplaced_saved(made, "03")) == ["builds merge; BUILT_IN in sync.py says that notebook 02 does"]
+    assert list(rules.misplaced_saved(made, "02", TABLE)) == []
+    assert list(rules.misplaced_saved(made, "03", TABLE)) == ["builds merge; curriculum.py says that notebook 02 does"]
     unplanned = notebook("# course_utils/plots.py\ndef show(): ...")
-    assert list(rules.misplaced_saved(unplanned, "03")) == ["builds show; BUILT_IN in sync.py does not have plots.show"]
+    told = "builds show; curriculum.py has plots.show in no notebook's `builds`"
+    assert list(rules.misplaced_saved(unplanned, "03", TABLE)) == [told]

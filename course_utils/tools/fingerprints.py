@@ -39,7 +39,7 @@ def cell_tree(source: str) -> ast.Module:
 
 
 def plain(node: object) -> object:
-    """Return a syntax tree as nested lists, without docstrings and positions.
+    """Return a syntax tree as nested lists and texts, without docstrings and positions.
 
     `ast.dump` would do, but from one Python to the next it writes the same tree differently.
 
@@ -50,8 +50,11 @@ def plain(node: object) -> object:
         return [plain(item) for item in node if not is_docstring(item)]
     if not isinstance(node, ast.AST):
         return ascii(node)
-    fields = [[name, plain(value)] for name, value in ast.iter_fields(node) if value is not None and value != []]
-    return [type(node).__name__, *fields]
+    fields = {name: plain(value) for name, value in ast.iter_fields(node) if value is not None and value != []}
+    if isinstance(node, ast.JoinedStr):
+        # In f"{x:{width}}", Python 3.12 alone sees an empty text behind the width.
+        fields["values"] = [value for value in fields.get("values", []) if value != plain(ast.Constant(""))]
+    return [type(node).__name__, *fields.items()]
 
 
 def is_docstring(node: object) -> bool:
