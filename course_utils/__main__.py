@@ -4,6 +4,7 @@ This file parses on every Python since 2.7, so that an old one can say which is 
 and no f-strings here. Whatever needs a newer one is imported after that check.
 """
 
+import ast
 import importlib
 import os
 import sys
@@ -12,7 +13,7 @@ import time
 OLDEST = (3, 10)
 
 # Where each command lives, as "module:function". Nothing is imported before it is asked for.
-# These functions take the remaining arguments as one list of strings and return an exit code or None.
+# These functions take the remaining arguments as one list of strings and return an exit code.
 COMMANDS = {
     "lab": "course_utils.tools.environment:open_lab",
     "test": "course_utils.tools.environment:run_tests",
@@ -23,7 +24,7 @@ NAMED = ("bench", "rebuild")  # each takes a name, which course_utils.experiment
 
 USAGE = """Text to Transformer. In its folder, `python3 -m course_utils` (Windows: `py -m course_utils`) takes
 
-  lab                 set up, then open the notebooks in JupyterLab   (--no-browser, --port N)
+  lab                 set up, then open the notebooks in JupyterLab   (--no-browser and the like go to JupyterLab)
   test                set up, then run the tests                      (further arguments go to pytest)
   reset NOTEBOOK      start one notebook afresh, as in `reset 03`; yours is kept beside it
 
@@ -66,18 +67,36 @@ def run_named(kind, arguments):
     return 0
 
 
+def names_of(kind):
+    """Return the names that `bench` or `rebuild` takes, a line each."""
+    known = table(kind)
+    return "".join("  %-12s %s\n" % (name, known[name][1]) for name in sorted(known))
+
+
+def help_for(name):
+    """Return what a command takes. A module that may need what isn't installed yet is read, not imported."""
+    if name in NAMED:
+        return "%s takes one of these names:\n%s" % (name, names_of(name))
+    if name in COMMANDS:
+        return USAGE
+    parts = AUTHORS[name].split(":")[0].split(".")[1:]
+    with open(os.path.join(os.path.dirname(__file__), *parts) + ".py", encoding="utf-8") as source:
+        return ast.get_docstring(ast.parse(source.read())) + "\n"
+
+
 def misunderstood(name, rest):
     """Return what is wrong with a command, or None; for a missing name, list those there are."""
-    if name in COMMANDS or name in AUTHORS:
-        return None
-    if name not in NAMED:
+    if name not in COMMANDS and name not in AUTHORS and name not in NAMED:
         return "no such command: %s\n\n%s" % (name, USAGE)
-    known = table(name)
-    if rest and rest[0] in known:
+    if name not in NAMED or asks_for_help(rest) or (rest[:1] and rest[0] in table(name)):
         return None
     problem = "no such %s: %s" % (name, rest[0]) if rest else "%s needs a name" % name
-    lines = ["  %-12s %s" % (key, known[key][1]) for key in sorted(known)] or ["  none yet"]
-    return "%s. Known names:\n%s\n" % (problem, "\n".join(lines))
+    return "%s. Known names:\n%s" % (problem, names_of(name))
+
+
+def asks_for_help(arguments):
+    """Return whether these arguments ask what a command takes."""
+    return "-h" in arguments or "--help" in arguments
 
 
 def run(arguments):
@@ -90,23 +109,26 @@ def run(arguments):
     if problem:
         sys.stderr.write(problem)
         return 2
-    if name in COMMANDS:
-        return function_at(COMMANDS[name])(rest) or 0
+    if asks_for_help(rest):
+        sys.stdout.write(help_for(name))
+        return 0
     environment = importlib.import_module("course_utils.tools.environment")
-    if not environment.is_active():  # these need torch: the same command runs again, in the course's own
-        return environment.hand_over(arguments)
+    with environment.disk_errors_in_words():
+        if name in COMMANDS:
+            return function_at(COMMANDS[name])(rest)
+        if not environment.is_active():  # these need torch: the same command runs again, in the course's own
+            return environment.hand_over(arguments)
     return run_named(name, rest) if name in NAMED else function_at(AUTHORS[name])(rest) or 0
 
 
 def main(arguments):
-    """Check the Python version, then run; what a reader can mend is told in words, without a traceback."""
+    """Check the Python version, then run; what a reader can fix is told in words, without a traceback."""
     if sys.version_info[:2] < OLDEST:
         sys.stderr.write(TOO_OLD % (OLDEST + tuple(sys.version_info[:2])))
         return 1
     environment = importlib.import_module("course_utils.tools.environment")
     try:
-        with environment.ending_with_children():
-            return run(arguments)
+        return run(arguments)
     except environment.SetupError as problem:
         sys.stderr.write("\n%s\n" % problem)
         return 1
