@@ -62,7 +62,7 @@ class SelfAttention(nn.Module):
     torch.Size([2, 3, 2])
     """
 
-    def __init__(self, n_embd: int, head_dim: int, bias: bool = False) -> None:
+    def __init__(self, n_embd: int, head_dim: int, *, bias: bool = False) -> None:
         super().__init__()
         self.query = nn.Linear(n_embd, head_dim, bias=bias)
         self.key = nn.Linear(n_embd, head_dim, bias=bias)
@@ -80,7 +80,7 @@ class CausalAttention(nn.Module):
     """Self-attention in which no token sees a later one, with dropout on the weights. (B, T, C) -> (B, T, D)"""
 
     def __init__(
-        self, n_embd: int, head_dim: int, context_length: int, dropout: float = 0.0, bias: bool = False
+        self, n_embd: int, head_dim: int, context_length: int, *, dropout: float = 0.0, bias: bool = False
     ) -> None:
         super().__init__()
         self.query = nn.Linear(n_embd, head_dim, bias=bias)
@@ -107,7 +107,9 @@ class MultiHeadAttention(nn.Module):
     Vaswani et al. 2017, section 3.2.2. One projection gives all queries, keys and values.
     """
 
-    def __init__(self, n_embd: int, n_head: int, context_length: int, dropout: float = 0.0, bias: bool = True) -> None:
+    def __init__(
+        self, n_embd: int, n_head: int, context_length: int, *, dropout: float = 0.0, bias: bool = True
+    ) -> None:
         super().__init__()
         divides = n_head >= 1 and n_embd % n_head == 0
         require(divides, f"n_embd is {n_embd} and n_head is {n_head}; each head takes an equal share of n_embd")
@@ -118,17 +120,25 @@ class MultiHeadAttention(nn.Module):
         future = torch.ones(context_length, context_length, dtype=torch.bool).triu(1)
         self.register_buffer("future", future, persistent=False)
 
-    def forward(self, x: Tensor, real: Tensor | None = None) -> Tensor:
-        """`real` (B, T) is False at padding, which no token looks at; a token that may look nowhere gets zeros."""
+    def forward(self, x: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        """`attention_mask` (B, T) is False at padding; a token with nothing to attend to gets zeros."""
         check_vectors(x, self.proj.weight, len(self.future))
         B, T, C = x.shape
-        marks = real is None or (real.shape == (B, T) and real.device == x.device)
-        got = None if real is None else (*real.shape, real.device)
-        require(marks, f"real is {got}; it marks each of ({B}, {T}) tokens, on {x.device}")
         q, k, v = self.qkv(x).view(B, T, 3, self.n_head, C // self.n_head).permute(2, 0, 3, 1, 4)  # (B, H, T, D) each
         scores = q @ k.transpose(-2, -1) / math.sqrt(k.shape[-1])  # (B, H, T, T)
-        closed = self.future[:T, :T] if real is None else self.future[:T, :T] | ~real[:, None, None, :].bool()
-        # The lowest number in place of -inf: where all of a row is closed, -inf would give 0 / 0. Zeros come after.
-        weights = torch.softmax(scores.masked_fill(closed, torch.finfo(scores.dtype).min), dim=-1)
-        heads = self.dropout(weights.masked_fill(closed, 0.0)) @ v  # (B, H, T, D)
+        masked = self.future[:T, :T]
+        if attention_mask is not None:
+            check_mask(attention_mask, x)
+            masked = masked | ~attention_mask[:, None, None, :].bool()  # (B, 1, T, T)
+        # The lowest number in place of -inf: where all of a row is masked, -inf would give 0 / 0. Zeros come after.
+        weights = torch.softmax(scores.masked_fill(masked, torch.finfo(scores.dtype).min), dim=-1)
+        heads = self.dropout(weights.masked_fill(masked, 0.0)) @ v  # (B, H, T, D)
         return self.proj(heads.transpose(1, 2).reshape(B, T, C))
+
+
+def check_mask(attention_mask: Tensor, x: Tensor) -> None:
+    """Raise ValueError unless the mask has an entry for each token of `x`, (B, T, C), on the same device."""
+    B, T, _ = x.shape
+    fits = attention_mask.shape == (B, T) and attention_mask.device == x.device
+    found = f"attention_mask is {tuple(attention_mask.shape)} on {attention_mask.device}"
+    require(fits, f"{found}; it marks each of ({B}, {T}) tokens, on {x.device}")

@@ -429,7 +429,7 @@ def encode_stream(
         yield ids
 
 
-def to_huggingface(tokenizer: BPETokenizer) -> str:
+def tokenizer_json(tokenizer: BPETokenizer) -> str:
     """Return the text of a `tokenizer.json`, with which Hugging Face's `tokenizers` gives the same ids.
 
     There every special token in a text is honoured, as with `allowed_special="all"` here.

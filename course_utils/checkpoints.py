@@ -1,7 +1,7 @@
 """A model with all it needs in one safetensors file: weights, sizes, tokenizer, and how far its training has come.
 
-The file holds tensors and, as JSON in its header, plain facts. Nothing in it can run code when it is read, unlike a
-pickle. It is written beside its place and then moved there in one step, so that a crash leaves the old file whole.
+The file holds tensors and, as JSON in its header, the kind of model, its configuration and metadata. Nothing in it can
+run code when it is read, unlike a pickle. It is written whole or not at all, so that a crash leaves the old file.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
-from torch import Tensor
+from torch import Tensor, nn
 
 import course_utils.bpe  # noqa: F401  (so that a BPE tokenizer is among the kinds that can be read back)
 from course_utils.common import DATA, require, write_whole
@@ -20,74 +20,96 @@ from course_utils.gpt import GPT, GPTConfig
 from course_utils.tokenizers import Tokenizer
 from course_utils.tokenizers import from_dict as tokenizer_from_dict
 
-FORMAT = "text-to-transformer checkpoint 1"
+FORMAT = "text-to-transformer checkpoint 2"
 BASE = DATA / "checkpoints" / "base.safetensors"  # the model that ships with the course
+# The kinds of model that a file may hold, by the name of their class: the class, and that of its configuration.
+KINDS: dict[str, tuple[type[nn.Module], type]] = {"GPT": (GPT, GPTConfig)}
 
 
 @dataclass
 class Checkpoint:
-    """What a file held: the model, its tokenizer if any, facts (JSON) and further tensors, such as the optimiser's."""
+    """What a file held: model, tokenizer if any, metadata (JSON) and further tensors, such as the optimiser's."""
 
-    model: GPT
+    model: nn.Module
     tokenizer: Tokenizer | None = None
-    facts: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
 
 
 def save_checkpoint(
     path: str | Path,
-    model: GPT,
+    model: nn.Module,
     tokenizer: Tokenizer | None = None,
-    facts: dict[str, Any] | None = None,
+    metadata: dict[str, Any] | None = None,
     tensors: dict[str, Tensor] | None = None,
 ) -> None:
     """Write everything to `path` in one step; where that fails, an OSError says why and an older file stays whole."""
-    parts = {f"model.{name}": weight for name, weight in model.state_dict().items()}
-    if model.config.tied:
-        del parts["model.lm_head.weight"]  # the same numbers as the embedding's: stored once
+    kind = type(model).__name__
+    require(kind in KINDS, f"the model is a {kind}; a checkpoint holds one of {', '.join(KINDS)}")
+    parts = {f"model.{name}": weight for name, weight in stored_weights(model).items()}
     odd = next((name for name, tensor in (tensors or {}).items() if not isinstance(tensor, Tensor)), None)
-    require(odd is None, f"tensors[{odd!r}] is no tensor; numbers and texts belong in facts")
+    require(odd is None, f"tensors[{odd!r}] is no tensor; numbers and texts belong in metadata")
     parts |= {f"extra.{name}": tensor for name, tensor in (tensors or {}).items()}
-    header = {"format": FORMAT, "config": asdict(model.config), "facts": facts or {}}
+    header = {"format": FORMAT, "kind": kind, "config": asdict(model.config), "metadata": metadata or {}}
     header["tokenizer"] = tokenizer.to_dict() if tokenizer else None
     # A copy on the CPU for each: safetensors stores neither views nor memory that two tensors share.
     parts = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in parts.items()}
     try:
-        metadata = {name: json.dumps(value) for name, value in header.items()}
+        texts = {name: json.dumps(value) for name, value in header.items()}
     except TypeError as error:
-        raise ValueError(
-            f"facts are kept as JSON, which holds numbers, texts, lists and dictionaries: {error}"
-        ) from None
-    content = save(parts, metadata=metadata)
-    write_whole(Path(path), content)
+        found = "metadata is kept as JSON, which holds numbers, texts, lists and dictionaries"
+        raise ValueError(f"{found}: {error}") from None
+    write_whole(Path(path), save(parts, metadata=texts))
+
+
+def stored_weights(model: nn.Module) -> dict[str, Tensor]:
+    """Return the weights of a model by name; output weights tied to the embedding's stand there once."""
+    weights = dict(model.state_dict())
+    if getattr(model.config, "tied", False):
+        del weights["lm_head.weight"]
+    return weights
 
 
 def load_checkpoint(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
     """Read what `save_checkpoint` wrote; a file that is missing, damaged or of another kind is a ValueError.
 
-    The model comes back ready to be asked; `train` sets it to training.
+    The model comes back in evaluation mode; `train` sets it to training.
     """
     path = Path(path)
     require(path.is_file(), f"there is no checkpoint at {path}")
     header, parts = read_safetensors(path)
     require(header.get("format") == FORMAT, f"{path} is a safetensors file, but not a checkpoint of this course")
+    model = build(header, path)
     try:
-        model = GPT(GPTConfig(**header["config"]))
         tokenizer = tokenizer_from_dict(header["tokenizer"]) if header["tokenizer"] else None
-        facts = header["facts"]
+        metadata = header["metadata"]
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is damaged: its header lacks or misstates {error}") from error
     groups: dict[str, dict[str, Tensor]] = {"model": {}, "extra": {}}
     for name, tensor in parts.items():
-        kind, _, rest = name.partition(".")
-        require(kind in groups, f"{path} is damaged: it holds {name!r}")
-        groups[kind][rest] = tensor
-    fill(model, groups["model"], path)
-    return Checkpoint(model.to(device).eval(), tokenizer, facts, groups["extra"])
+        group, _, rest = name.partition(".")
+        require(group in groups, f"{path} is damaged: it holds {name!r}")
+        groups[group][rest] = tensor
+    load_weights(model, groups["model"], path)
+    return Checkpoint(model.to(device).eval(), tokenizer, metadata, groups["extra"])
+
+
+def build(header: dict[str, Any], path: Path) -> nn.Module:
+    """Return a fresh model of the kind and configuration that a header names."""
+    kind = header.get("kind")
+    require(kind in KINDS, f"{path} holds a {kind}; this version of the course reads {', '.join(KINDS)}")
+    require("config" in header, f"{path} is damaged: its header lacks 'config'")
+    model_class, config_class = KINDS[kind]
+    try:
+        config = config_class(**header["config"])
+    except TypeError as error:
+        known = ", ".join(config_class.__dataclass_fields__)
+        raise ValueError(f"{path} holds a {kind} of another form: {error}; the code here takes {known}") from error
+    return model_class(config)
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return the header's facts (from JSON) and the tensors of a safetensors file; a damaged one is a ValueError."""
+    """Return the header's entries (from JSON) and the tensors of a safetensors file; a damaged one is a ValueError."""
     content = path.read_bytes()
     try:
         # The form: 8 bytes with the length of a JSON header, the header, then the numbers.
@@ -98,21 +120,38 @@ def read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise ValueError(f"{path} is damaged or no safetensors file: {error}") from error
 
 
-def fill(model: GPT, weights: dict[str, Tensor], path: Path) -> None:
-    """Copy stored weights into `model`; names and shapes must be exactly the model's."""
-    wanted = {name: tensor.shape for name, tensor in model.state_dict().items()}
-    if model.config.tied:
-        wanted.pop("lm_head.weight")
-    missing, unknown = wanted.keys() - weights.keys(), weights.keys() - wanted.keys()
-    require(
-        not missing and not unknown,
-        f"{path} is damaged: missing {sorted(missing)}, unknown {sorted(unknown)}",
-    )
-    for name, shape in wanted.items():
-        found = tuple(weights[name].shape)
-        require(found == tuple(shape), f"{path} is damaged: {name} is {found}, its sizes say {tuple(shape)}")
+def load_weights(model: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
+    """Copy stored weights into `model`; names and shapes must be exactly those that the code builds."""
+    wanted = {name: tuple(tensor.shape) for name, tensor in stored_weights(model).items()}
+    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    # The file is whole, as its reader has checked: what does not fit was written by a model of another form.
+    other = misfits(wanted, found)
+    require(not other, f"{path} holds {describe(model)}, but not the one that the code here builds: {other}")
     for name, weight in model.named_parameters():
-        kind = weights[name].dtype
-        require(kind.is_floating_point, f"{path} is damaged: {name} is stored as {kind}")
-        weight.data = weight.data.to(kind)
+        dtype = weights[name].dtype
+        require(dtype.is_floating_point, f"{path} is damaged: {name} is stored as {dtype}")
+        weight.data = weight.data.to(dtype)
     model.load_state_dict(weights, strict=False)
+
+
+def describe(model: nn.Module) -> str:
+    """Name a model in a few words.
+
+    >>> describe(GPT(GPTConfig(vocab_size=9, context_length=8, n_layer=2, n_head=1, n_embd=4)))
+    'a GPT of 2 layers of 4 with learned positions'
+    """
+    config = model.config
+    return f"a {type(model).__name__} of {config.n_layer} layers of {config.n_embd} with {config.positions} positions"
+
+
+def misfits(wanted: dict[str, tuple[int, ...]], found: dict[str, tuple[int, ...]], most: int = 3) -> str:
+    """Say which weights the file lacks, which it has beyond those wanted, and whose shapes differ.
+
+    >>> misfits({"a": (2,), "b": (3,)}, {"b": (4,), "c": (1,)})
+    'it lacks a; it has c; b is (4,) there and (3,) here'
+    """
+    lacking, further = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
+    told = [f"it {verb} {', '.join(names[:most])}" for verb, names in (("lacks", lacking), ("has", further)) if names]
+    shapes = [n for n in wanted.keys() & found.keys() if wanted[n] != found[n]]
+    told += [f"{name} is {found[name]} there and {wanted[name]} here" for name in sorted(shapes)[:most]]
+    return "; ".join(told)

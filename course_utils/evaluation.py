@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from course_utils import tales
 from course_utils.common import require
-from course_utils.generation import Sampler, generate
+from course_utils.generation import Sampler, generate_tokens
 from course_utils.gpt import GPT
 from course_utils.tokenizers import END_OF_TEXT, Tokenizer
 
@@ -44,7 +44,7 @@ def tell_tales(
         require(longest <= model.config.context_length, too_long)
         # Each batch has chances of its own: the same ones would tell the same tales again.
         own = sampler if sampler.seed is None else replace(sampler, seed=sampler.seed + first)
-        rows = generate(model, prompts, room, own, stop_tokens=[stop])
+        rows = generate_tokens(model, prompts, room, own, stop_tokens=[stop])
         # A longer prompt has less room: what it would add past the context is cut.
         whole = [(p + row)[1 : model.config.context_length] for p, row in zip(prompts, rows, strict=True)]
         told += [tokenizer.decode([i for i in ids if i != stop]) for ids in whole]

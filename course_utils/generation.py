@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from course_utils.common import require
-from course_utils.decoding import Decoder
-from course_utils.gpt import GPT
+from course_utils.gpt import GPT, KVCache
 from course_utils.tokenizers import Tokenizer, pad_batch
 
 
@@ -75,7 +75,7 @@ class Sampler:
         require(penalty > 0, f"repetition_penalty is {penalty}; it takes a number above 0 (1 changes nothing)")
 
     def generator(self, device: torch.device) -> torch.Generator | None:
-        """Return a source of chance of its own, so that sampling does not disturb training; None without a seed."""
+        """Return a random number generator of its own, which leaves training's alone; None without a seed."""
         return None if self.seed is None else torch.Generator(device).manual_seed(self.seed)
 
     def filter(self, logits: Tensor, seen: Tensor | None = None) -> Tensor:
@@ -99,7 +99,7 @@ class Sampler:
 GREEDY = Sampler(temperature=0)
 
 
-def stream(
+def stream_tokens(
     model: GPT,
     prompts: Sequence[Sequence[int]],
     max_new_tokens: int,
@@ -113,18 +113,17 @@ def stream(
     tokens, read anew at each step, since every position has changed: slower, and the same with and without the cache.
     """
     check_prompts(model, prompts, max_new_tokens)
-    was_training, device = model.training, model.token_embedding.weight.device
-    idx, real = pad_left(prompts, device)
-    generator, stops = (
-        sampler.generator(device),
-        torch.tensor(list(stop_tokens), dtype=torch.int64, device=device),
-    )
+    was_training = model.training
+    device = model.token_embedding.weight.device
+    idx, attention_mask = pad_left(prompts, device)
+    generator = sampler.generator(device)
+    stops = torch.tensor(list(stop_tokens), dtype=torch.int64, device=device)
     done = torch.zeros(len(prompts), dtype=torch.bool, device=device)
     model.eval()
-    decoder = Decoder(model, len(prompts)) if use_cache else None
+    cache = KVCache(model, len(prompts)) if use_cache else None
     try:
         for _ in range(max_new_tokens):
-            logits = next_logits(model, idx, real, decoder)
+            logits = next_logits(model, idx, attention_mask, cache)
             chosen = sampler(logits, idx, generator)
             yield chosen
             if len(stops):
@@ -132,19 +131,23 @@ def stream(
                 if done.all():
                     return
             idx = torch.cat((idx, chosen[:, None]), dim=1)  # (B, T + 1)
-            real = None if real is None else torch.cat((real, torch.ones_like(real[:, :1])), dim=1)
+            if attention_mask is not None:
+                attention_mask = F.pad(attention_mask, (0, 1), value=True)
     finally:
         model.train(was_training)
 
 
 @torch.inference_mode()
-def next_logits(model: GPT, idx: Tensor, real: Tensor | None, decoder: Decoder | None) -> Tensor:
-    """Return the scores after the last token, (B, V); a `decoder` has read all tokens but the newest already."""
+def next_logits(model: GPT, idx: Tensor, attention_mask: Tensor | None, cache: KVCache | None) -> Tensor:
+    """Return the scores after the last token of `idx`, (B, T) -> (B, V); what the `cache` holds is not read again."""
     context = model.config.context_length
-    if decoder is None or idx.shape[1] > context:
-        hidden = model.hidden_states(idx[:, -context:], real=None if real is None else real[:, -context:])
-        return model.lm_head(hidden[:, -1])
-    return decoder(idx[:, decoder.cache.length :], real)
+    if cache is None or idx.shape[1] > context:
+        # Past the context every token has a new position, so nothing that was kept would do.
+        cache = None
+        idx = idx[:, -context:]
+        attention_mask = None if attention_mask is None else attention_mask[:, -context:]
+    new = idx if cache is None else idx[:, cache.length :]
+    return model.lm_head(model.hidden_states(new, cache, attention_mask)[:, -1])
 
 
 def check_prompts(model: GPT, prompts: Sequence[Sequence[int]], max_new_tokens: int) -> None:
@@ -161,19 +164,19 @@ def check_prompts(model: GPT, prompts: Sequence[Sequence[int]], max_new_tokens: 
 
 
 def pad_left(prompts: Sequence[Sequence[int]], device: torch.device | None = None) -> tuple[Tensor, Tensor | None]:
-    """Put prompts of unequal length in one tensor, ends aligned: ids (B, T) and True where a token is real, (B, T).
+    """Put prompts of unequal length in one tensor, ends aligned: ids and attention mask, (B, T) both.
 
     >>> pad_left([[5], [7, 8]])[1]
     tensor([[False,  True],
             [ True,  True]])
     """
-    idx, real = pad_batch(prompts, 0, side="left")
+    idx, attention_mask = pad_batch(prompts, 0, side="left")
     # A row is padded with a token that occurs in it anyway, so that no penalty is misled.
-    idx = torch.where(real, idx, idx[:, -1:]).to(device)
-    return idx, None if real.all() else real.to(device)
+    idx = torch.where(attention_mask, idx, idx[:, -1:]).to(device)
+    return idx, None if attention_mask.all() else attention_mask.to(device)
 
 
-def generate(
+def generate_tokens(
     model: GPT,
     prompts: Sequence[Sequence[int]],
     max_new_tokens: int,
@@ -182,10 +185,21 @@ def generate(
     use_cache: bool = True,
 ) -> list[list[int]]:
     """Continue every prompt; return each one's new tokens up to its first stop token, which is kept."""
-    columns = [c.tolist() for c in stream(model, prompts, max_new_tokens, sampler, stop_tokens, use_cache)]
-    stops, rows = set(stop_tokens), [list(row) for row in zip(*columns, strict=True)] or [[] for _ in prompts]
-    ends = [next((i + 1 for i, token in enumerate(row) if token in stops), len(row)) for row in rows]
-    return [row[:end] for row, end in zip(rows, ends, strict=True)]
+    columns = list(stream_tokens(model, prompts, max_new_tokens, sampler, stop_tokens, use_cache))
+    rows = torch.stack(columns, dim=1).tolist() if columns else [[] for _ in prompts]
+    return [up_to_stop(row, stop_tokens) for row in rows]
+
+
+def up_to_stop(row: list[int], stop_tokens: Sequence[int]) -> list[int]:
+    """Return a row's tokens up to its first stop token, that one included.
+
+    >>> up_to_stop([5, 2, 0, 7], stop_tokens=[0]), up_to_stop([5, 2], stop_tokens=[0])
+    ([5, 2, 0], [5, 2])
+    """
+    for place, token in enumerate(row):
+        if token in stop_tokens:
+            return row[: place + 1]
+    return row
 
 
 def stream_text(
@@ -198,7 +212,7 @@ def stream_text(
 ) -> Iterator[str]:
     """Yield the continuation of `prompt` piece by piece; a character whose bytes are not all there yet waits."""
     ids, shown, text = [], "", ""
-    for column in stream(
+    for column in stream_tokens(
         model, [tokenizer.encode(prompt, allowed_special="all")], max_new_tokens, sampler, stop_tokens
     ):
         ids.append(int(column))

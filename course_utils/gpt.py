@@ -6,7 +6,7 @@ learned (GPT-2) or rotary (GPT-NeoX), and the output weights are those of the to
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +29,7 @@ class GPTConfig:
     n_layer: int
     n_head: int
     n_embd: int
+    _: KW_ONLY
     dropout: float = 0.0
     positions: str = "learned"
     tied: bool = True
@@ -44,12 +45,12 @@ class GPTConfig:
         require(self.n_embd % self.n_head == 0, f"{heads} divide n_embd")
         require(
             0.0 <= self.dropout < 1.0,
-            f"dropout is {self.dropout}; it takes a share from 0 up to, not including, 1",
+            f"dropout is {self.dropout}; it takes a fraction from 0 up to, not including, 1",
         )
         kinds = ("learned", "rotary")
         require(self.positions in kinds, f"positions is {self.positions!r}; it takes one of {', '.join(kinds)}")
         even = self.positions != "rotary" or self.head_dim % 2 == 0
-        require(even, f"rotary positions turn pairs: n_embd / n_head is {self.head_dim}, make it even")
+        require(even, f"rotary positions rotate pairs: n_embd / n_head is {self.head_dim}, make it even")
 
     @property
     def head_dim(self) -> int:
@@ -60,29 +61,48 @@ class GPTConfig:
 class KVCache:
     """Keys and values of the tokens read so far, so that a new token costs one step instead of a whole pass.
 
-    `keys` and `values` hold (B, n_head, context_length, D) for each layer; the first `length` places are filled.
+    `layers` holds a pair (keys, values) for each layer, (B, n_head, context_length, D) each; the first `length`
+    positions are filled.
     """
 
     def __init__(self, model: "GPT", batch_size: int) -> None:
         config, weight = model.config, model.token_embedding.weight
         shape = (batch_size, config.n_head, config.context_length, config.head_dim)
-        self.keys = [weight.new_empty(shape) for _ in range(config.n_layer)]
-        self.values = [weight.new_empty(shape) for _ in range(config.n_layer)]
+        self.layers = [(weight.new_empty(shape), weight.new_empty(shape)) for _ in range(config.n_layer)]
         self.length = 0
 
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Store this layer's new keys and values, (B, n_head, T, D), and return all of its own up to here."""
-        T, all_keys, all_values = keys.shape[2], self.keys[layer], self.values[layer]
-        all_keys.narrow(2, self.length, T).copy_(keys)
-        all_values.narrow(2, self.length, T).copy_(values)
-        return all_keys.narrow(2, 0, self.length + T), all_values.narrow(2, 0, self.length + T)
+        start, T = self.length, keys.shape[2]
+        all_keys, all_values = self.layers[layer]
+        # `narrow` is a slice without the price of Python's brackets, which shows when T is 1.
+        all_keys.narrow(2, start, T).copy_(keys)
+        all_values.narrow(2, start, T).copy_(values)
+        return all_keys.narrow(2, 0, start + T), all_values.narrow(2, 0, start + T)
+
+
+@dataclass
+class Context:
+    """What attention needs to know besides the vectors, the same in every layer.
+
+    `mask` as `attend` takes it; `cos` and `sin` rotate queries and keys, where positions are rotary; with a `cache`,
+    the keys and values of earlier tokens are read from it and those of the new ones added.
+    """
+
+    mask: Tensor | None = None
+    cos: Tensor | None = None
+    sin: Tensor | None = None
+    cache: KVCache | None = None
+
+
+PLAIN = Context()  # a text by itself, read whole: causal, positions already in the vectors
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, dropout: float = 0.0) -> Tensor:
     """Scaled dot-product attention (Vaswani et al. 2017, equation 1): queries, keys, values to (B, H, T, D).
 
-    `mask` is True where a query may look, (T, S) or broadcast to (B, H, T, S); None means causal. A query that may
-    look nowhere gets zeros. A `mask` of floating point numbers is added to the scores, -inf where none may look.
+    `mask` is True where a query may attend, (T, S) or broadcast to (B, H, T, S); None means causal. A query that may
+    attend to nothing gets zeros. A `mask` of floating point numbers is added to the scores, -inf where it forbids.
     """
     # On a CPU the fused form is made for float32 and long texts; short ones in bfloat16 are faster written out.
     if mask is None and 1 < q.shape[2] < k.shape[2]:
@@ -102,15 +122,15 @@ def written_out_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, 
     allowed = causal_mask(q.shape[2], k.shape[2], q.device) if mask is None else mask
     # A row of -inf alone would be 0 / 0. The smallest finite number keeps it finite, and the last line clears it.
     # Adding it costs one pass over the scores; filling it in would cost three, on the way back too.
-    closed = torch.zeros_like(allowed, dtype=scores.dtype).masked_fill(~allowed, torch.finfo(scores.dtype).min)
-    weights = torch.softmax(scores + closed, dim=-1)
+    masked = torch.zeros_like(allowed, dtype=scores.dtype).masked_fill(~allowed, torch.finfo(scores.dtype).min)
+    weights = torch.softmax(scores + masked, dim=-1)
     if mask is not None:
         weights = weights * mask.any(-1, keepdim=True)
     return F.dropout(weights.to(v.dtype), dropout) @ v  # (B, H, T, D)
 
 
 def causal_mask(n_queries: int, n_keys: int, device: torch.device | None = None) -> Tensor:
-    """True where a query may look: at itself and before. The queries are the last of the keys. (n_queries, n_keys)
+    """True where a query may attend: itself and before. The queries are the last of the keys. (n_queries, n_keys)
 
     >>> causal_mask(2, 3).int().tolist()
     [[1, 1, 0], [1, 1, 1]]
@@ -118,31 +138,39 @@ def causal_mask(n_queries: int, n_keys: int, device: torch.device | None = None)
     return torch.ones(n_queries, n_keys, dtype=torch.bool, device=device).tril(n_keys - n_queries)
 
 
+class Linear(nn.Linear):
+    """nn.Linear that says what is special about its weight, for those who draw or train weights.
+
+    `residual`: the output is added to the residual stream. `parts`: so many matrices lie in it, one below the other.
+    """
+
+    def __init__(self, n_in: int, n_out: int, *, residual: bool = False, parts: int = 1) -> None:
+        super().__init__(n_in, n_out)
+        self.residual = residual
+        self.parts = parts
+
+
 class Attention(nn.Module):
     """Causal multi-head self-attention (Vaswani et al. 2017, figure 2, with a mask): (B, T, C) -> (B, T, C)."""
 
-    def __init__(self, config: GPTConfig) -> None:
+    def __init__(self, config: GPTConfig, layer: int = 0) -> None:
         super().__init__()
-        self.n_head, self.dropout = config.n_head, config.dropout
-        self.qkv = nn.Linear(config.n_embd, 3 * config.n_embd)
-        self.proj = nn.Linear(config.n_embd, config.n_embd)
+        self.n_head = config.n_head
+        self.dropout = config.dropout
+        self.layer = layer  # which of the cache's pairs of keys and values are its own
+        self.qkv = Linear(config.n_embd, 3 * config.n_embd, parts=3)
+        self.proj = Linear(config.n_embd, config.n_embd, residual=True)
 
-    def forward(
-        self,
-        x: Tensor,
-        mask: Tensor | None = None,
-        turn: tuple[Tensor, Tensor] | None = None,
-        cache: KVCache | None = None,
-        layer: int = 0,
-    ) -> Tensor:
+    def forward(self, x: Tensor, context: Context = PLAIN) -> Tensor:
         B, T, C = x.shape
         qkv = self.qkv(x).view(B, T, 3, self.n_head, C // self.n_head)  # (B, T, 3, H, D)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # three of (B, H, T, D)
-        if turn is not None:
-            q, k = rotate(q, *turn), rotate(k, *turn)
-        if cache is not None:
-            k, v = cache.extend(layer, k, v)  # (B, H, S, D): all tokens so far
-        heads = attend(q, k, v, mask, self.dropout if self.training else 0.0)
+        q, k, v = qkv.transpose(1, 3).unbind(2)  # three of (B, H, T, D)
+        if context.cos is not None:
+            q = rotate(q, context.cos, context.sin)
+            k = rotate(k, context.cos, context.sin)
+        if context.cache is not None:
+            k, v = context.cache.extend(self.layer, k, v)  # (B, H, S, D): all tokens so far
+        heads = attend(q, k, v, context.mask, self.dropout if self.training else 0.0)
         return self.proj(heads.transpose(1, 2).reshape(B, T, C))
 
 
@@ -151,14 +179,13 @@ class LayerNorm(nn.Module):
 
     def __init__(self, n_embd: int, eps: float = 1e-5) -> None:
         super().__init__()
-        self.weight, self.bias, self.eps = (
-            nn.Parameter(torch.ones(n_embd)),
-            nn.Parameter(torch.zeros(n_embd)),
-            eps,
-        )
+        self.weight = nn.Parameter(torch.ones(n_embd))
+        self.bias = nn.Parameter(torch.zeros(n_embd))
+        self.shape = (n_embd,)
+        self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.layer_norm(x, self.weight.shape, self.weight, self.bias, self.eps)
+        return F.layer_norm(x, self.shape, self.weight, self.bias, self.eps)
 
 
 class MLP(nn.Module):
@@ -166,8 +193,8 @@ class MLP(nn.Module):
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
-        self.up = nn.Linear(config.n_embd, 4 * config.n_embd)
-        self.down = nn.Linear(4 * config.n_embd, config.n_embd)
+        self.up = Linear(config.n_embd, 4 * config.n_embd)
+        self.down = Linear(4 * config.n_embd, config.n_embd, residual=True)
 
     def forward(self, x: Tensor) -> Tensor:
         # GPT-2 uses the tanh form of GELU (Hendrycks and Gimpel 2016, section 2).
@@ -175,28 +202,30 @@ class MLP(nn.Module):
 
 
 class Block(nn.Module):
-    """One layer: tokens exchange information (attention), then each is worked on alone (MLP); both are added."""
+    """One layer: tokens exchange information (attention), then each is worked on alone (MLP); both are added.
 
-    def __init__(self, config: GPTConfig) -> None:
+    The norm comes before each of the two, as in GPT-2; in the 2017 transformer it came after (Xiong et al. 2020).
+    """
+
+    def __init__(self, config: GPTConfig, layer: int = 0) -> None:
         super().__init__()
-        self.attn_norm, self.attn = LayerNorm(config.n_embd), Attention(config)
-        self.mlp_norm, self.mlp = LayerNorm(config.n_embd), MLP(config)
-        self.dropout = nn.Dropout(config.dropout)
+        self.attn_norm = LayerNorm(config.n_embd)
+        self.attn = Attention(config, layer)
+        self.mlp_norm = LayerNorm(config.n_embd)
+        self.mlp = MLP(config)
+        self.dropout = config.dropout
 
-    def forward(
-        self,
-        x: Tensor,
-        mask: Tensor | None = None,
-        turn: tuple[Tensor, Tensor] | None = None,
-        cache: KVCache | None = None,
-        layer: int = 0,
-    ) -> Tensor:
-        x = x + self.dropout(self.attn(self.attn_norm(x), mask, turn, cache, layer))
-        return x + self.dropout(self.mlp(self.mlp_norm(x)))
+    def forward(self, x: Tensor, context: Context = PLAIN) -> Tensor:
+        x = x + self.drop(self.attn(self.attn_norm(x), context))
+        return x + self.drop(self.mlp(self.mlp_norm(x)))
+
+    def drop(self, x: Tensor) -> Tensor:
+        """Dropout, which costs nothing where there is none."""
+        return F.dropout(x, self.dropout) if self.training and self.dropout else x
 
 
 class GPT(nn.Module):
-    """Token ids in, for each place the scores (logits) of the next token out: (B, T) -> (B, T, vocab_size).
+    """Token ids in, for each position the scores (logits) of the next token out: (B, T) -> (B, T, vocab_size).
 
     >>> GPT(GPTConfig(vocab_size=100, context_length=8, n_layer=2, n_head=2, n_embd=16))(torch.zeros(3, 5).long()).shape
     torch.Size([3, 5, 100])
@@ -211,7 +240,7 @@ class GPT(nn.Module):
         else:
             self.register_buffer("angles", rotary_table(config.context_length, config.head_dim), persistent=False)
         self.dropout = nn.Dropout(config.dropout)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layer))
+        self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
         self.final_norm = LayerNorm(config.n_embd)
         self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
         if config.tied:
@@ -221,37 +250,39 @@ class GPT(nn.Module):
     def _apply(self, change: Callable[[Tensor], Tensor], recurse: bool = True) -> "GPT":
         super()._apply(change, recurse)
         if "angles" in self._buffers:
-            # They stay float32 where the model becomes bfloat16: a large angle rounded is a wrong place.
+            # They stay float32 where the model becomes bfloat16: a large angle rounded is a wrong position.
             exact = rotary_table(self.config.context_length, self.config.head_dim)
             self.angles = exact.to(self.angles.device)
         return self
 
-    def forward(self, idx: Tensor, cache: KVCache | None = None, real: Tensor | None = None) -> Tensor:
-        return self.lm_head(self.hidden_states(idx, cache, real))
+    def forward(self, idx: Tensor, cache: KVCache | None = None, attention_mask: Tensor | None = None) -> Tensor:
+        return self.lm_head(self.hidden_states(idx, cache, attention_mask))
 
-    def hidden_states(self, idx: Tensor, cache: KVCache | None = None, real: Tensor | None = None) -> Tensor:
-        """Return what the model knows at each place, before the scores: (B, T) -> (B, T, C).
+    def hidden_states(self, idx: Tensor, cache: KVCache | None = None, attention_mask: Tensor | None = None) -> Tensor:
+        """Return what the model knows at each position, before the scores: (B, T) -> (B, T, C).
 
-        With a `cache`, `idx` are the tokens after those it holds. `real` (B, all tokens so far) is False at padding.
+        With a `cache`, `idx` are the tokens after those it holds. `attention_mask`, (B, all tokens so far), is False,
+        or 0, at padding.
         """
         start = cache.length if cache else 0
         check_shape(idx, start, self.config.context_length)
-        mask, places = look_and_place(start, idx, real)
-        x, turn = self.embed(idx, places)
+        mask, position_ids = mask_and_positions(start, idx, attention_mask)
+        x, cos, sin = self.embed(idx, position_ids)
         x = self.dropout(x)
-        for layer, block in enumerate(self.blocks):
-            x = block(x, mask, turn, cache, layer)
+        context = Context(mask, cos, sin, cache)
+        for block in self.blocks:
+            x = block(x, context)
         if cache:
             cache.length += idx.shape[1]
         return self.final_norm(x)
 
-    def embed(self, idx: Tensor, places: slice | Tensor) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
-        """Return the vectors of tokens at their places, (B, T, C), and by how much to turn them if rotary."""
+    def embed(self, idx: Tensor, position_ids: slice | Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Return the vectors of tokens at their positions, (B, T, C), and the cos and sin of rotary ones."""
         x = lookup(self.token_embedding, idx)  # (B, T, C)
         if self.config.positions == "learned":
-            return x + self.position_embedding.weight[places], None
-        angles = self.angles[places].unsqueeze(-3)  # (1 or B, 1, T, D / 2)
-        return x, (angles.cos().to(x.dtype), angles.sin().to(x.dtype))
+            return x + self.position_embedding.weight[position_ids], None, None
+        angles = self.angles[position_ids].unsqueeze(-3)  # (1 or B, 1, T, D / 2)
+        return x, angles.cos().to(x.dtype), angles.sin().to(x.dtype)
 
 
 def check_shape(idx: Tensor, start: int, context_length: int) -> None:
@@ -275,20 +306,23 @@ def lookup(embedding: nn.Embedding, idx: Tensor) -> Tensor:
         raise ValueError(f"token id {wrong} is outside the vocabulary of {embedding.num_embeddings}") from None
 
 
-def look_and_place(start: int, idx: Tensor, real: Tensor | None) -> tuple[Tensor | None, slice | Tensor]:
-    """Return where the tokens (B, T) after `start` may look (as `attend` takes it) and their positions: T, or (B, T).
+def mask_and_positions(start: int, idx: Tensor, attention_mask: Tensor | None) -> tuple[Tensor | None, slice | Tensor]:
+    """Return the mask for tokens (B, T) after `start` others, as `attend` takes it, and their position ids.
 
-    Padding is never looked at and takes no position: a text stands at 0, 1, 2, … whatever precedes it in its row.
+    Padding is never attended to and takes no position: a text's positions are 0, 1, 2, … whatever precedes it in its
+    row. Then position ids are (B, T); without padding they are a slice, the same for every row.
     """
     B, T = idx.shape
-    if real is None:
+    if attention_mask is None:
         mask = causal_mask(T, start + T, idx.device) if start and T > 1 else None
         return mask, slice(start, start + T)
-    fits = real.shape in ((B, start + T), (1, start + T))
-    require(fits, f"real is {tuple(real.shape)}; it marks each of ({B}, {start + T}) tokens: {start} before, {T} new")
-    real = real.bool()
-    mask = causal_mask(T, start + T, idx.device) & real[:, None, None, :]  # (B, 1, T, S)
-    return mask, (real.cumsum(-1) - 1).clamp(min=0)[:, start:]
+    S = start + T
+    fits = attention_mask.shape in ((B, S), (1, S))
+    found = f"attention_mask is {tuple(attention_mask.shape)}"
+    require(fits, f"{found}; it marks each of ({B}, {S}) tokens: {start} before, {T} new")
+    attention_mask = attention_mask.bool()
+    mask = causal_mask(T, S, idx.device) & attention_mask[:, None, None, :]  # (B, 1, T, S)
+    return mask, (attention_mask.cumsum(-1) - 1).clamp(min=0)[:, start:]
 
 
 @torch.no_grad()
@@ -297,12 +331,14 @@ def initialise(model: GPT, std: float = 0.02) -> None:
 
     Radford et al. 2019, section 2.3: the weights of residual layers are scaled by 1 / sqrt(their number).
     """
-    for name, weight in model.named_parameters():
-        residual = name.endswith(("attn.proj.weight", "mlp.down.weight"))
-        if weight.dim() == 2:
-            weight.normal_(0.0, std / math.sqrt(2 * model.config.n_layer) if residual else std)
-        elif name.endswith(("qkv.bias", "proj.bias", "up.bias", "down.bias")):
-            weight.zero_()
+    small = std / math.sqrt(2 * model.config.n_layer)
+    for layer in model.modules():
+        if layer is model.lm_head and model.config.tied:
+            continue  # its weights are the embedding's, drawn already
+        if isinstance(layer, nn.Embedding | nn.Linear):
+            layer.weight.normal_(0.0, small if getattr(layer, "residual", False) else std)
+        if isinstance(layer, nn.Linear) and layer.bias is not None:
+            layer.bias.zero_()
 
 
 def count_parameters(model: nn.Module) -> int:

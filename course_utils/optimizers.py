@@ -8,13 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.common import require
-from course_utils.runtime import fast_precision
+from course_utils.runtime import fast_dtype
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Split the weights: matrices and embeddings decay, biases and norms (one-dimensional) do not."""
     weights = [w for w in model.parameters() if w.requires_grad]
-    decay, keep = [w for w in weights if w.dim() >= 2], [w for w in weights if w.dim() < 2]
+    decay = [w for w in weights if w.dim() >= 2]
+    keep = [w for w in weights if w.dim() < 2]
     return [{"params": decay, "weight_decay": weight_decay}, {"params": keep, "weight_decay": 0.0}]
 
 
@@ -24,13 +25,15 @@ def lay_down(matrix: Tensor) -> Tensor:
 
 
 def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
-    """Bring every singular value of each matrix near 1 and keep its directions: (N, rows, columns), same shape back.
+    """Make matrices nearly orthogonal by Newton-Schulz iteration: (N, rows, columns), same shape back.
 
-    The polynomial and its numbers are Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks".
+    Every singular value comes near 1, and the directions stay. Each step applies a polynomial to the singular values,
+    with products of matrices alone; its three numbers are from Jordan et al. 2024, "Muon: An optimizer for hidden
+    layers in neural networks".
     """
     wide = lay_down(matrices)
     # Digits do not matter here, so the fastest format will do; a processor without bfloat16 is slow in it.
-    fast = torch.float32 if fast_precision(wide.device) == torch.float32 else torch.bfloat16
+    fast = torch.float32 if fast_dtype(wide.device) == torch.float32 else torch.bfloat16
     x = (wide / (wide.norm(dim=(1, 2), keepdim=True) + 1e-7)).to(fast)
     for _ in range(steps):
         square = x @ x.mT  # small: (N, fewer, fewer)
@@ -88,8 +91,8 @@ def make_optimizers(
     AdamW keeps decay apart from the gradient (Loshchilov and Hutter 2019, algorithm 2).
     """
     require(kind in ("adamw", "muon"), f"kind is {kind!r}; it takes adamw or muon")
-    matrices = {name: w for name, w in model.named_parameters() if "blocks." in name and w.dim() == 2}
-    taken = set(map(id, matrices.values())) if kind == "muon" else set()
+    matrices = [w for name, w in model.named_parameters() if "blocks." in name and w.dim() == 2]
+    taken = set(map(id, matrices)) if kind == "muon" else set()
     groups = parameter_groups(model, weight_decay)
     for group in groups:
         group["params"] = [w for w in group["params"] if id(w) not in taken]
@@ -98,8 +101,11 @@ def make_optimizers(
     adamw = torch.optim.AdamW(groups, lr=learning_rate, betas=betas, fused=fused)
     if kind == "adamw":
         return [adamw]
-    # Queries, keys and values are three matrices in one. Made orthogonal together, the one with the largest gradient
-    # would take nearly all of the update.
-    three = [w for name, w in matrices.items() if name.endswith("qkv.weight")]
-    others = [w for name, w in matrices.items() if not name.endswith("qkv.weight")]
-    return [adamw, Muon([{"params": three, "parts": 3}, {"params": others}], lr=muon_rate, weight_decay=weight_decay)]
+    # A layer says how many matrices lie in its weight: queries, keys and values are three. Made orthogonal as one, the
+    # one with the largest gradient would take nearly all of the update.
+    parts = {id(layer.weight): layer.parts for layer in model.modules() if hasattr(layer, "parts")}
+    by_parts: dict[int, list[Tensor]] = defaultdict(list)
+    for weight in matrices:
+        by_parts[parts.get(id(weight), 1)].append(weight)
+    muon = [{"params": by_parts[number], "parts": number} for number in sorted(by_parts, reverse=True)]
+    return [adamw, Muon(muon, lr=muon_rate, weight_decay=weight_decay)]

@@ -108,7 +108,7 @@ def rotary_table(length: int, head_dim: int, base: float = 10_000.0) -> Tensor:
     require(length >= 1, f"length is {length}; a table needs at least one position")
     require(
         head_dim >= 2 and head_dim % 2 == 0,
-        f"head_dim is {head_dim}; rotary positions turn pairs: make it even",
+        f"head_dim is {head_dim}; rotary positions rotate pairs: make it even",
     )
     frequency = 1.0 / base ** (torch.arange(0, head_dim, 2).float() / head_dim)
     return torch.outer(torch.arange(length).float(), frequency)

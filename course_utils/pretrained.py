@@ -91,7 +91,7 @@ def regroup(config: GPTConfig, name: str, weight: Tensor, back: bool = False) ->
     return split.transpose(0, 1).reshape(weight.shape).contiguous()
 
 
-def to_huggingface(model: GPT) -> tuple[dict, dict[str, Tensor]]:
+def gpt_to_huggingface(model: GPT) -> tuple[dict, dict[str, Tensor]]:
     """Return the configuration and the weights of `model` as `transformers` names and shapes them."""
     config = model.config
     # Tied weights stand once in a file, under the embedding's name.
@@ -146,15 +146,17 @@ def our_config(theirs: dict) -> GPTConfig:
         require(found in ours, f"{name} is {found!r}; our GPT has {ours[0]!r}")
     missing = [name for name in ("vocab_size", *names) if name not in theirs]
     require(not missing, f"the configuration lacks {missing}")
-    sizes, tied = [theirs[name] for name in names], theirs.get("tie_word_embeddings", tied)
+    sizes = [theirs[name] for name in names]
+    tied = theirs.get("tie_word_embeddings", tied)
     dropout = theirs.get("resid_pdrop" if kind == "gpt2" else "hidden_dropout", 0.0)
-    return GPTConfig(theirs["vocab_size"], *sizes, dropout, "learned" if kind == "gpt2" else "rotary", tied)
+    positions = "learned" if kind == "gpt2" else "rotary"
+    return GPTConfig(theirs["vocab_size"], *sizes, dropout=dropout, positions=positions, tied=tied)
 
 
-def from_huggingface(theirs: dict, weights: dict[str, Tensor]) -> GPT:
+def gpt_from_huggingface(theirs: dict, weights: dict[str, Tensor]) -> GPT:
     """Build our GPT from their configuration and weights; a weight that is missing or misshapen is a ValueError.
 
-    It is ready to be asked, and each weight has the precision of theirs.
+    It is in evaluation mode, and each weight has the dtype of theirs.
     """
     config = our_config(theirs)
     # Files of GPT-2 as first published lack the prefix.
@@ -179,7 +181,7 @@ def save_huggingface(model: GPT, folder: str | Path) -> None:
     """Write `config.json` and `model.safetensors`, so that `AutoModelForCausalLM.from_pretrained(folder)` works."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    config, weights = to_huggingface(model)
+    config, weights = gpt_to_huggingface(model)
     content = save({name: w.detach().cpu().contiguous() for name, w in weights.items()}, metadata={"format": "pt"})
     # Weights of one model beside the sizes of another could fit and be wrong: in between, there are no sizes.
     (folder / "config.json").unlink(missing_ok=True)
@@ -197,4 +199,4 @@ def load_huggingface(folder: str | Path) -> GPT:
         theirs = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (SafetensorError, json.JSONDecodeError) as error:
         raise ValueError(f"{folder} is damaged: {error}") from error
-    return from_huggingface(theirs, weights)
+    return gpt_from_huggingface(theirs, weights)

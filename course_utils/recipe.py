@@ -15,7 +15,7 @@ from torch import Tensor
 from course_utils import tales
 from course_utils.bpe import BPETokenizer, train_bpe
 from course_utils.common import require
-from course_utils.gpt import GPT, GPTConfig
+from course_utils.gpt import GPT, GPTConfig, Linear
 from course_utils.tokenizers import END_OF_TEXT, Tokenizer, pad_batch
 from course_utils.training import IGNORED, TrainingConfig
 
@@ -49,13 +49,14 @@ def initialise_small(model: GPT, std: float = 0.7, position_std: float = 0.1, ec
     as `echo` times the embedding: a token that attention brings along is thereby likelier to come next. What blocks
     add to the stream starts at zero.
     """
-    for name, weight in model.named_parameters():
-        if name.endswith(("attn.proj.weight", "mlp.down.weight")):
-            weight.zero_()
-        elif "blocks." in name and weight.dim() == 2:
-            weight.normal_(0.0, 1 / math.sqrt(3 * weight.shape[1]))
-        elif "embedding" in name:
-            weight.normal_(0.0, position_std if "position" in name else std)
+    model.token_embedding.weight.normal_(0.0, std)
+    if hasattr(model, "position_embedding"):
+        model.position_embedding.weight.normal_(0.0, position_std)
+    for layer in model.blocks.modules():
+        if isinstance(layer, Linear):
+            layer.weight.normal_(0.0, 1 / math.sqrt(3 * layer.in_features))
+            if layer.residual:
+                layer.weight.zero_()
     if not model.config.tied:
         model.lm_head.weight.copy_(echo * model.token_embedding.weight)
 
@@ -107,8 +108,8 @@ class FreshTales:
         return F.pad(inputs, (0, more), value=self.stop), F.pad(targets, (0, more), value=IGNORED)
 
 
-def recipe(steps: int, precision: torch.dtype = torch.float32) -> TrainingConfig:
-    """Return the settings: Muon for matrices, AdamW without decay for the rest, level for half the run, then to 0."""
+def recipe(steps: int, dtype: torch.dtype = torch.float32) -> TrainingConfig:
+    """Return the settings: Muon for matrices, AdamW without decay for the rest; stable for half the run, then to 0."""
     rates = {"learning_rate": 2e-2, "muon_rate": 0.02, "weight_decay": 0.0}
-    course = {"warmup": 0.03, "level": 0.47, "final_rate": 0.0}
-    return TrainingConfig(steps, optimizer="muon", precision=precision, **rates, **course)
+    course = {"warmup": 0.03, "stable": 0.47, "final_rate": 0.0}
+    return TrainingConfig(steps, optimizer="muon", dtype=dtype, **rates, **course)

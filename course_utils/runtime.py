@@ -1,4 +1,4 @@
-"""Where a notebook runs: the device, the preset, the seed and the precision, told in one line."""
+"""Where a notebook runs: device, preset, seed and number format (dtype), in one line."""
 
 import ctypes
 import os
@@ -28,7 +28,7 @@ COLAB_ADVICE = (
 class Runtime:
     """What a notebook needs to know of the machine it runs on.
 
-    >>> run = Runtime(torch.device("cpu"), "smoke", seed=0, precision=torch.float32)
+    >>> run = Runtime(torch.device("cpu"), "smoke", seed=0, dtype=torch.float32)
     >>> run.pick(smoke=10, laptop=500, gpu=20_000)
     10
     """
@@ -36,7 +36,7 @@ class Runtime:
     device: torch.device
     preset: str
     seed: int
-    precision: torch.dtype
+    dtype: torch.dtype
 
     def pick(self, *, smoke: Choice, laptop: Choice, gpu: Choice) -> Choice:
         """Return the value meant for this preset: `smoke` for tests, `laptop` for two cores, `gpu` for CUDA."""
@@ -53,7 +53,7 @@ class Runtime:
             f"torch {torch.__version__}",
             where,
             f"preset {self.preset}",
-            f"{str(self.precision).removeprefix('torch.')}",
+            f"{str(self.dtype).removeprefix('torch.')}",
             f"seed {self.seed}",
         )
         return " · ".join(parts)
@@ -84,7 +84,7 @@ def choose_preset(device: torch.device) -> str:
     return asked or ("gpu" if device.type == "cuda" else "laptop")
 
 
-def fast_precision(device: torch.device) -> torch.dtype:
+def fast_dtype(device: torch.device) -> torch.dtype:
     """Return the number format in which matrix products are fastest on `device`: bfloat16 where the hardware has it.
 
     A CUDA device without bfloat16 (a T4) gets float16, everything else float32.
@@ -131,9 +131,9 @@ def work_folder() -> Path:
 
 
 def start(seed: int = 0) -> Runtime:
-    """Choose device, preset and precision, seed everything, print one line about it, and return it all."""
+    """Choose device, preset and dtype, seed everything, print one line about it, and return it all."""
     device = choose_device()
-    run = Runtime(device, choose_preset(device), seed, fast_precision(device))
+    run = Runtime(device, choose_preset(device), seed, fast_dtype(device))
     seed_everything(seed)
     keep_freed_memory()
     print(run)

@@ -121,9 +121,9 @@ def test_gpt_s_attention_is_the_same_with_the_same_weights():
     ours.load_state_dict(theirs.state_dict())
     x = vectors(2, 11, config.n_embd)
     assert_close(ours(x), theirs(x), **EXACT)
-    real = torch.tensor([[False] * 3 + [True] * 8, [True] * 11])
-    mask = gpt.causal_mask(11, 11) & real[:, None, None]
-    assert_close(ours(x, real), theirs(x, mask), **EXACT)
+    attention_mask = torch.tensor([[False] * 3 + [True] * 8, [True] * 11])
+    mask = gpt.causal_mask(11, 11) & attention_mask[:, None, None]
+    assert_close(ours(x, attention_mask), theirs(x, gpt.Context(mask)), **EXACT)
 
 
 CAUSAL = [lambda: CausalAttention(6, 4, 8), lambda: MultiHeadAttention(6, 2, 8)]
@@ -176,13 +176,13 @@ def test_automatic_mixed_precision_may_mix_formats():
 
 def test_padding_is_never_looked_at_and_a_token_that_may_look_nowhere_gets_zeros():
     attention, x = wide(MultiHeadAttention(4, 2, 8)), vectors(2, 6, 4).requires_grad_()
-    real = torch.tensor([[False, False, True, True, True, True], [True] * 6])
-    out = attention(x, real)
+    attention_mask = torch.tensor([[False, False, True, True, True, True], [True] * 6])
+    out = attention(x, attention_mask)
     assert_close(out[0, 2:], attention(x[:1, 2:])[0], **EXACT)
     assert_close(out[1], attention(x[1:])[0], **EXACT)
     assert_close(out[0, :2], attention.proj.bias.expand(2, 4), **EXACT)  # zeros, and the projection's bias
     with torch.autograd.set_detect_anomaly(True):  # no NaN on the way back either
-        attention(x, real).sum().backward()
+        attention(x, attention_mask).sum().backward()
     assert x.grad.isfinite().all()
 
 
@@ -228,8 +228,14 @@ def test_the_mask_moves_with_the_model_and_is_not_saved():
         (lambda: MultiHeadAttention(4, 3, 8), "n_embd is 4 and n_head is 3"),
         (lambda: MultiHeadAttention(4, 0, 8), "n_embd is 4 and n_head is 0"),
         (lambda: MultiHeadAttention(4, 2, 3)(torch.zeros(1, 5, 4)), "its context_length is 3"),
-        (lambda: MultiHeadAttention(4, 2, 3)(torch.zeros(1, 3, 4), torch.ones(1, 2)), r"real is \(1, 2, device"),
-        (lambda: MultiHeadAttention(4, 2, 3)(torch.zeros(1, 3, 4), torch.ones(1, 3).to("meta")), "type='meta'"),
+        (
+            lambda: MultiHeadAttention(4, 2, 3)(torch.zeros(1, 3, 4), torch.ones(1, 2)),
+            r"attention_mask is \(1, 2\) on cpu",
+        ),
+        (
+            lambda: MultiHeadAttention(4, 2, 3)(torch.zeros(1, 3, 4), torch.ones(1, 3).to("meta")),
+            "on meta; it marks each",
+        ),
         (
             lambda: SelfAttention(4, 2)(torch.zeros(1, 3, 4).double()),
             r"got \(1, 3, 4\) of torch.float64 on cpu; this layer's weights are torch.float32 on cpu",

@@ -29,7 +29,7 @@ from course_utils.bpe import (
     merge,
     merges_from_ranks,
     ranks_from_merges,
-    to_huggingface,
+    tokenizer_json,
     train_bpe,
 )
 from course_utils.text import cache_folder, load_text
@@ -284,7 +284,7 @@ def test_our_merges_give_the_same_ids_in_tiktoken(training_text, texts):
 @given(REPETITIVE, st.lists(ANY_TEXT, min_size=5, max_size=5))
 def test_our_merges_give_the_same_ids_in_hugging_faces_tokenizers(training_text, texts):
     tokenizer = BPETokenizer(train_bpe(training_text, 320))
-    theirs = tokenizers.Tokenizer.from_str(to_huggingface(tokenizer))
+    theirs = tokenizers.Tokenizer.from_str(tokenizer_json(tokenizer))
     for text in texts:
         assert theirs.encode(text).ids == tokenizer.encode(text)
         assert theirs.decode(tokenizer.encode(text)) == text
@@ -292,13 +292,13 @@ def test_our_merges_give_the_same_ids_in_hugging_faces_tokenizers(training_text,
 
 def test_a_whole_piece_in_the_vocabulary_is_one_token_in_hugging_faces_tokenizers_too():
     tokenizer = BPETokenizer(ranks=ranks_from_merges([]) | {b"abc": 256})
-    assert tokenizers.Tokenizer.from_str(to_huggingface(tokenizer)).encode("abc abc").ids == [256, 32, 97, 98, 99]
+    assert tokenizers.Tokenizer.from_str(tokenizer_json(tokenizer)).encode("abc abc").ids == [256, 32, 97, 98, 99]
 
 
 @pytest.mark.parametrize("make", [story_tokenizer, gpt2_tokenizer])
 def test_whole_vocabularies_give_the_same_ids_in_hugging_faces_tokenizers(make):
     tokenizer, text = make(), load_text("story") + END_OF_TEXT + load_text("tales")[:50_000]
-    theirs = tokenizers.Tokenizer.from_str(to_huggingface(tokenizer))
+    theirs = tokenizers.Tokenizer.from_str(tokenizer_json(tokenizer))
     assert theirs.encode(text).ids == tokenizer.encode(text, allowed_special="all")
     assert theirs.get_vocab_size() == tokenizer.vocab_size
 

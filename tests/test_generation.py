@@ -2,21 +2,24 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 import transformers.generation.logits_process as theirs
 from models import lively_model, small_model, some_ids, theirs_of
+from torch import nn
 from torch.testing import assert_close
 
+from course_utils import gpt
 from course_utils.bpe import BPETokenizer
 from course_utils.generation import (
     GREEDY,
     Sampler,
-    generate,
     generate_text,
+    generate_tokens,
     keep_top_k,
     keep_top_p,
     penalise_repetition,
-    stream,
     stream_text,
+    stream_tokens,
 )
 
 PROMPTS = [[5, 2, 7], [1], [9, 9, 3, 20, 30, 4]]
@@ -86,31 +89,31 @@ def test_sampling_follows_the_probabilities():
 )
 def test_cached_tokens_are_exactly_the_uncached_ones_also_past_the_context(positions, sampler):
     model = lively_model(positions=positions)
-    cached, uncached = (generate(model, PROMPTS, 30, sampler, use_cache=flag) for flag in (True, False))
+    cached, uncached = (generate_tokens(model, PROMPTS, 30, sampler, use_cache=flag) for flag in (True, False))
     assert cached == uncached
     assert [len(row) for row in cached] == [30] * 3
 
 
 @pytest.mark.parametrize("positions", ["learned", "rotary"])
 def test_the_model_of_these_tests_says_something(positions):
-    assert all(len(set(row)) >= 4 for row in generate(lively_model(positions), PROMPTS, 25))
+    assert all(len(set(row)) >= 4 for row in generate_tokens(lively_model(positions), PROMPTS, 25))
 
 
 @pytest.mark.parametrize("positions", ["learned", "rotary"])
 @pytest.mark.parametrize("sampler", [GREEDY, Sampler(temperature=0, repetition_penalty=3.0)])
 def test_a_prompt_in_a_batch_of_unequal_ones_goes_on_as_if_alone(positions, sampler):
     model = lively_model(positions)
-    alone = [generate(model, [prompt], 30, sampler)[0] for prompt in PROMPTS]
-    assert generate(model, PROMPTS, 30, sampler) == alone
+    alone = [generate_tokens(model, [prompt], 30, sampler)[0] for prompt in PROMPTS]
+    assert generate_tokens(model, PROMPTS, 30, sampler) == alone
 
 
 def test_it_stops_when_the_last_row_has_met_a_stop_token():
     model = lively_model()
-    free = generate(model, PROMPTS, 12)
+    free = generate_tokens(model, PROMPTS, 12)
     stops = {row[at] for row, at in zip(free, (1, 3, 5), strict=True)}
     met = [next(i for i, token in enumerate(row) if token in stops) for row in free]
     assert len(set(met)) > 1
-    assert len(list(stream(model, PROMPTS, 12, stop_tokens=stops))) == max(met) + 1
+    assert len(list(stream_tokens(model, PROMPTS, 12, stop_tokens=stops))) == max(met) + 1
 
 
 def test_past_the_context_the_model_reads_its_last_tokens():
@@ -118,15 +121,15 @@ def test_past_the_context_the_model_reads_its_last_tokens():
     text = list(PROMPTS[0])
     for _ in range(25):
         text.append(int(model(torch.tensor([text[-16:]]))[0, -1].argmax()))
-    assert generate(model, [PROMPTS[0]], 25)[0] == text[3:]
+    assert generate_tokens(model, [PROMPTS[0]], 25)[0] == text[3:]
 
 
 def test_a_row_ends_with_its_first_stop_token_and_the_others_go_on():
     model = lively_model()
-    free = generate(model, PROMPTS, 12)
+    free = generate_tokens(model, PROMPTS, 12)
     stop = free[0][4]
     expected = [row[: row.index(stop) + 1] if stop in row else row for row in free]
-    assert generate(model, PROMPTS, 12, stop_tokens=[stop]) == expected
+    assert generate_tokens(model, PROMPTS, 12, stop_tokens=[stop]) == expected
     assert len(expected[0]) <= 5
 
 
@@ -136,7 +139,7 @@ def test_generation_equals_transformers_greedy_search():
     expected = theirs_of(model).generate(
         prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=10, do_sample=False, pad_token_id=0
     )
-    assert generate(model, [PROMPTS[2]], 10)[0] == expected[0, 6:].tolist()
+    assert generate_tokens(model, [PROMPTS[2]], 10)[0] == expected[0, 6:].tolist()
 
 
 def test_a_seed_gives_the_same_text_and_leaves_other_chance_alone():
@@ -144,14 +147,14 @@ def test_a_seed_gives_the_same_text_and_leaves_other_chance_alone():
     torch.manual_seed(0)
     expected = torch.rand(1)
     torch.manual_seed(0)
-    assert generate(model, PROMPTS, 8, sampler) == generate(model, PROMPTS, 8, sampler)
+    assert generate_tokens(model, PROMPTS, 8, sampler) == generate_tokens(model, PROMPTS, 8, sampler)
     assert torch.equal(torch.rand(1), expected)
-    assert generate(model, PROMPTS, 8, Sampler(seed=4)) != generate(model, PROMPTS, 8, sampler)
+    assert generate_tokens(model, PROMPTS, 8, Sampler(seed=4)) != generate_tokens(model, PROMPTS, 8, sampler)
 
 
 def test_a_model_in_training_generates_without_dropout_and_stays_in_training():
     model = lively_model(dropout=0.5).train()
-    assert generate(model, PROMPTS, 8) == generate(model, PROMPTS, 8)
+    assert generate_tokens(model, PROMPTS, 8) == generate_tokens(model, PROMPTS, 8)
     assert model.training
 
 
@@ -166,14 +169,14 @@ def test_streamed_text_is_the_whole_text_and_waits_for_whole_characters():
         model.lm_head.weight[0xC3], model.lm_head.weight[0xA9] = 1.0, 0.9
     sampler = Sampler(seed=5)
     pieces = list(stream_text(model, tokenizer, prompt, 12, sampler))
-    ids = generate(model, [tokenizer.encode(prompt)], 12, sampler)[0]
+    ids = generate_tokens(model, [tokenizer.encode(prompt)], 12, sampler)[0]
     assert "".join(pieces) == tokenizer.decode(ids) == generate_text(model, tokenizer, prompt, 12, sampler)
 
 
 def test_a_character_waits_until_all_its_bytes_are_there(monkeypatch):
     tokenizer = BPETokenizer([], special_tokens=["<|endoftext|>"])
     columns = [torch.tensor([byte]) for byte in "é€🙂".encode()]
-    monkeypatch.setattr("course_utils.generation.stream", lambda *_: iter(columns))
+    monkeypatch.setattr("course_utils.generation.stream_tokens", lambda *_: iter(columns))
     assert [piece for piece in stream_text(None, tokenizer, "", 9) if piece] == ["é", "€", "🙂"]
 
 
@@ -222,10 +225,65 @@ def test_a_filter_that_cannot_be_is_told(call, told):
 )
 def test_prompts_that_cannot_be_read_are_told(prompts, told):
     with pytest.raises(ValueError, match=told):
-        generate(small_model(), prompts, 3)
+        generate_tokens(small_model(), prompts, 3)
 
 
 def test_no_new_tokens_are_an_empty_answer():
-    assert generate(small_model(), PROMPTS, 0) == [[], [], []]
+    assert generate_tokens(small_model(), PROMPTS, 0) == [[], [], []]
     with pytest.raises(ValueError, match="max_new_tokens is -1"):
-        generate(small_model(), PROMPTS, -1)
+        generate_tokens(small_model(), PROMPTS, -1)
+
+
+class Louder(nn.Linear):
+    """A layer of someone's own."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 2 * super().forward(x)
+
+
+class QueryKeyNorm(gpt.Attention):
+    """Attention as a learner may change it: queries and keys are normalised before they meet."""
+
+    def forward(self, x, context=gpt.PLAIN):
+        B, T, C = x.shape
+        q, k, v = self.qkv(x).view(B, T, 3, self.n_head, -1).transpose(1, 3).unbind(2)
+        q, k = F.normalize(q, dim=-1), F.normalize(k, dim=-1)
+        if context.cos is not None:
+            q, k = gpt.rotate(q, context.cos, context.sin), gpt.rotate(k, context.cos, context.sin)
+        if context.cache is not None:
+            k, v = context.cache.extend(self.layer, k, v)
+        return self.proj(gpt.attend(5 * q, 5 * k, v, context.mask).transpose(1, 2).reshape(B, T, C))
+
+
+def own_layer(model):
+    old = model.blocks[0].mlp.down
+    model.blocks[0].mlp.down = Louder(old.in_features, old.out_features).to(old.weight)
+    model.blocks[0].mlp.down.load_state_dict(old.state_dict())
+
+
+def own_attention(model):
+    for block in model.blocks:
+        block.attn.__class__ = QueryKeyNorm
+
+
+def hook(model):
+    model.blocks[0].mlp.register_forward_hook(lambda module, given, made: 2 * made)
+
+
+def biased_head(model):
+    model.lm_head = nn.Linear(model.lm_head.in_features, model.lm_head.out_features).to(model.lm_head.weight)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("positions", ["learned", "rotary"])
+@pytest.mark.parametrize("change", [own_layer, own_attention, hook, biased_head])
+def test_whatever_a_model_is_made_of_its_cache_gives_what_it_gives_without(positions, change):
+    model = lively_model(positions)
+    idx = some_ids(2, 9)
+    before = model(idx)
+    change(model)
+    whole = model(idx)
+    assert not torch.allclose(whole, before)  # the change does something
+    cache = gpt.KVCache(model, 2)
+    steps = [model(idx[:, i : i + 1], cache) for i in range(9)]
+    torch.testing.assert_close(torch.cat(steps, dim=1), whole, atol=1e-10, rtol=0)

@@ -117,9 +117,9 @@ def test_reading_in_pieces_with_a_cache_equals_reading_at_once(positions):
 def test_padding_before_a_text_changes_nothing(positions):
     model, idx = small_model(positions=positions), some_ids(1, 6)
     padded = torch.cat((torch.zeros(1, 4, dtype=torch.int64), idx), 1)
-    real = torch.arange(10)[None] >= 4
-    assert_close(model(padded, real=real)[:, 4:], model(idx), atol=1e-12, rtol=0)
-    assert model(padded, real=real).isfinite().all()
+    attention_mask = torch.arange(10)[None] >= 4
+    assert_close(model(padded, attention_mask=attention_mask)[:, 4:], model(idx), atol=1e-12, rtol=0)
+    assert model(padded, attention_mask=attention_mask).isfinite().all()
 
 
 def test_positions_matter_and_without_them_the_last_token_cannot_tell_the_order():
@@ -188,12 +188,18 @@ def test_ids_that_cannot_be_read_are_told(idx, told):
 @pytest.mark.parametrize("shape", [(1, 3), (3, 5), (5,)])
 def test_a_mark_of_padding_of_another_shape_is_told(shape):
     with pytest.raises(ValueError, match=r"it marks each of \(2, 5\) tokens: 0 before, 5 new"):
-        small_model()(some_ids(2, 5), real=torch.ones(shape))
+        small_model()(some_ids(2, 5), attention_mask=torch.ones(shape))
 
 
 def test_a_mark_of_padding_may_be_made_of_numbers():
-    model, idx, real = small_model(), some_ids(2, 5), torch.tensor([[0, 0, 1, 1, 1], [1, 1, 1, 1, 1]])
-    assert_close(model(idx, real=real.float()), model(idx, real=real.bool()), atol=0, rtol=0)
+    model, idx = small_model(), some_ids(2, 5)
+    attention_mask = torch.tensor([[0, 0, 1, 1, 1], [1, 1, 1, 1, 1]])
+    assert_close(
+        model(idx, attention_mask=attention_mask.float()),
+        model(idx, attention_mask=attention_mask.bool()),
+        atol=0,
+        rtol=0,
+    )
 
 
 def test_rotary_angles_stay_exact_in_a_model_of_half_precision():
@@ -202,5 +208,5 @@ def test_rotary_angles_stay_exact_in_a_model_of_half_precision():
     for change in (GPT.bfloat16, GPT.half, GPT.double):
         assert torch.equal(change(model).angles, exact)
     assert exact[257, 0] == 257  # bfloat16 has no such number
-    cos, _ = model.bfloat16().embed(torch.zeros(1, 600).long(), slice(0, 600))[1]
+    _, cos, _ = model.bfloat16().embed(torch.zeros(1, 600).long(), slice(0, 600))
     assert_close(cos[0].float(), exact.cos(), atol=0.005, rtol=0)

@@ -11,12 +11,12 @@ from torch.testing import assert_close
 from course_utils.common import write_whole
 from course_utils.gpt import GPTConfig
 from course_utils.pretrained import (
-    from_huggingface,
+    gpt_from_huggingface,
+    gpt_to_huggingface,
     load_huggingface,
     our_config,
     save_huggingface,
     their_name,
-    to_huggingface,
 )
 from course_utils.training import cross_entropy
 
@@ -40,7 +40,7 @@ def test_logits_loss_and_every_gradient_equal_theirs(positions, tied):
     model_of_gradients = small_model(positions=positions, tied=tied)
     for ours, weight in zip(model_of_gradients.parameters(), model.parameters(), strict=True):
         ours.data = weight.grad
-    for name, gradient in to_huggingface(model_of_gradients)[1].items():
+    for name, gradient in gpt_to_huggingface(model_of_gradients)[1].items():
         name = name.replace("embed_out", "lm_head")  # renamed in newer versions
         assert their_gradients[name].abs().max() > 0
         assert_close(gradient, their_gradients[name], **EXACT)
@@ -61,9 +61,9 @@ def test_a_directory_goes_out_loads_in_transformers_and_comes_back(tmp_path, pos
 
 def test_weights_of_gpt2_without_the_prefix_are_read_too():
     model = small_model()
-    config, weights = to_huggingface(model)
+    config, weights = gpt_to_huggingface(model)
     bare = {name.removeprefix("transformer."): weight for name, weight in weights.items()}
-    assert_close(from_huggingface(config, bare)(some_ids(1, 5)), model(some_ids(1, 5)))
+    assert_close(gpt_from_huggingface(config, bare)(some_ids(1, 5)), model(some_ids(1, 5)))
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_weights_of_gpt2_without_the_prefix_are_read_too():
 )
 def test_a_gpt2_of_another_form_is_told(change, told):
     with pytest.raises(ValueError, match=told):
-        our_config(to_huggingface(small_model())[0] | change)
+        our_config(gpt_to_huggingface(small_model())[0] | change)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_gpt2_of_another_form_is_told(change, told):
     ],
 )
 def test_a_neox_of_another_form_is_told(change, told):
-    theirs = to_huggingface(small_model(positions="rotary"))[0]
+    theirs = gpt_to_huggingface(small_model(positions="rotary"))[0]
     assert our_config(theirs | {"rope_parameters": None}).positions == "rotary"
     with pytest.raises(ValueError, match=told.replace("(", r"\(")):
         our_config(theirs | change)
@@ -104,7 +104,7 @@ def test_a_neox_of_another_form_is_told(change, told):
 
 @pytest.mark.parametrize("positions", ["learned", "rotary"])
 def test_a_configuration_that_lacks_sizes_is_told(positions):
-    theirs = to_huggingface(small_model(positions=positions))[0]
+    theirs = gpt_to_huggingface(small_model(positions=positions))[0]
     with pytest.raises(ValueError, match=r"lacks \['vocab_size'\]"):
         our_config({name: value for name, value in theirs.items() if name != "vocab_size"})
     with pytest.raises(ValueError, match="it takes a dictionary"):
@@ -114,7 +114,7 @@ def test_a_configuration_that_lacks_sizes_is_told(positions):
 @pytest.mark.parametrize("positions", ["learned", "rotary"])
 def test_what_is_loaded_keeps_precision_and_dropout_and_is_ready_to_be_asked(positions):
     model = small_model(positions=positions, dtype=torch.bfloat16, dropout=0.3)
-    again = from_huggingface(*to_huggingface(model))
+    again = gpt_from_huggingface(*gpt_to_huggingface(model))
     assert again.config == model.config
     assert {weight.dtype for weight in again.parameters()} == {torch.bfloat16}
     assert not again.training
@@ -137,24 +137,24 @@ def test_a_model_saved_over_another_is_never_read_with_the_others_sizes(tmp_path
 
 
 def test_a_missing_and_a_misshapen_weight_are_named():
-    config, weights = to_huggingface(small_model())
+    config, weights = gpt_to_huggingface(small_model())
     name = "transformer.h.1.mlp.c_fc.weight"
     with pytest.raises(ValueError, match=f"lack '{name}'"):
-        from_huggingface(config, {k: w for k, w in weights.items() if k != name})
+        gpt_from_huggingface(config, {k: w for k, w in weights.items() if k != name})
     with pytest.raises(ValueError, match=rf"'{name}' is \(16, 128\).* \(32, 128\)"):
-        from_huggingface(config, weights | {name: weights[name][:16]})
-    config, weights = to_huggingface(small_model(positions="rotary"))
+        gpt_from_huggingface(config, weights | {name: weights[name][:16]})
+    config, weights = gpt_to_huggingface(small_model(positions="rotary"))
     name = "gpt_neox.layers.1.attention.query_key_value.weight"
     with pytest.raises(ValueError, match=rf"'{name}' is \(16, 32\).* \(96, 32\)"):
-        from_huggingface(config, weights | {name: weights[name][:16]})
+        gpt_from_huggingface(config, weights | {name: weights[name][:16]})
     with pytest.raises(ValueError, match="the weights lack"):
-        from_huggingface(config, {})
+        gpt_from_huggingface(config, {})
 
 
 def test_a_mask_stored_among_the_weights_does_no_harm():
-    config, weights = to_huggingface(small_model())
+    config, weights = gpt_to_huggingface(small_model())
     older = {"transformer.h.0.attn.bias": torch.ones(1, 1, 4, 4, dtype=torch.bool)} | weights
-    assert_close(from_huggingface(config, older)(some_ids(1, 5)), small_model()(some_ids(1, 5)))
+    assert_close(gpt_from_huggingface(config, older)(some_ids(1, 5)), small_model()(some_ids(1, 5)))
 
 
 def test_a_damaged_directory_is_told(tmp_path):

@@ -48,13 +48,13 @@ def test_what_the_environment_cannot_mean_is_told(monkeypatch, name, value):
 @pytest.mark.parametrize(("capability", "dtype"), [((7, 5), torch.float16), ((8, 0), torch.bfloat16)])
 def test_a_t4_gets_float16_and_newer_gpus_bfloat16(monkeypatch, capability, dtype):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
-    assert runtime.fast_precision(torch.device("cuda")) == dtype
+    assert runtime.fast_dtype(torch.device("cuda")) == dtype
 
 
 def test_without_bfloat16_in_the_processor_float32_is_taken(monkeypatch):
     for probe in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
         monkeypatch.setattr(torch.cpu, probe, lambda: False, raising=False)
-    assert runtime.fast_precision(torch.device("cpu")) == torch.float32
+    assert runtime.fast_dtype(torch.device("cpu")) == torch.float32
 
 
 def test_the_same_seed_gives_the_same_numbers_everywhere():

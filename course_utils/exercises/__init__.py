@@ -10,7 +10,7 @@ from typing import Any
 
 from course_utils.exercises.engine.exercise import Exercise, solution_text
 from course_utils.exercises.engine.record import note_try, read_record, write_record
-from course_utils.exercises.engine.verdicts import NOT_STARTED, PASSED, judge
+from course_utils.exercises.engine.verdicts import NOT_STARTED, PASSED, give_verdict
 from course_utils.plots.cards import note
 
 COLOURS = {"passed": "#00563A", "not started": "#7F8A96", "not yet": "#94207A"}
@@ -42,7 +42,7 @@ def find(number: str) -> Exercise:
 def check(number: str, answer: Any) -> None:
     """Say whether an answer is right, and if not, what is wrong with it; the progress is recorded."""
     exercise = find(number)
-    verdict = judge(exercise, answer, seed=random.SystemRandom().randrange(2**32))
+    verdict = give_verdict(exercise, answer, seed=random.SystemRandom().randrange(2**32))
     sentences = list(verdict.sentences)
     if verdict.state == NOT_STARTED:
         sentences.append(f'Write your answer and run the cell. Stuck? hint("{number}")')

@@ -19,6 +19,6 @@ BENCHES = {
     "training": (HERE + "training_speed:training", "a training step beside one of a plain loop in PyTorch"),
 }
 REBUILDS = {
-    "base": (HERE + "base_model:rebuild", "train the base model and write it with its card"),
-    "tales": ("course_utils.tales:rebuild", "write data/tales.txt"),
+    "base": (HERE + "base_model:make_base", "train the base model and write it with its card"),
+    "tales": ("course_utils.tales:write_corpus", "write data/tales.txt"),
 }

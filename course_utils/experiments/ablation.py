@@ -53,7 +53,7 @@ class Variant:
     def trainer(self, tokenizer: Tokenizer, run: runtime.Runtime, steps: int) -> Trainer:
         """Return a fresh model of this variant, ready for so many steps."""
         model = small_gpt(tokenizer, self.sizes, **self.weights)
-        trainer = Trainer(model.to(run.device), replace(recipe(steps, run.precision), **self.settings))
+        trainer = Trainer(model.to(run.device), replace(recipe(steps, run.dtype), **self.settings))
         self.adjust(trainer)
         return trainer
 
@@ -96,17 +96,17 @@ def median_row(name: str, rows: list[dict[str, Any]]) -> tuple:
 
 def conditions(run: runtime.Runtime) -> str:
     """Say what the figures above were measured with."""
-    precision = str(run.precision).removeprefix("torch.")
+    dtype = str(run.dtype).removeprefix("torch.")
     threads = torch.get_num_threads()
-    return f"{TALES} tales a row, temperature {TEMPERATURE}, batches of {BATCH} tales, {threads} threads, {precision}"
+    return f"{TALES} tales a row, temperature {TEMPERATURE}, batches of {BATCH} tales, {threads} threads, {dtype}"
 
 
-def minutes(seconds: str = "60,180", seeds: str = "5", precision: str = "") -> None:
+def minutes(seconds: str = "60,180", seeds: str = "5", dtype: str = "") -> None:
     """Print what the recipe reaches in so many seconds of training, for several seeds, and the median of each."""
     require(seeds.isdigit() and int(seeds) > 0, f"seeds is {seeds!r}; it takes a whole number from 1 on")
     run, tokenizer = runtime.start(), tales_tokenizer()
-    if precision:
-        run = replace(run, precision=getattr(torch, precision))
+    if dtype:
+        run = replace(run, dtype=getattr(torch, dtype))
     lines: list[tuple] = [HEAD]
     for wanted in seconds.split(","):
         rows = []
@@ -136,9 +136,9 @@ class ShippedTales(FreshTales):
 @torch.no_grad()
 def start_at_random(trainer: Trainer) -> None:
     """Let what blocks add to the stream start as wide as their other matrices, not at zero."""
-    for name, weight in trainer.model.named_parameters():
-        if name.endswith(("attn.proj.weight", "mlp.down.weight")):
-            weight.normal_(0.0, (3 * weight.shape[1]) ** -0.5)
+    for layer in trainer.model.modules():
+        if getattr(layer, "residual", False):
+            layer.weight.normal_(0.0, (3 * layer.in_features) ** -0.5)
 
 
 def as_one_matrix(trainer: Trainer) -> None:
@@ -161,9 +161,9 @@ VARIANTS = {
     ),
     "output matrix starts at zero": Variant(weights={"echo": 0.0}),
     "GPT-2's fresh weights": Variant(adjust=lambda trainer: initialise(trainer.model)),
-    "no level stretch": Variant(settings={"level": 0.0}),
+    "no stable phase": Variant(settings={"stable": 0.0}),
     "the shipped tales, over and over": Variant(data=ShippedTales),
-    "float32": Variant(settings={"precision": torch.float32}),
+    "float32": Variant(settings={"dtype": torch.float32}),
 }
 
 

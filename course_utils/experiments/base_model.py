@@ -65,7 +65,7 @@ class Watch:
         self.started += time.perf_counter() - began
 
 
-def judge(model: GPT, tokenizer: Tokenizer, count: int, temperature: float = TEMPERATURE) -> dict[str, Scores]:
+def measure_tales(model: GPT, tokenizer: Tokenizer, count: int, temperature: float = TEMPERATURE) -> dict[str, Scores]:
     """Let a model tell `count` tales from nothing, and as many from first sentences that no training has seen."""
     seeds = range(tales.FIRST_UNSEEN_SEED, tales.FIRST_UNSEEN_SEED + count)
     openings = {"nothing": [""] * count, "a first sentence": [tales.opening(seed) for seed in seeds]}
@@ -74,7 +74,7 @@ def judge(model: GPT, tokenizer: Tokenizer, count: int, temperature: float = TEM
 
 
 def share_rows(found: dict[str, Scores]) -> list[tuple]:
-    """Return a table of what `judge` found."""
+    """Return a table of what `measure_tales` found."""
     rows: list[tuple] = [("tales from", "count", "sentences", "whole tales", "copied")]
     for name, scores in found.items():
         shares = (scores.sentences, scores.tales, scores.copied)
@@ -86,7 +86,7 @@ def bench_tales(count: str = "1000", temperature: str = "0.7") -> None:
     """Print the shares of sentences and whole tales that are right when the shipped model tells."""
     runtime.start()
     base = load_checkpoint(BASE)
-    found = judge(base.model, base.tokenizer, int(count), float(temperature))
+    found = measure_tales(base.model, base.tokenizer, int(count), float(temperature))
     print_table(share_rows(found))
     for name, scores in found.items():
         print(f"\nwhat is wrong in tales from {name}, the commonest first:")
@@ -100,11 +100,11 @@ def perfect_loss(data: FreshTales, steps: int) -> float:
     return nats / sum(int((data(step)[1] != IGNORED).sum()) for step in range(steps))
 
 
-def rebuild(path: Path = BASE, steps: int = STEPS, sizes: GPTConfig = SIZES, judged: int = 1000) -> None:
+def make_base(path: Path = BASE, steps: int = STEPS, sizes: GPTConfig = SIZES, judged: int = 1000) -> None:
     """Train the base model, or go on where an earlier run stopped, and write it with its card."""
     run, tokenizer, folder = runtime.start(SEED), tales_tokenizer(), runtime.work_folder()
     model = small_gpt(tokenizer, sizes).to(run.device)
-    settings = replace(recipe(steps, run.precision), evaluate_every=max(1, steps // LOOKS))
+    settings = replace(recipe(steps, run.dtype), evaluate_every=max(1, steps // LOOKS))
     unseen = FreshTales(tokenizer, BATCH, sizes.context_length, SEED + 1)
     watch = Watch(tokenizer, folder / "base_curve.json")
     history = train(
@@ -121,11 +121,16 @@ def rebuild(path: Path = BASE, steps: int = STEPS, sizes: GPTConfig = SIZES, jud
         return  # interrupted: `train` has said so, and the next call goes on
     if not watch.rows:
         watch.take_up(steps + 1)
-    facts = {"settings": settings_of(settings), "batch": BATCH, "loss": history.validation[-1][1], "curve": watch.rows}
-    facts["perfect_loss"] = perfect_loss(unseen, VALIDATION)
-    facts["shares"] = {name: asdict(scores) for name, scores in judge(model, tokenizer, judged).items()}
-    save_checkpoint(path, model, tokenizer, facts)
-    write_whole(path.with_suffix(".md"), card(model, tokenizer, facts).encode())
+    metadata = {
+        "settings": settings_of(settings),
+        "batch": BATCH,
+        "loss": history.validation[-1][1],
+        "curve": watch.rows,
+    }
+    metadata["perfect_loss"] = perfect_loss(unseen, VALIDATION)
+    metadata["shares"] = {name: asdict(scores) for name, scores in measure_tales(model, tokenizer, judged).items()}
+    save_checkpoint(path, model, tokenizer, metadata)
+    write_whole(path.with_suffix(".md"), card(model, tokenizer, metadata).encode())
 
 
 CARD = """# The base model: `base.safetensors`
@@ -140,7 +145,7 @@ it cannot answer a question. The file holds weights, sizes, tokenizer and the fi
 | form | GPT-2's: {n_layer} blocks, {n_head} heads, vectors of {n_embd}, {context_length} tokens of context |
 | vocabulary | {vocab_size} tokens from the shipped tales; the chat's special tokens are in it, never seen so far |
 | data | {count} fresh tales, each read once; neither they nor those it is measured on are among the shipped ones |
-| recipe | `recipe.recipe`: {steps} steps of {batch} tales, Muon at {muon_rate}, AdamW at {learning_rate}, {precision} |
+| recipe | `recipe.recipe`: {steps} steps of {batch} tales, Muon at {muon_rate}, AdamW at {learning_rate}, {dtype} |
 | training | {minutes:.0f} minutes on two processor cores |
 | loss on {unseen} unseen tales | {loss:.4f} nats per token; a perfect reader's is {perfect_loss:.4f} |
 
@@ -154,25 +159,25 @@ Training, step by step; the shares are of {judged} tales from nothing:
 """
 
 
-def card(model: GPT, tokenizer: Tokenizer, facts: dict[str, Any]) -> str:
+def card(model: GPT, tokenizer: Tokenizer, metadata: dict[str, Any]) -> str:
     """Return what is to be known of the base model, in Markdown."""
-    rows, settings = facts["curve"], facts["settings"]
+    rows, settings = metadata["curve"], metadata["settings"]
     curve: list[tuple] = [("step", "minutes", "loss", "sentences", "whole tales")]
     for row in rows:
         shares = (f"{row['sentences']:.1%}", f"{row['tales']:.1%}")
         curve.append((f"{row['step']:,}", f"{row['minutes']:.1f}", f"{row['loss']:.4f}", *shares))
-    told = {name: Scores(**shares) for name, shares in facts["shares"].items()}
+    told = {name: Scores(**shares) for name, shares in metadata["shares"].items()}
     return CARD.format(
         **asdict(model.config)
         | settings
         | {"vocab_size": f"{tokenizer.vocab_size:,}", "steps": f"{settings['steps']:,}"},
         parameters=f"{count_parameters(model):,}",
-        count=f"{settings['steps'] * facts['batch']:,}",
+        count=f"{settings['steps'] * metadata['batch']:,}",
         minutes=rows[-1]["minutes"],
-        unseen=VALIDATION * facts["batch"],
+        unseen=VALIDATION * metadata["batch"],
         temperature=TEMPERATURE,
         shares=markdown_table(share_rows(told)),
         curve=markdown_table(curve),
         judged=JUDGED,
-        **{name: facts[name] for name in ("batch", "loss", "perfect_loss")},
+        **{name: metadata[name] for name in ("batch", "loss", "perfect_loss")},
     )

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from course_utils import runtime
-from course_utils.bpe import GPT2_PATTERN, gpt2_encoding, gpt2_tokenizer, to_huggingface, train_bpe
+from course_utils.bpe import GPT2_PATTERN, gpt2_encoding, gpt2_tokenizer, tokenizer_json, train_bpe
 from course_utils.experiments.timing import number, print_table, race, race_rows
 from course_utils.text import load_text
 
@@ -37,7 +37,7 @@ def encoders(text: str) -> dict[str, Callable[[], object]]:
     from tokenizers import Tokenizer
 
     ours, tiktokens = gpt2_tokenizer(), gpt2_encoding()
-    theirs = Tokenizer.from_str(to_huggingface(ours))
+    theirs = Tokenizer.from_str(tokenizer_json(ours))
 
     def cold() -> None:
         ours.cache.clear()

@@ -10,9 +10,9 @@ import torch
 
 from course_utils import runtime
 from course_utils.experiments.timing import number, print_table, race, race_rows
-from course_utils.generation import generate, stream
+from course_utils.generation import generate_tokens, stream_tokens
 from course_utils.gpt import GPT, GPTConfig
-from course_utils.pretrained import to_huggingface
+from course_utils.pretrained import gpt_to_huggingface
 
 SIZES = GPTConfig(vocab_size=1861, context_length=512, n_layer=4, n_head=4, n_embd=128)
 TOKENS = 256
@@ -22,7 +22,7 @@ def huggingface(model: GPT) -> Callable[[torch.Tensor], torch.Tensor]:
     """Return a function that continues prompts with Hugging Face's cached `generate` and our weights."""
     from transformers import GenerationConfig, GPT2Config, GPT2LMHeadModel
 
-    config, weights = to_huggingface(model)
+    config, weights = gpt_to_huggingface(model)
     theirs = GPT2LMHeadModel(GPT2Config(**{k: v for k, v in config.items() if k != "model_type"})).eval()
     theirs.load_state_dict(weights, strict=False)
     theirs.to(model.token_embedding.weight.device)
@@ -43,9 +43,9 @@ def generation(rounds: str = "15") -> None:
     for batch in (1, 8):
         idx = torch.randint(SIZES.vocab_size, (batch, 8), device=run.device)
         prompts = idx.tolist()
-        same = generate(model, prompts, TOKENS) == theirs(idx)[:, 8:].tolist()
+        same = generate_tokens(model, prompts, TOKENS) == theirs(idx)[:, 8:].tolist()
         ours = {
-            "ours": lambda prompts=prompts: generate(model, prompts, TOKENS),
+            "ours": lambda prompts=prompts: generate_tokens(model, prompts, TOKENS),
             "Hugging Face": lambda idx=idx: theirs(idx),
         }
         print(f"\nbatch {batch}; the same tokens: {'yes' if same else 'NO'}\n")
@@ -60,7 +60,7 @@ def along_the_context(model: GPT, rounds: int, parts: int = 4) -> list[tuple]:
     times = torch.zeros(rounds + 1, length)
     for number_of_round in range(rounds + 1):
         started = time.perf_counter()
-        for place, _ in enumerate(stream(model, [[0]], length)):
+        for place, _ in enumerate(stream_tokens(model, [[0]], length)):
             ended = time.perf_counter()
             times[number_of_round, place], started = ended - started, ended
     # The first token builds the cache, and the first round warms up.

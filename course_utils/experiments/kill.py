@@ -89,4 +89,4 @@ def kill(times: str = "20", seed: str = "0") -> None:
 def saved_step(folder: Path) -> int:
     """Return the step of the checkpoint in a folder, 0 where there is none."""
     path = folder / "run.safetensors"
-    return load_checkpoint(path).facts["steps_done"] if path.is_file() else 0
+    return load_checkpoint(path).metadata["steps_done"] if path.is_file() else 0

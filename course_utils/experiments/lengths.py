@@ -16,7 +16,7 @@ from torch import Tensor
 from course_utils import runtime, tales
 from course_utils.common import DATA, require, write_whole
 from course_utils.experiments.timing import print_table
-from course_utils.gpt import GPT, GPTConfig, causal_mask, lookup
+from course_utils.gpt import GPT, Context, GPTConfig, causal_mask, lookup
 from course_utils.positions import RelativeBias, alibi_bias, sinusoidal_table
 from course_utils.recipe import initialise_small, recipe, tales_tokenizer
 from course_utils.tokenizers import END_OF_TEXT, Tokenizer
@@ -49,32 +49,33 @@ class PlacedGPT(GPT):
         if scheme == "relative bias":
             self.relative_bias = RelativeBias(config.n_head, trained - 1)
 
-    def hidden_states(self, idx: Tensor, cache: None = None, real: None = None) -> Tensor:
-        """Return what the model knows at each place, before the scores: (B, T) -> (B, T, C)."""
-        require(cache is None and real is None, "this model reads whole texts only, without cache and padding")
+    def hidden_states(self, idx: Tensor, cache: None = None, attention_mask: None = None) -> Tensor:
+        """Return what the model knows at each position, before the scores: (B, T) -> (B, T, C)."""
+        alone = cache is None and attention_mask is None
+        require(alone, "this model reads whole texts only, without cache and padding")
         T = idx.shape[1]
-        x, turn = self.embed(idx, slice(0, T))
-        mask = self.scores_to_add(T).to(x.device)
+        x, cos, sin = self.embed(idx, slice(0, T))
+        context = Context(self.scores_to_add(T).to(x.device), cos, sin)
         for block in self.blocks:
-            x = block(x, mask, turn)
+            x = block(x, context)
         return self.final_norm(x)
 
-    def embed(self, idx: Tensor, places: slice) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
-        """Return the vectors of tokens at their places, and by how much to turn them if rotary."""
+    def embed(self, idx: Tensor, position_ids: slice) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Return the vectors of tokens at their positions, and the cos and sin of rotary ones."""
         if self.scheme in ("learned", "rotary"):
-            return super().embed(idx, places)
+            return super().embed(idx, position_ids)
         x = lookup(self.token_embedding, idx)
-        return (x + self.sinusoids[places] if self.scheme == "sinusoidal" else x), None
+        return (x + self.sinusoids[position_ids] if self.scheme == "sinusoidal" else x), None, None
 
     def scores_to_add(self, T: int) -> Tensor:
         """Return what is added to the scores of attention, (n_head or 1, T, T): -inf where a query may not look."""
-        closed = torch.zeros(1, T, T).masked_fill(~causal_mask(T, T), -torch.inf)
+        masked = torch.zeros(1, T, T).masked_fill(~causal_mask(T, T), -torch.inf)
         if self.scheme == "ALiBi":
-            return closed + alibi_bias(self.config.n_head, T, T)
+            return masked + alibi_bias(self.config.n_head, T, T)
         if self.scheme == "relative bias":
             bias = self.relative_bias(T, T)
-            return closed.to(bias.device) + bias
-        return closed
+            return masked.to(bias.device) + bias
+        return masked
 
 
 def placed_gpt(tokenizer: Tokenizer, scheme: str) -> PlacedGPT:
@@ -105,7 +106,7 @@ def train_placed(tokenizer: Tokenizer, scheme: str, seed: int, run: runtime.Runt
     runtime.seed_everything(seed)
     seen = stream_of(tokenizer, tales.FIRST_FRESH_SEED, 3000)
     batches = StepBatches(SlidingWindowDataset(seen, TRAINED, 8), BATCH, seed)
-    trainer = Trainer(placed_gpt(tokenizer, scheme).to(run.device), recipe(steps, run.precision))
+    trainer = Trainer(placed_gpt(tokenizer, scheme).to(run.device), recipe(steps, run.dtype))
     while trainer.steps_done < steps:
         trainer.step(*batches(trainer.steps_done))
     return trainer.model.eval()

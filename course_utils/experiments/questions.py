@@ -9,7 +9,7 @@ from dataclasses import replace
 from course_utils import runtime, tales
 from course_utils.experiments.ablation import Variant, train_for
 from course_utils.experiments.timing import print_table
-from course_utils.generation import GREEDY, generate
+from course_utils.generation import GREEDY, generate_tokens
 from course_utils.gpt import GPT
 from course_utils.recipe import CHAT_TOKENS, SMALL, FreshTales, tales_tokenizer
 from course_utils.tokenizers import END_OF_TEXT, Tokenizer
@@ -49,7 +49,7 @@ def answers(model: GPT, tokenizer: Tokenizer, asked: list[tuple[str, str]], batc
     prompts = [tokenizer.encode(text, allowed_special="all") for text in texts]
     found = []
     for first in range(0, len(prompts), batch_size):
-        found += generate(model, prompts[first : first + batch_size], 12, GREEDY, stop_tokens=[stop])
+        found += generate_tokens(model, prompts[first : first + batch_size], 12, GREEDY, stop_tokens=[stop])
     return [tokenizer.decode([i for i in ids if i != stop]) for ids in found]
 
 

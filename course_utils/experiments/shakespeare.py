@@ -19,7 +19,7 @@ from course_utils.windows import SlidingWindowDataset, StepBatches, split_tokens
 
 # Ours: only 65 characters need not lie as far apart as 2,048 tokens, and a run this short takes higher rates.
 SPREAD = {"std": 0.2, "position_std": 0.2}
-RATES = {"learning_rate": 1.5e-2, "muon_rate": 0.05, "level": 0.3}
+RATES = {"learning_rate": 1.5e-2, "muon_rate": 0.05, "stable": 0.3}
 BATCH = 32
 USUAL = TrainingConfig(2000, learning_rate=1e-3, warmup=0.05, final_rate=0.1, weight_decay=0.1, betas=(0.9, 0.99))
 
@@ -56,7 +56,7 @@ def shakespeare(pairs: str = "3", steps: str = "240", layers: str = "2") -> None
         before, target = seconds_to(0.0, usual, StepBatches(data, 12, pair), validation, USUAL.steps)
         lines.append(("usual", pair, usual.steps_done, f"{before:.1f}", f"{target:.3f}", ""))
         model = small_gpt(tokenizer, replace(sizes, n_layer=int(layers), tied=False), **SPREAD)
-        ours = Trainer(model.to(run.device), replace(recipe(int(steps), run.precision), **RATES))
+        ours = Trainer(model.to(run.device), replace(recipe(int(steps), run.dtype), **RATES))
         taken, loss = seconds_to(target, ours, StepBatches(data, BATCH, pair), validation, 10)
         share = f"{taken / before:.2f}" if loss <= target else "not reached"
         lines.append(("ours", pair, ours.steps_done, f"{taken:.1f}", f"{loss:.3f}", share))

@@ -62,13 +62,13 @@ class PlainGPT(nn.Module):
 class PlainStep:
     """One training step of the plain GPT: fused AdamW, clipped gradients, the loss told."""
 
-    def __init__(self, config: GPTConfig, device: torch.device, precision: torch.dtype) -> None:
-        self.model, self.device, self.precision = PlainGPT(config).to(device), device, precision
+    def __init__(self, config: GPTConfig, device: torch.device, dtype: torch.dtype) -> None:
+        self.model, self.device, self.dtype = PlainGPT(config).to(device), device, dtype
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-3, betas=(0.9, 0.95), fused=True)
 
     def __call__(self, inputs: Tensor, targets: Tensor) -> float:
         """Learn from one batch and return its loss."""
-        with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
+        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
             logits = self.model(inputs)
         loss = F.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
         self.optimizer.zero_grad()
@@ -79,14 +79,14 @@ class PlainStep:
 
 
 def training(rounds: str = "15", steps: str = "5") -> None:
-    """Print the tokens per second of our training step and of the plain one, at two sizes and in two precisions."""
+    """Print the tokens per second of our training step and of the plain one, at two sizes and in two number formats."""
     run = runtime.start()
     for name, (config, batch) in CASES.items():
         inputs, targets = torch.randint(config.vocab_size, (2, batch, config.context_length), device=run.device)
         contestants = {}
-        for precision in dict.fromkeys((run.precision, torch.float32)):
-            ours = Trainer(GPT(config).to(run.device), TrainingConfig(10**6, precision=precision))
-            plain, told = PlainStep(config, run.device, precision), str(precision).removeprefix("torch.")
+        for dtype in dict.fromkeys((run.dtype, torch.float32)):
+            ours = Trainer(GPT(config).to(run.device), TrainingConfig(10**6, dtype=dtype))
+            plain, told = PlainStep(config, run.device, dtype), str(dtype).removeprefix("torch.")
             contestants[f"ours, {told}"] = repeated(ours.step, int(steps), inputs, targets)
             contestants[f"plain, {told}"] = repeated(plain, int(steps), inputs, targets)
         print(f"\n{name}\n")

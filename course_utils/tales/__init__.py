@@ -30,10 +30,10 @@ __all__ = [
     "lexicon",
     "log_probability",
     "opening",
-    "rebuild",
     "share_copied",
     "split_tales",
     "trace",
+    "write_corpus",
 ]
 
 END_OF_TALE = "<|endoftext|>"
@@ -89,7 +89,7 @@ def corpus(path: Path = DATA / "tales.txt") -> list[str]:
     return split_tales(path.read_text(encoding="utf-8"))
 
 
-def rebuild(path: Path = DATA / "tales.txt", size: int = 1_200_000) -> int:
+def write_corpus(path: Path = DATA / "tales.txt", size: int = 1_200_000) -> int:
     """Write tales of the seeds 0, 1, 2, … until the file has about `size` characters; returns how many."""
     tales, length = [], 0
     while length < size:

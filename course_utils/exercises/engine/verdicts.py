@@ -52,7 +52,7 @@ def agree(one: Outcome, other: Outcome) -> bool:
     return same(one.value, other.value)
 
 
-def judge(exercise: Exercise, answer: Any, seed: int = 0) -> Verdict:
+def give_verdict(exercise: Exercise, answer: Any, seed: int = 0) -> Verdict:
     """Return what is to be said of an answer, tried on probes that are made afresh from `seed`."""
     if not is_started(exercise, answer):
         return Verdict(NOT_STARTED)
