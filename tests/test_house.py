@@ -1,6 +1,7 @@
 """How the package is built: what imports what, what is tested, what is documented, what stays light."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,74 +9,103 @@ from pathlib import Path
 
 import pytest
 
+from course_utils.tools.fingerprints import imported
+
 PACKAGE = Path(__file__).resolve().parent.parent / "course_utils"
 
-# A module imports only from those before it. `text` comes first: all others check with its `require`.
+# What `ls course_utils` shows beside the wings, in the order in which the course builds it.
+MACHINE = (
+    *("common", "runtime", "text", "tokenizers", "bpe", "windows", "embeddings", "positions", "attention"),
+    *("gpt", "llama", "encoder_decoder", "optimizers", "checkpoints", "pretrained", "training", "distributed"),
+    *("generation", "evaluation", "recipe", "chat", "finetuning", "lora"),
+)
+PLANNED = ("llama", "encoder_decoder", "distributed", "chat", "finetuning", "lora")
+WINGS = ("tales", "plots", "exercises", "experiments", "tools")
+
+
+def inside(wing: str, *names: str) -> tuple[str, ...]:
+    """The modules of a wing, with their full names."""
+    return tuple(f"{wing}.{name}" for name in names)
+
+
+# A module imports only from those before it. A wing's own name is its face, `__init__.py`.
 ORDER = (
-    *("__init__", "text", "runtime", "world", "telling", "checking", "asking", "tales", "tokenizers", "bpe"),
-    *("sampling", "embeddings", "positions", "attention", "gpt", "decoding", "checkpoints", "pretrained", "generation"),
-    *("optimizers", "training", "recipe", "judging", "chat", "finetuning", "lora"),
-    *("cards", "style", "curves", "roadmap", "matrices", "plots", "widgets", "exercises"),
-    *("bench", "bench_bpe", "bench_generation", "bench_kill", "bench_older", "bench_training"),
-    *("base", "trials", "trial_positions", "trial_questions", "trial_shakespeare", "environment", "sync", "__main__"),
+    *("__init__", "tools", "tools.curriculum", "common"),
+    *(*inside("tales", "words", "generator", "checker", "questions"), "tales"),
+    *MACHINE[1:],
+    *inside("plots", "cards", "style", "tokens", "bars", "curves", "matrices", "model", "roadmap", "tale_card"),
+    *("plots", "plots.widgets"),
+    *("exercises.engine", *inside("exercises.engine", "comparing", "exercise", "probes", "record", "running")),
+    *("exercises.engine.verdicts", "exercises.eNN", "exercises"),
+    *("experiments", *inside("experiments", "timing", "ablation", "base_model", "bpe_speed", "generation_speed")),
+    *inside("experiments", "kill", "lengths", "older", "questions", "shakespeare", "training_speed"),
+    *inside("tools", "fingerprints", "sync", "environment"),
+    "__main__",
 )
 
-# Only notebooks draw, so that the package trains where there is no display.
-DRAWING = ("style", "curves", "roadmap", "matrices", "plots", "widgets")
-
-# Parts of one thing, tested through its public face.
-FACES = dict.fromkeys(("world", "telling", "checking", "asking"), "tales")
-FACES |= dict.fromkeys(("style", "curves", "roadmap"), "plots")
-
 # What runs before anything is installed.
-STANDARD_LIBRARY_ONLY = ("__init__", "__main__", "environment")
+STANDARD_LIBRARY_ONLY = ("__init__", "common", "tools", "tools.curriculum", "tools.environment")
+STANDARD_LIBRARY_ONLY += ("experiments", "__main__")
+
+# Which test file a module has, where it isn't test_<module>.py: a wing has one for its face and all behind it.
+TESTED_BY = {wing: wing for wing in WINGS if wing != "tools"}
+TESTED_BY |= {"plots.cards": "cards", "plots.matrices": "matrices", "plots.widgets": "widgets"}
+UNTESTED = {"__init__", "__main__", "tools"}  # nothing in them, or nothing but calls of what is tested elsewhere
 
 
-def modules(package: Path) -> dict[str, ast.Module]:
-    """Each file of the package as a syntax tree; one in a folder is called, for instance, exercises/e03."""
-    files = {path.relative_to(package).with_suffix("").as_posix(): path for path in package.rglob("*.py")}
-    return {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in files.items()}
+def module_name(path: Path, package: Path) -> str:
+    """How a file is called in ORDER; the exercises of all notebooks share one name."""
+    name = ".".join(path.relative_to(package).with_suffix("").parts).removesuffix(".__init__")
+    return re.sub(r"^exercises\.e[0-9A-Z]+$", "exercises.eNN", name)
 
 
-def imported(nodes: list[ast.AST], package: str = "course_utils") -> set[str]:
-    """The modules of the package that these statements import, in any spelling."""
+def modules(package: Path) -> dict[Path, ast.Module]:
+    """Each file of the package as a syntax tree."""
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(package.rglob("*.py"))}
+
+
+def imported_modules(tree: ast.AST, within: str) -> set[str]:
+    """The modules of the package that some code imports, as they are called in ORDER."""
     found = set()
-    for node in nodes:
-        if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith(f"{package}.")}
-        elif isinstance(node, ast.ImportFrom):
-            where = f"{package}.{node.module or ''}".strip(".") if node.level else node.module
-            if where == package:
-                found |= {alias.name for alias in node.names}
-            elif where.startswith(f"{package}."):
-                found.add(where.split(".")[1])
+    for name in imported(tree, within):
+        parts = re.sub(r"\.e[0-9A-Z]+(?=\.|$)", ".eNN", name).split(".")
+        if parts.pop(0) == "course_utils":
+            names = [".".join(parts[:end]) for end in range(len(parts), 0, -1)]
+            # Of `plots.style.write` the longest part that is a module.
+            found |= set([name for name in names if name in ORDER][:1])
     return found
 
 
 def upward_imports(package: Path) -> Iterator[str]:
     """A sentence for each import that goes against the order, and each module that has no place in it."""
-    for name, tree in modules(package).items():
-        own = name.split("/")[0]
+    for path, tree in modules(package).items():
+        own = module_name(path, package)
         if own not in ORDER:
-            yield f"{name} has no place in ORDER"
+            yield f"{own} has no place in ORDER"
             continue
-        for other in imported(list(ast.walk(tree))) - {own}:
-            if other not in ORDER[: ORDER.index(own)]:
-                yield f"{name} imports {other}, which does not come before it"
-            if other in DRAWING and own not in DRAWING:
-                yield f"{name} imports {other}, which only notebooks do"
+        within = ".".join(["course_utils", *path.parent.relative_to(package).parts])
+        for other in sorted(imported_modules(tree, within) - {own}):
+            if ORDER.index(other) > ORDER.index(own):
+                yield f"{own} imports {other}, which does not come before it"
+            if draws(other) and not draws(own) and (own.split(".")[0], other) != ("exercises", "plots.cards"):
+                yield f"{own} imports {other}, which only notebooks do"
+
+
+def draws(name: str) -> bool:
+    """Whether a module is in the wing of plots: only notebooks draw, so that the package needs no display."""
+    return name.split(".")[0] == "plots"
 
 
 def heavy_imports(package: Path) -> Iterator[str]:
     """A sentence for each import at the top of a module that must do with the standard library."""
-    for name, tree in modules(package).items():
+    for path, tree in modules(package).items():
+        name = module_name(path, package)
         if name in STANDARD_LIBRARY_ONLY:
             for node in tree.body:
-                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-                names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
-                for top in {other.split(".")[0] for other in names} - sys.stdlib_module_names:
-                    if top != "course_utils" or not imported([node]) <= set(STANDARD_LIBRARY_ONLY):
-                        yield f"{name} imports {top}"
+                if isinstance(node, ast.Import | ast.ImportFrom):
+                    tops = {other.split(".")[0] for other in imported(node)} - sys.stdlib_module_names
+                    heavy = imported_modules(node, "course_utils") - set(STANDARD_LIBRARY_ONLY)
+                    yield from (f"{name} imports {other}" for other in sorted((tops - {"course_utils"}) | heavy))
 
 
 def public(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
@@ -90,7 +120,8 @@ def public(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
 
 def undocumented(package: Path) -> Iterator[str]:
     """A sentence for each public function or class, and each module, that has no docstring."""
-    for module, tree in modules(package).items():
+    for path, tree in modules(package).items():
+        module = module_name(path, package)
         if not ast.get_docstring(tree):
             yield f"{module} has no docstring"
         for name, node in public(tree):
@@ -100,7 +131,8 @@ def undocumented(package: Path) -> Iterator[str]:
 
 def unannotated(package: Path) -> Iterator[str]:
     """A sentence for each public function or method with a parameter or result that is not annotated."""
-    for module, tree in modules(package).items():
+    for path, tree in modules(package).items():
+        module = module_name(path, package)
         for name, node in public(tree):
             if module == "__main__" or isinstance(node, ast.ClassDef):
                 continue  # __main__ must parse on a Python too old for annotations, to say so
@@ -129,9 +161,22 @@ def test_importing_the_package_is_light():
     assert told.stdout.strip() == ""
 
 
-@pytest.mark.parametrize("own", sorted({name.split("/")[0] for name in modules(PACKAGE)} - {"__init__", "__main__"}))
+def test_the_top_of_the_package_is_the_machine():
+    files = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
+    assert files - set(MACHINE) == set()
+    assert set(MACHINE) - files - set(PLANNED) == set()
+    assert {path.parent.name for path in PACKAGE.glob("*/__init__.py")} == set(WINGS)
+
+
+def test_nothing_stands_in_the_order_twice_or_without_a_file():
+    assert len(set(ORDER)) == len(ORDER)
+    assert set(ORDER) - {module_name(path, PACKAGE) for path in modules(PACKAGE)} - set(PLANNED) == set()
+
+
+@pytest.mark.parametrize("own", sorted({module_name(path, PACKAGE) for path in modules(PACKAGE)} - UNTESTED))
 def test_each_module_has_its_tests(own: str):
-    assert (PACKAGE.parent / "tests" / f"test_{FACES.get(own, own)}.py").is_file()
+    name = TESTED_BY.get(own) or TESTED_BY.get(own.split(".")[0]) or own.split(".")[-1]
+    assert (PACKAGE.parent / "tests" / f"test_{name}.py").is_file()
 
 
 def test_each_public_name_has_a_docstring():
@@ -155,32 +200,77 @@ UPWARD = [
 ]
 
 
+def write(folder: Path, name: str, text: str) -> Path:
+    """Put a module into a package that is made up in `folder`."""
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(text)
+    return folder
+
+
 @pytest.mark.parametrize("line", UPWARD)
 def test_an_upward_import_is_found_in_any_spelling(tmp_path: Path, line: str):
-    (tmp_path / "bpe.py").write_text(line)
-    assert list(upward_imports(tmp_path)) == ["bpe imports gpt, which does not come before it"]
+    assert list(upward_imports(write(tmp_path, "bpe.py", line))) == ["bpe imports gpt, which does not come before it"]
+
+
+INSIDE_WINGS = [
+    ("tales/words.py", "from course_utils.tales import generate", "tales.words imports tales"),
+    ("tales/words.py", "from course_utils.tales.checker import check", "tales.words imports tales.checker"),
+    ("tales/words.py", "from .checker import check", "tales.words imports tales.checker"),
+    ("tales/__init__.py", "from course_utils.recipe import recipe", "tales imports recipe"),
+    ("gpt.py", "from course_utils.exercises.e03 import WINDOWS", "gpt imports exercises.eNN"),
+    ("exercises/e03.py", "from course_utils import exercises", "exercises.eNN imports exercises"),
+    ("plots/style.py", "from course_utils.plots import widgets", "plots.style imports plots.widgets"),
+]
+
+
+@pytest.mark.parametrize(("name", "line", "told"), INSIDE_WINGS)
+def test_an_upward_import_is_found_in_a_wing(tmp_path: Path, name: str, line: str, told: str):
+    assert list(upward_imports(write(tmp_path, name, line))) == [f"{told}, which does not come before it"]
 
 
 def test_a_downward_import_is_fine(tmp_path: Path):
-    (tmp_path / "gpt.py").write_text("from course_utils.text import require\nimport torch")
+    write(tmp_path, "gpt.py", "from course_utils.text import load_text\nimport torch\nimport course_utils")
+    write(tmp_path, "recipe.py", "from course_utils import tales\nfrom course_utils.tales.words import THINGS")
+    write(tmp_path, "exercises/e10.py", "from course_utils.gpt import GPT")
+    write(
+        tmp_path,
+        "plots/roadmap.py",
+        "from course_utils.plots.style import show\nfrom course_utils.tools import curriculum",
+    )
     assert list(upward_imports(tmp_path)) == []
 
 
-def test_a_module_without_a_place_is_found(tmp_path: Path):
-    (tmp_path / "helpers.py").write_text("")
-    assert list(upward_imports(tmp_path)) == ["helpers has no place in ORDER"]
+@pytest.mark.parametrize(("file", "name"), [("helpers.py", "helpers"), ("tales/more.py", "tales.more")])
+def test_a_module_without_a_place_is_found(tmp_path: Path, file: str, name: str):
+    assert list(upward_imports(write(tmp_path, file, ""))) == [f"{name} has no place in ORDER"]
 
 
-def test_a_module_that_draws_is_found(tmp_path: Path):
-    (tmp_path / "exercises").mkdir()
-    (tmp_path / "exercises" / "e03.py").write_text("from course_utils import plots")
-    assert list(upward_imports(tmp_path)) == ["exercises/e03 imports plots, which only notebooks do"]
+DRAWING = [
+    ("exercises/e03.py", "from course_utils import plots", "exercises.eNN imports plots"),
+    ("exercises/__init__.py", "from course_utils.plots.style import show", "exercises imports plots.style"),
+    ("experiments/kill.py", "from course_utils.plots import cards", "experiments.kill imports plots.cards"),
+]
 
 
-@pytest.mark.parametrize("line", ["import torch", "from numpy import array", "from course_utils import sync"])
-def test_a_heavy_import_is_found(tmp_path: Path, line: str):
-    (tmp_path / "__init__.py").write_text(line)
-    assert len(list(heavy_imports(tmp_path))) == 1
+@pytest.mark.parametrize(("name", "line", "told"), DRAWING)
+def test_a_module_that_draws_is_found(tmp_path: Path, name: str, line: str, told: str):
+    assert list(upward_imports(write(tmp_path, name, line))) == [f"{told}, which only notebooks do"]
+
+
+@pytest.mark.parametrize("name", ["exercises/__init__.py", "exercises/engine/verdicts.py"])
+def test_exercises_may_show_a_card(tmp_path: Path, name: str):
+    assert list(upward_imports(write(tmp_path, name, "from course_utils.plots.cards import note"))) == []
+
+
+HEAVY = ["import torch", "from numpy import array", "from course_utils.tools import sync", "import course_utils.gpt"]
+
+
+@pytest.mark.parametrize("name", ["__init__.py", "common.py", "tools/curriculum.py", "experiments/__init__.py"])
+@pytest.mark.parametrize("line", HEAVY)
+def test_a_heavy_import_is_found(tmp_path: Path, name: str, line: str):
+    assert len(list(heavy_imports(write(tmp_path, name, line)))) == 1
+    light = "import os.path\nfrom course_utils.tools.curriculum import find\ndef later():\n    import torch"
+    assert list(heavy_imports(write(tmp_path, name, light))) == []
 
 
 def test_a_missing_docstring_is_found(tmp_path: Path):

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from course_utils import text
-from course_utils.common import require
 from course_utils.text import Corpus, clean_text, load_text, split_words
 
 CONTENT = "".join(f"Line {i} of a corpus — with ünicode.\n" for i in range(5000)).encode()
@@ -56,12 +55,6 @@ def server(monkeypatch, tmp_path):
 
 def cached(tmp_path):
     return sorted(path.name for path in (tmp_path / "cache").iterdir())
-
-
-def test_require_raises_a_value_error_only_when_the_condition_fails():
-    require(True, "never seen")
-    with pytest.raises(ValueError, match=r"^three is too few$"):
-        require(False, "three is too few")
 
 
 @pytest.mark.parametrize("name", text.SHIPPED)
