@@ -18,9 +18,9 @@ from course_utils.exercises.engine.comparing import difference, same, short
 from course_utils.exercises.engine.exercise import Exercise, Mistake, call, mistaken, solution_text
 from course_utils.exercises.engine.record import read_record, record_file
 from course_utils.exercises.engine.running import TooLong, limited, run
-from course_utils.exercises.engine.verdicts import NOT_STARTED, NOT_YET, PASSED, agree, judge
+from course_utils.exercises.engine.verdicts import NOT_STARTED, NOT_YET, PASSED, agree, give_verdict
 
-README = Path(__file__).parent.parent / "README.md"
+AUTHORS = Path(__file__).parent.parent / "CONTRIBUTING.md"
 ALL = [exercise for notebook in exercises.notebooks() for exercise in exercises.exercises(notebook)]
 CODE = [exercise for exercise in ALL if not exercise.is_value]
 EACH = pytest.mark.parametrize("exercise", ALL, ids=lambda exercise: exercise.number)
@@ -40,14 +40,14 @@ def own_record(tmp_path, monkeypatch):
 def test_what_is_right_passes(exercise: Exercise):
     for seed in SEEDS:
         for answer in (exercise.reference, *exercise.alternatives):
-            assert judge(exercise, answer, seed).state == PASSED
+            assert give_verdict(exercise, answer, seed).state == PASSED
 
 
 @EACH
 def test_each_known_mistake_gets_its_own_sentence(exercise: Exercise):
     for seed in SEEDS:
         for mistake in exercise.mistakes:
-            assert judge(exercise, mistaken(exercise, mistake), seed).mistake is mistake, mistake.says
+            assert give_verdict(exercise, mistaken(exercise, mistake), seed).mistake is mistake, mistake.says
 
 
 @EACH
@@ -96,7 +96,7 @@ def judged_mutants() -> list[tuple[str, bool, bool]]:
         for text, mutant in mutants(exercise.reference):
             if not differ(exercise, exercise.reference, mutant):
                 continue  # the same function, written otherwise
-            verdict = judge(exercise, mutant, seed=2)
+            verdict = give_verdict(exercise, mutant, seed=2)
             accused = verdict.mistake and mistaken(exercise, verdict.mistake)
             wrongly = accused is not None and differ(exercise, accused, mutant)
             found.append((f"{exercise.number}\n{text}", verdict.state == PASSED, wrongly))
@@ -116,12 +116,12 @@ def test_mutants_are_accused_of_no_mistake_they_do_not_make(judged_mutants):
     assert len(wrongly) <= 0.01 * len(judged_mutants), "\n\n".join(wrongly)
 
 
-def test_the_exercise_in_the_readme_is_whole(tmp_path, monkeypatch):
-    block = re.search(r"```python\n(def halves.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)[1]
+def test_the_exercise_on_the_authors_page_is_whole(tmp_path, monkeypatch):
+    block = re.search(r"```python\n([^`]*\ndef halves.*?)```", AUTHORS.read_text(encoding="utf-8"), re.DOTALL)[1]
     assert block.count("\n") < 30
-    (tmp_path / "readme_exercise.py").write_text(f"from course_utils.exercises.exercise import *\n{block}")
+    (tmp_path / "example_exercise.py").write_text(block)
     monkeypatch.syspath_prepend(tmp_path)
-    halves = importlib.import_module("readme_exercise").HALVES
+    halves = importlib.import_module("example_exercise").HALVES
     test_what_is_right_passes(halves)
     test_each_known_mistake_gets_its_own_sentence(halves)
     test_an_exercise_is_complete(halves)
@@ -152,7 +152,7 @@ PREDICTION = Exercise("99.2", "Guess", "guess", 12, ["one", "two"], [Mistake("Th
 
 
 def says(answer, exercise: Exercise = DOUBLE) -> str:
-    verdict = judge(exercise, answer)
+    verdict = give_verdict(exercise, answer)
     assert verdict.state == NOT_YET
     return " ".join([*verdict.sentences, *(f"{word}: {code}" for word, code in verdict.rows)])
 
@@ -167,7 +167,7 @@ def empty_stub(ids, times):
 
 @pytest.mark.parametrize("answer", [unwritten_stub, empty_stub, None, ..., (1, ...), {"a": ...}])
 def test_what_is_not_started_is_told_so(answer):
-    assert judge(DOUBLE, answer).state == NOT_STARTED
+    assert give_verdict(DOUBLE, answer).state == NOT_STARTED
 
 
 def test_an_answer_that_calls_a_stub_is_told_which():
@@ -176,8 +176,8 @@ def test_an_answer_that_calls_a_stub_is_told_which():
 
 
 def test_a_tuple_is_as_good_as_a_list_and_a_generator_too():
-    assert judge(DOUBLE, lambda ids, times: tuple(times * i for i in ids)).state == PASSED
-    assert judge(DOUBLE, lambda ids, times: (times * i for i in ids)).state == PASSED
+    assert give_verdict(DOUBLE, lambda ids, times: tuple(times * i for i in ids)).state == PASSED
+    assert give_verdict(DOUBLE, lambda ids, times: (times * i for i in ids)).state == PASSED
 
 
 def test_a_known_mistake_is_named_however_it_is_written():
@@ -187,7 +187,7 @@ def test_a_known_mistake_is_named_however_it_is_written():
 def test_a_mistake_is_named_only_if_several_probes_tell_it_from_the_right_answer():
     once = Exercise("99.3", "x", "f", double, (), [Mistake("m", "times * i", "i * times if ids != [3, 1] else 0")])
     object.__setattr__(once, "probes", DOUBLE.probes)
-    assert judge(once, mistaken(once, once.mistakes[0])).mistake is None
+    assert give_verdict(once, mistaken(once, once.mistakes[0])).mistake is None
 
 
 def test_one_that_prints_is_told_to_return():
@@ -266,7 +266,7 @@ def test_a_wrong_value_is_told_without_the_right_one():
     assert says(6, PREDICTION) == "That is a half of it"
     assert says(11, PREDICTION) == "11 is not it."
     assert says("12", PREDICTION) == "The result is a text; it should be a whole number"
-    assert judge(PREDICTION, 12.0).state == PASSED
+    assert give_verdict(PREDICTION, 12.0).state == PASSED
 
 
 @pytest.mark.parametrize("catches", [False, True])
@@ -285,7 +285,7 @@ def test_an_endless_loop_ends_in_time_and_leaves_everything_as_it_was(catches):
     started = time.perf_counter()
     assert "still running after 4 seconds" in says(answer)
     assert time.perf_counter() - started < 5
-    assert judge(DOUBLE, double).state == PASSED
+    assert give_verdict(DOUBLE, double).state == PASSED
 
 
 def test_a_limit_is_not_felt_by_what_ends_before_it():
@@ -303,7 +303,7 @@ def test_an_answer_cannot_disturb_the_notebooks_chances():
     expected = torch.rand(1), random.random()
     torch.manual_seed(5)
     random.seed(5)
-    judge(DOUBLE, lambda ids, times: [torch.rand(1), random.random()])
+    give_verdict(DOUBLE, lambda ids, times: [torch.rand(1), random.random()])
     assert (torch.rand(1), random.random()) == expected
 
 

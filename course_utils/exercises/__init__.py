@@ -1,6 +1,6 @@
 """Exercises: `check` an answer, ask for a `hint`, see the `solution`, look at your `progress`.
 
-Each notebook has a file here with its exercises; to add one, see "Contributing" in README.md.
+Each notebook has a file here with its exercises; to add one, see CONTRIBUTING.md.
 """
 
 import random
