@@ -11,6 +11,7 @@ import tempfile
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("COURSE_PRESET", "laptop")
 os.environ.setdefault("COURSE_DEVICE", "cpu")
@@ -19,6 +20,24 @@ if "COURSE_WORK" not in os.environ:
     # Progress and checkpoints: those of whoever runs the tests must stay as they are.
     os.environ["COURSE_WORK"] = tempfile.mkdtemp(prefix="course-tests-")
     atexit.register(shutil.rmtree, os.environ["COURSE_WORK"], ignore_errors=True)
+
+# No test depends on a clock: an example may take as long as a busy machine makes it.
+settings.register_profile("all", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", settings.get_profile("all"), max_examples=25)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Draw fewer random examples where slow tests are left out; give each of several workers' kernels one thread."""
+    settings.load_profile("quick" if config.getoption("markexpr") == "not slow" else "all")
+    if config.getoption("numprocesses", None):
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The cells of a notebook build on each other, so they stay together; all other tests go to whoever is free."""
+    for item in items:
+        if item.path.suffix == ".ipynb":
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(autouse=True, scope="session")

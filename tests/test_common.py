@@ -1,10 +1,12 @@
-"""The ground floor: an argument that doesn't fit is refused in words, and a file is the old one or the new one."""
+"""The ground floor: a check that says what is wrong, and files that are written whole or not at all."""
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
+from course_utils import common
 from course_utils.common import DATA, require, write_whole
 
 
@@ -14,28 +16,51 @@ def test_require_raises_a_value_error_only_when_the_condition_fails():
         require(False, "three is too few")
 
 
-def test_the_data_are_where_the_course_is():
+def test_the_data_lies_beside_the_package():
+    assert Path(common.__file__).parents[1] / "data" == DATA
     assert (DATA / "story.txt").is_file()
 
 
-def test_a_file_is_written_whole_in_a_folder_that_is_made_for_it(tmp_path: Path):
+def test_a_file_is_written_with_its_folder_and_nothing_is_left_beside_it(tmp_path):
     path = tmp_path / "new" / "file.bin"
-    write_whole(path, b"one")
-    write_whole(path, b"two")
-    assert path.read_bytes() == b"two"
-    assert [other.name for other in path.parent.iterdir()] == ["file.bin"]
+    for content in (b"one\r\n\x00", b"another"):
+        write_whole(path, content)
+        assert path.read_bytes() == content
+    assert os.listdir(path.parent) == ["file.bin"]
 
 
-@pytest.mark.parametrize("failing", ["fsync", "replace"])
-def test_a_file_that_cannot_be_written_is_told_and_the_old_one_stays(tmp_path: Path, monkeypatch, failing: str):
-    def disk_full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
+@pytest.mark.parametrize("before", [None, b"the old one"])
+@pytest.mark.parametrize("fails", ["fsync", "replace"])
+def test_a_disk_that_is_full_is_told_and_leaves_what_was_there(tmp_path, monkeypatch, fails, before):
     path = tmp_path / "file.bin"
-    write_whole(path, b"one")
-    monkeypatch.setattr(os, failing, disk_full)
-    with pytest.raises(OSError, match=r"No space left on device\. Free some space .* was there is untouched") as raised:
-        write_whole(path, b"two")
-    assert raised.value.errno == 28
-    assert path.read_bytes() == b"one"
-    assert [other.name for other in tmp_path.iterdir()] == ["file.bin"]
+    if before:
+        path.write_bytes(before)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(common.os, fails, full)
+    with pytest.raises(OSError, match=r"could not write .*file\.bin: No space left on device") as caught:
+        write_whole(path, b"the new one")
+    assert caught.value.errno == errno.ENOSPC
+    assert ("untouched" in str(caught.value)) == bool(before)
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == ([before] if before else [])
+
+
+def test_an_interrupted_writing_leaves_the_file_that_was_there(tmp_path, monkeypatch):
+    path = tmp_path / "file.bin"
+    write_whole(path, b"the old one")
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(common.os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(path, b"the new one")
+    assert path.read_bytes() == b"the old one"
+
+
+def test_where_a_file_stands_in_the_folders_place_that_is_told(tmp_path):
+    (tmp_path / "taken").write_bytes(b"")
+    with pytest.raises(OSError, match="could not write"):
+        write_whole(tmp_path / "taken" / "file.bin", b"")

@@ -51,10 +51,10 @@ class Reciter(torch.nn.Module):
         following = torch.tensor([self.ids[min(int(n), len(self.ids) - 1)] for n in hidden[:, 0]])
         return torch.nn.functional.one_hot(following, self.vocab_size).float()
 
-    def hidden_states(self, idx, cache=None, real=None):
+    def hidden_states(self, idx, cache=None, attention_mask=None):
         if cache is not None:
             cache.length += idx.shape[1]
-        length = real.sum(-1) if real is not None else torch.full((len(idx),), cache.length)
+        length = torch.full((len(idx),), cache.length) if attention_mask is None else attention_mask.sum(-1)
         return length.float()[:, None, None]
 
 

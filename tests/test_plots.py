@@ -33,6 +33,8 @@ from course_utils.plots import (
     draw_tokens,
     draw_windows,
     style,
+    tale_card,
+    tokens,
 )
 from course_utils.plots.style import CARD, FAINT_INK, INK, ROLES
 from course_utils.tools.curriculum import NOTEBOOKS, NUMBERS, STATIONS, STEPS, at
@@ -123,7 +125,7 @@ def test_what_the_font_cannot_draw_is_told_by_its_code_point():
 
 
 def test_tokens_wrap_inside_the_card():
-    places = plots.flow([100.0] * 7, room=320, gap=5)
+    places = tokens.flow([100.0] * 7, room=320, gap=5)
     assert [line for _, line in places] == [0, 0, 0, 1, 1, 1, 2]
     assert all(x + 100 <= 320 for x, _ in places)
 
@@ -495,11 +497,19 @@ def test_live_loss_draws_in_one_place_and_keeps_its_size(shown: list[dict[str, A
 
 
 def test_live_loss_draws_rarely(monkeypatch: pytest.MonkeyPatch, shown: list[dict[str, Any]]):
-    drawn = []
-    monkeypatch.setattr(curves, "draw_loss", lambda *_: drawn.append(1) or draw_tokens(["a"]))
+    drawn, clock = [], SimpleNamespace(now=0.0)
+    monkeypatch.setattr(curves, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+
+    def draw(*_: Any) -> Figure:
+        clock.now += 1 / 8
+        drawn.append(clock.now)
+        return draw_tokens(["a"])
+
+    monkeypatch.setattr(curves, "draw_loss", draw)
     for _ in run(LiveLoss(CAPTION), steps=200):
-        pass
-    assert len(drawn) == 2  # the first step, and the end: all is over within half a second
+        clock.now += 1 / 16
+    # Between two drawings 15 times as long is spent on training as on a drawing; the last one is at the end.
+    assert [later - earlier for earlier, later in itertools.pairwise(drawn)] == [2.0] * 6 + [1.375]
 
 
 def test_live_loss_in_a_terminal_prints_its_caption_once(capsys: pytest.CaptureFixture[str]):
@@ -537,7 +547,7 @@ def test_a_tale_tells_what_is_wrong_with_each_sentence(shown: list[dict[str, Any
 
 
 def test_marks_stand_out_on_light_and_dark_pages():
-    for _, _, border in plots.MARKS.values():
+    for _, _, border in tale_card.MARKS.values():
         colour = border.split()[-1]
         assert min(contrast(colour, "#FFFFFF"), contrast(colour, "#111111")) >= 3
 
@@ -561,7 +571,7 @@ def test_a_notebook_holds_picture_caption_and_alternative_text():
         f"from course_utils.plots import draw_map, show\nshow(draw_map('03'), {CAPTION!r})"
     )
     notebook = nbformat.v4.new_notebook(cells=[cell])
-    NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+    NotebookClient(notebook, timeout=600, kernel_name="python3").execute()
     picture, caption = notebook.cells[0].outputs
     assert picture.metadata["image/png"]["alt"] == CAPTION
     assert caption.data["text/markdown"] == f"*Figure: {CAPTION}*"

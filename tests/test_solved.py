@@ -48,11 +48,13 @@ def test_no_stored_cell_shows_a_solution(path: Path):
     assert not {"solution", "hint"} & {ast.unparse(node.func) for node in nodes}
 
 
+@pytest.mark.slow
 @EACH
 def test_with_the_solutions_filled_in_every_check_passes(path: Path, tmp_path: Path, monkeypatch):
     notebook = solved(read(path))
     environment = {**os.environ, "COURSE_PRESET": "smoke", "COURSE_DEVICE": "cpu", "COURSE_WORK": str(tmp_path)}
-    client = NotebookClient(notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": path.parent}})
+    place = {"metadata": {"path": path.parent}}
+    client = NotebookClient(notebook, timeout=3000, kernel_name="python3", resources=place)
     client.execute(env=environment)
     monkeypatch.setenv("COURSE_WORK", str(tmp_path))
     passed = [name for name, row in read_record().items() if row["passed"]]

@@ -74,7 +74,7 @@ def growth_rows(sizes: tuple[int, ...]) -> list[tuple]:
     """Return a table of time and memory by size; each is trained in a process of its own."""
     rows: list[tuple] = [("text", "seconds", "seconds per MB", "MB of memory")]
     for size in sizes:
-        code = f"from course_utils.bench_bpe import growth; growth('{size}')"
+        code = f"from {__name__} import growth; growth({str(size)!r})"
         told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
         seconds, memory = map(float, told.split())
         rows.append((f"{size} MB", number(seconds), number(seconds / size), number(memory)))

@@ -45,7 +45,7 @@ def run_child(folder: str) -> None:
 
 def start(folder: Path) -> subprocess.Popen:
     """Start a training run in a process of its own."""
-    code = f"from course_utils.bench_kill import run_child; run_child({str(folder)!r})"
+    code = f"from {__name__} import run_child; run_child({str(folder)!r})"
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
 
 

@@ -7,6 +7,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -86,6 +87,7 @@ def mistaken(exercise: Exercise, mistake: Mistake) -> Any:
     return define(source.replace(mistake.old, mistake.new), exercise.reference)
 
 
+@cache  # to find a class, `inspect` parses its whole file; each known mistake asks for the text anew
 def source_of(reference: Any) -> str:
     """Return the text of a function or class, without indentation."""
     return textwrap.dedent(inspect.getsource(reference))

@@ -1,0 +1,453 @@
+"""Measurements, and the making of what ships: each runs in its smallest form, and what its figures rest on holds."""
+
+import json
+import subprocess
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from models import small_config, some_ids
+from torch.testing import assert_close
+
+from course_utils import tales
+from course_utils.__main__ import function_at, table
+from course_utils.checkpoints import BASE, load_checkpoint
+from course_utils.experiments import (
+    ablation,
+    base_model,
+    bpe_speed,
+    generation_speed,
+    kill,
+    lengths,
+    older,
+    questions,
+    shakespeare,
+    timing,
+    training_speed,
+)
+from course_utils.gpt import GPT
+from course_utils.optimizers import Muon
+from course_utils.recipe import CHAT_TOKENS, SMALL, FreshTales, initialise_small, tales_tokenizer
+from course_utils.runtime import Runtime
+from course_utils.training import History, Progress, Trainer, TrainingConfig, cross_entropy, evaluate
+
+RUN = Runtime(torch.device("cpu"), "smoke", seed=0, dtype=torch.float32)
+TINY = {"n_layer": 1, "n_embd": 16, "n_head": 2}
+PLAIN = small_config(tied=False, dropout=0.0)
+PLAIN_NAMES = {  # ours: what the plain GPT of `bench training` calls it
+    **{"token_embedding": "tokens", "position_embedding": "places", "final_norm": "norm", "lm_head": "head"},
+    **{"attn_norm": "ln_1", "mlp_norm": "ln_2", "attn.qkv": "qkv", "attn.proj": "out"},
+    **{"mlp.up": "mlp.0", "mlp.down": "mlp.2"},
+}
+tokenizer = cache(lambda: tales_tokenizer(1200))
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
+    """An empty folder to work in, and all that takes time made small: models, texts, vocabularies, numbers of steps."""
+    text = "To be, or not to be: that is the question.\n" * 300
+    few = {"BATCH": 2, "LOOKS": 2, "JUDGED": 2, "VALIDATION": 1, "SIZES": replace(SMALL, **TINY, context_length=100)}
+    variants = {
+        name: replace(v, sizes=replace(v.sizes, **TINY, context_length=12)) for name, v in ablation.VARIANTS.items()
+    }
+    small = {
+        ablation: {"TALES": 3, "BATCH": 2, "steps_in": lambda *_: 2, "VARIANTS": variants},
+        base_model: few | {"STEPS": 4},
+        bpe_speed: {"load_text": lambda name: text, "VOCABULARY": 300},
+        generation_speed: {"SIZES": replace(SMALL, **TINY, vocab_size=50, context_length=40), "TOKENS": 12},
+        lengths: {"STEPS": 1, "SCHEMES": ("none", "ALiBi"), "TRAINED": 8},
+        questions: {"SMALL": replace(SMALL, **TINY)},
+        shakespeare: {"load_text": lambda name: text * 7, "USUAL": TrainingConfig(2)},
+        training_speed: {"CASES": {"tiny": (PLAIN, 2)}},
+    }
+    for module, names in small.items():
+        for name, value in names.items():
+            monkeypatch.setattr(module, name, value)
+        if hasattr(module, "tales_tokenizer"):
+            monkeypatch.setattr(module, "tales_tokenizer", tokenizer)
+    monkeypatch.setattr(lengths.train_placed, "__defaults__", (1,))  # steps
+    monkeypatch.setattr(lengths.unseen_windows, "__defaults__", (4,))  # windows
+    monkeypatch.setattr(base_model.make_base, "__defaults__", (Path("base.safetensors"), 4, few["SIZES"], 2))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COURSE_WORK", str(tmp_path / "work"))
+
+
+TRAINED = "training seed steps seconds loss sentences tales"
+RACED = "quartiles speed beside the last quartiles"
+# What is run, with which arguments, and a line of what it then prints or writes: the heading of its table.
+SMALLEST = {
+    "bench ablation": (("1", "1", Path("ablation.json")), TRAINED),
+    "bench bpe": (("1", "0"), f"tokens/s {RACED}"),
+    "bench generation": (("1",), "part of the context ms beside the first"),
+    "bench lengths": (("1", Path("lengths.json")), "scheme seed 16-31 32-63 64-95 96-127"),
+    "bench minutes": (("1,2", "1"), TRAINED),
+    "bench questions": (("1", "20"), "question steps asked right commonest answer"),
+    "bench recipe": (("1", "2", "1"), "recipe pair steps seconds validation loss share of the time"),
+    "bench tales": (("2",), "tales from count sentences whole tales copied"),
+    "bench training": (("1", "1"), f"tokens/s {RACED}"),
+    "rebuild base": ((), "| step | minutes | loss | sentences | whole tales |"),
+    "rebuild tales": ((Path("tales.txt"), 5000), "<|endoftext|>"),
+}
+
+
+@pytest.mark.parametrize("name", SMALLEST)
+def test_each_runs_in_its_smallest_form_and_prints_its_table(name, tiny, capsys):
+    kind, own = name.split()
+    arguments, heading = SMALLEST[name]
+    function_at(table(kind)[own][0])(*arguments)
+    written = [path.read_text(encoding="utf-8") for pattern in ("*.md", "*.txt") for path in Path().glob(pattern)]
+    lines = "\n".join([capsys.readouterr().out, *written]).splitlines()
+    assert heading in [" ".join(line.split()) for line in lines]
+    assert not any(line.endswith("NO") for line in lines)  # neither tokens nor losses differ
+
+
+def test_each_has_a_smallest_form():
+    named = {f"{kind} {name}" for kind in ("bench", "rebuild") for name in table(kind)}
+    assert named == SMALLEST.keys() | {"bench kill", "bench older"}  # these have tests of their own
+
+
+# --- races and tables ---
+
+
+def test_contestants_take_turns_and_the_first_round_does_not_count(monkeypatch):
+    clock, turns = iter(range(1000)), []
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: next(clock))
+    taken = timing.race({"a": lambda: turns.append("a"), "b": lambda: turns.append("b")}, rounds=3)
+    assert "".join(turns) == "baabbaab"
+    assert taken == {"a": [1, 1, 1], "b": [1, 1, 1]}
+
+
+def test_a_race_is_told_as_work_by_time_and_ratios_round_by_round():
+    taken = {"ours": [1.0, 2.0, 3.0, 4.0, 5.0], "theirs": [2.0, 2.0, 9.0, 2.0, 10.0]}
+    _, ours, theirs = timing.race_rows(taken, work=60, unit="tokens/s")
+    assert ours == ("ours", "20.0", "15.0 to 30.0", "2.00 x", "1.00 to 2.00")
+    assert theirs[3:] == ("1.00 x", "1.00 to 1.00")
+
+
+def test_the_contestant_in_training_is_the_same_model_and_learns_the_same():
+    torch.manual_seed(0)
+    ours = Trainer(GPT(PLAIN), TrainingConfig(10**6, learning_rate=1e-3, warmup=0.0, weight_decay=0.01))
+    plain = training_speed.PlainStep(PLAIN, torch.device("cpu"), torch.float32)
+    weights = {}
+    for name, weight in ours.model.state_dict().items():
+        mine = next(mine for mine in PLAIN_NAMES if f"{mine}." in name)
+        weights[name.replace(mine, PLAIN_NAMES[mine])] = weight
+    plain.model.load_state_dict(weights)
+    batch = some_ids(2, 3, PLAIN.context_length)
+    assert_close(plain.model(batch[0]), ours.model(batch[0]), atol=1e-5, rtol=0)
+    # AdamW's first steps move each weight by the whole rate, whichever way its gradient points: compare the losses.
+    assert_close([ours.step(*batch) for _ in range(4)], [plain(*batch) for _ in range(4)], atol=1e-4, rtol=0)
+
+
+def test_a_long_text_keeps_bringing_new_pieces():
+    copies = list(bpe_speed.varied("abc " * 50_000, 2))
+    assert sum(map(len, copies)) == 2_000_000
+    assert len({word for copy in copies for word in copy.split()}) == len(copies)
+
+
+@pytest.mark.parametrize(("target", "steps"), [(100.0, 4), (0.0, 10)])
+def test_a_run_stops_at_the_loss_or_at_its_end(target, steps):
+    ids = some_ids(2, 6)
+    trainer = Trainer(GPT(small_config(n_layer=1)), TrainingConfig(steps=10))
+    _, loss = shakespeare.seconds_to(target, trainer, lambda step: (ids, ids), [(ids, ids)], every=4)
+    assert trainer.steps_done == steps
+    assert 0 < loss < 5
+
+
+def test_losses_that_differ_after_a_kill_are_seen(monkeypatch, capsys):
+    losses = iter([[1.0, 2.0], [1.0, 2.5], [1.0, 2.0]])
+    monkeypatch.setattr(kill, "finish", lambda folder: next(losses))
+    monkeypatch.setattr(kill, "kill_at", lambda *_: 5)
+    kill.kill("2")
+    assert [row.split()[-1] for row in capsys.readouterr().out.strip().splitlines()[-2:]] == ["NO", "yes"]
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_with_the_same_losses(capsys):
+    kill.kill("2", "1")
+    assert [row.split()[-1] for row in capsys.readouterr().out.strip().splitlines()[-2:]] == ["yes", "yes"]
+
+
+def test_older_parts_are_installed_and_a_failing_notebook_fails(monkeypatch):
+    ran = []
+
+    def run(command: list[str], env: dict[str, str], **_: object) -> SimpleNamespace:
+        constraints = [Path(part).read_text() for part in command if part.endswith("older.txt")]
+        ran.append([command[-1], *constraints, env["COURSE_PRESET"]])
+        return SimpleNamespace(returncode=int("notebooks" in command))
+
+    monkeypatch.setattr(older.venv, "create", lambda folder, with_pip: None)
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(SystemExit, match=r"with numpy==2\.0 this failed: .*notebooks"):
+        older.older("numpy==2.0")
+    assert ran[0][1:] == ["numpy==2.0", "smoke"]
+    assert ran[1:] == [["course_utils", "smoke"], ["notebooks", "smoke"]]
+
+
+# --- the recipe and its variants ---
+
+
+def test_the_number_of_steps_grows_with_the_time_and_leaves_out_the_slow_start(monkeypatch):
+    idle = SimpleNamespace(step=lambda *batch: None)
+    clock = iter([t for start in range(120) for t in (start, start + (0.9 if start % 40 < 20 else 0.5))])
+    monkeypatch.setattr(ablation.time, "perf_counter", lambda: next(clock))
+    assert [ablation.steps_in(seconds, idle, lambda step: ()) for seconds in (1, 30, 0.01)] == [2, 60, 1]
+
+
+def trainer(variant):
+    torch.manual_seed(0)
+    return ablation.VARIANTS[variant].trainer(tokenizer(), RUN, 10)
+
+
+def test_variants_of_the_fresh_weights_differ_where_they_say():
+    def weights(variant):
+        return {name: weight.detach() for name, weight in trainer(variant).model.named_parameters()}
+
+    usual, echo = weights("the recipe"), weights("output matrix starts at zero")
+    assert not usual["blocks.0.mlp.down.weight"].any()
+    assert weights("what blocks add starts at random")["blocks.0.mlp.down.weight"].std() > 0.02
+    assert not echo["lm_head.weight"].any()
+    assert torch.equal(echo["token_embedding.weight"], usual["token_embedding.weight"])
+    wide = weights("positions as wide as tokens")["position_embedding.weight"]
+    assert wide.std() == pytest.approx(7 * usual["position_embedding.weight"].std().item(), rel=0.1)
+    assert weights("GPT-2's fresh weights")["token_embedding.weight"].std() == pytest.approx(0.02, rel=0.1)
+    assert "lm_head.weight" not in weights("output matrix tied to the embedding")
+
+
+def test_variants_of_the_optimizer_differ_where_they_say():
+    def muon(variant):
+        optimizers = trainer(variant).optimizers
+        return [group["parts"] for o in optimizers if isinstance(o, Muon) for group in o.param_groups]
+
+    assert muon("the recipe") == [3, 1]
+    assert muon("Muon takes queries, keys, values as one") == [1, 1]
+    assert muon("AdamW in place of Muon") == []
+
+
+def test_the_shipped_tales_come_back_only_when_all_were_read():
+    data, shipped = ablation.ShippedTales(tokenizer(), 4, 60), tales.corpus()
+    texts = [data.text(number) for number in range(len(shipped) + 1)]
+    assert sorted(texts[:-1]) == sorted(shipped)
+    assert texts[-1] == texts[0]
+    assert FreshTales(tokenizer(), 4, 60).text(0) not in shipped
+
+
+def test_the_table_of_minutes_ends_each_time_with_the_median(monkeypatch, capsys):
+    shares = iter([0.9, 0.2, 0.4, 0.5, 0.6, 0.7])
+    found = {"steps": 7, "seconds": 3, "loss": 0.5, "sentences": 0.9}
+    monkeypatch.setattr(ablation, "measure", lambda s, seed, *_: found | {"seed": seed, "tales": next(shares)})
+    ablation.minutes("1,2", "3")
+    rows = [line.split() for line in capsys.readouterr().out.split("\n\n")[1].splitlines()[1:]]
+    assert [row[2] for row in rows] == ["0", "1", "2", "median"] * 2
+    assert [row[-1] for row in rows] == ["90.0%", "20.0%", "40.0%", "40.0%", "50.0%", "60.0%", "70.0%", "60.0%"]
+    with pytest.raises(ValueError, match="seeds is 'many'"):
+        ablation.minutes("60", "many")
+
+
+def test_an_ablation_goes_on_where_it_stopped(monkeypatch, tiny):
+    path, whole, asked = Path("ablation.json"), ablation.measure, []
+
+    def breaks_after_three(*arguments):
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        asked.append(arguments)
+        return whole(*arguments)
+
+    monkeypatch.setattr(ablation, "measure", breaks_after_three)
+    with pytest.raises(KeyboardInterrupt):
+        ablation.ablation("1", "2", path)
+    before = json.loads(path.read_text())
+    assert [found["variant"] for found in before] == list(ablation.VARIANTS)[:3]
+    monkeypatch.setattr(ablation, "measure", whole)
+    ablation.ablation("1", "2", path)
+    after = json.loads(path.read_text())
+    assert after[:3] == before
+    assert [(f["seed"], f["variant"]) for f in after] == [
+        (seed, name) for seed in range(2) for name in ablation.VARIANTS
+    ]
+
+
+# --- schemes of positions ---
+
+
+def placed(scheme, **changes):
+    torch.manual_seed(0)
+    sizes = replace(lengths.SIZES, vocab_size=37, context_length=24, **changes)
+    model = lengths.PlacedGPT(sizes, scheme, 8)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.normal_(0, 0.3)
+    return model.double().eval()
+
+
+@pytest.mark.parametrize("scheme", lengths.SCHEMES)
+def test_the_future_does_not_change_the_past_also_in_longer_texts(scheme):
+    model, idx = placed(scheme), some_ids(2, 24)
+    before = model(idx)
+    for place in (1, 8, 17, 23):
+        changed = idx.clone()
+        changed[:, place:] = some_ids(2, 24 - place, seed=place)
+        assert_close(model(changed)[:, :place], before[:, :place], atol=1e-10, rtol=0)
+    assert (model(changed)[:, -1] - before[:, -1]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("scheme", ["learned", "rotary"])
+def test_learned_and_rotary_are_the_gpt_itself(scheme):
+    model = placed(scheme)
+    theirs = GPT(model.config).double().eval()
+    theirs.load_state_dict(model.state_dict())
+    assert model.config.positions == scheme
+    assert_close(model(some_ids(2, 24)), theirs(some_ids(2, 24)), atol=1e-10, rtol=0)
+
+
+def test_sinusoids_are_learned_positions_with_the_paper_s_rows():
+    model, other = placed("sinusoidal"), placed("learned")
+    assert other.load_state_dict(model.state_dict(), strict=False).missing_keys == ["position_embedding.weight"]
+    angles = torch.arange(24)[:, None] / 10_000 ** (torch.arange(0, 64, 2) / 64)
+    rows = lengths.SHADOW * torch.stack((angles.sin(), angles.cos()), -1).flatten(1)
+    with torch.no_grad():
+        other.position_embedding.weight.copy_(rows)
+    assert_close(model(some_ids(2, 24)), other(some_ids(2, 24)), atol=1e-5, rtol=0)
+
+
+def test_a_relative_bias_starts_at_zero_which_is_no_position_at_all():
+    model, none = placed("relative bias"), placed("none")
+    initialise_small(model)
+    none.load_state_dict(model.state_dict(), strict=False)
+    assert_close(model(some_ids(2, 24)), none(some_ids(2, 24)), atol=1e-10, rtol=0)
+
+
+def test_without_positions_the_order_of_earlier_tokens_does_not_count_in_one_block():
+    a, b = torch.tensor([[5, 9, 2, 7]]), torch.tensor([[2, 5, 9, 7]])
+    one, alibi = placed("none", n_layer=1), placed("ALiBi", n_layer=1)
+    assert_close(one(a)[0, -1], one(b)[0, -1], atol=1e-10, rtol=0)
+    assert (alibi(a)[0, -1] - alibi(b)[0, -1]).abs().max() > 1e-4
+
+
+def test_the_loss_at_each_place_is_the_mean_over_windows():
+    model, idx = placed("rotary"), some_ids(70, 13)
+    found = lengths.loss_by_place(model, idx[:, :-1], idx[:, 1:])
+    by_hand = [cross_entropy(model(idx[:, :-1])[:, [p]], idx[:, 1:][:, [p]]).item() for p in range(12)]
+    assert found == pytest.approx(by_hand, abs=1e-8)
+    assert lengths.stretch(found, 2, 4) == pytest.approx((by_hand[2] + by_hand[3]) / 2)
+
+
+def test_lengths_that_were_measured_are_not_measured_again(tiny, monkeypatch):
+    path = Path("lengths.json")
+    lengths.lengths("1", path)
+    before = path.read_text()
+    assert [(row["scheme"], len(row["losses"])) for row in json.loads(before)] == [("none", 128), ("ALiBi", 128)]
+    monkeypatch.setattr(lengths, "train_placed", None)
+    lengths.lengths("1", path)
+    assert path.read_text() == before
+
+
+# --- tales with questions ---
+
+
+@pytest.mark.parametrize(("data", "kinds"), [(questions.QuestionedTales, {True}), (questions.UntoldToo, {True, False})])
+def test_three_tales_in_ten_end_with_a_true_answer_and_the_untold_is_asked_only_on_request(data, kinds):
+    asked = [text for text in map(data(tokenizer(), 4, 60).text, range(100)) if questions.USER in text]
+    assert len(asked) == 30
+    answered = set()
+    for text in asked:
+        tale, rest = text.split(questions.USER)
+        question, answer = rest.removesuffix(questions.END).split(questions.ASSISTANT)
+        answered |= {q.answered for q in tales.ask(tale) if (q.text, q.answer) == (question, answer)} or {"wrong"}
+    assert answered == kinds
+
+
+def test_shares_are_counted_by_kind_beside_the_commonest_answer():
+    asked = [tales.Question("who has", "?", answer, True, 1, ()) for answer in ("Mara", "Mara", "Tom", "Ida")]
+    asked.append(tales.Question("where is", "?", "Nobody knows.", False, 0, ()))
+    assert questions.rows_by_kind(asked, [True, False, True, True, True])[1:] == [
+        ("where is, not told", 0, 1, "100.0%", "100.0%"),
+        ("who has", 1, 4, "75.0%", "50.0%"),
+        ("all of one step", 1, 4, "75.0%", "50.0%"),
+    ]
+
+
+# --- the shipped model ---
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return load_checkpoint(BASE)
+
+
+def test_the_shipped_model_tells_what_is_so(shipped):
+    """Fifty tales: the bounds are those of `bench tales`, less three standard deviations of so few."""
+    for scores in base_model.measure_tales(shipped.model, shipped.tokenizer, 25).values():
+        assert scores.count == 25
+        assert scores.sentences >= 0.93
+        assert scores.tales >= 0.72
+        assert scores.copied == 0
+
+
+def test_the_shipped_model_is_small_and_has_the_chats_tokens(shipped):
+    assert BASE.stat().st_size <= 12_000_000
+    assert set(CHAT_TOKENS) <= set(shipped.tokenizer.special_tokens)
+    assert shipped.model.config.vocab_size == shipped.tokenizer.vocab_size
+    tale = tales.generate(tales.FIRST_UNSEEN_SEED)
+    assert shipped.tokenizer.decode(shipped.tokenizer.encode(tale)) == tale
+    assert shipped.tokenizer.encode(tale) == tales_tokenizer().encode(tale)
+
+
+def test_the_shipped_models_figures_are_those_that_it_reaches(shipped):
+    metadata = shipped.metadata
+    unseen = FreshTales(shipped.tokenizer, 16, shipped.model.config.context_length, base_model.SEED + 1)
+    loss = evaluate(shipped.model, [unseen(0), unseen(1)])
+    assert loss == pytest.approx(metadata["loss"], abs=0.02)  # 32 of its 512 tales
+    assert metadata["perfect_loss"] < metadata["loss"] < metadata["perfect_loss"] + 0.02
+    assert min(scores["sentences"] for scores in metadata["shares"].values()) >= 0.98
+    assert min(scores["tales"] for scores in metadata["shares"].values()) >= 0.90
+
+
+def test_the_card_is_the_one_of_the_shipped_file(shipped):
+    card = base_model.card(shipped.model, shipped.tokenizer, shipped.metadata)
+    assert BASE.with_suffix(".md").read_text(encoding="utf-8") == card
+
+
+def test_what_a_perfect_reader_loses_is_its_share_of_the_entropy():
+    data = FreshTales(tokenizer(), 4, 300, seed=3)
+    seeds = [data.first + number for step in range(2) for number, _ in data.batch(step)]
+    tokens = sum(len(tokenizer().encode(tales.generate(seed))) + 1 for seed in seeds)
+    assert base_model.perfect_loss(data, 2) == pytest.approx(-sum(map(tales.log_probability, seeds)) / tokens)
+
+
+def test_the_curve_forgets_steps_that_were_lost(tiny, monkeypatch):
+    clock = iter(range(1000))
+    monkeypatch.setattr(base_model, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    model = GPT(small_config(vocab_size=tokenizer().vocab_size, context_length=24))
+    path = Path("curve.json")
+    path.write_text(json.dumps([{"step": 3, "minutes": 1.5}, {"step": 6, "minutes": 3.0}]))
+    watch = base_model.Watch(tokenizer(), path)
+    # The run went on from step 4: what was seen at step 6 is not part of it.
+    for step, loss in ((5, None), (6, 2.5)):
+        watch(Progress(step, 10, 1.0, loss, 1e-3, 1e3, model, History()))
+    rows = json.loads(path.read_text())
+    assert [row["step"] for row in rows] == [3, 6]
+    assert rows[1]["loss"] == 2.5
+    # The time of the earlier run counts, and the one second since; the lost part does not.
+    assert rows[1]["minutes"] == pytest.approx(1.5 + 1 / 60)
+
+
+def test_a_making_that_is_interrupted_writes_nothing_goes_on_and_ends_once(tiny, monkeypatch):
+    path, whole = Path("base.safetensors"), base_model.train
+    monkeypatch.setattr(base_model, "train", lambda *anything, **rest: History([1.0]))
+    base_model.make_base()
+    assert not path.exists()
+    monkeypatch.setattr(base_model, "train", whole)
+    base_model.make_base()
+    found = load_checkpoint(path)
+    assert [row["step"] for row in found.metadata["curve"]] == [2, 4]
+    assert found.metadata["shares"]["nothing"]["count"] == 2
+    assert found.tensors == {}  # what only training needs is not shipped
+    path.unlink()
+    base_model.make_base()  # all steps are done: nothing is trained again
+    again = load_checkpoint(path)
+    assert again.metadata == found.metadata
+    assert all(map(torch.equal, again.model.state_dict().values(), found.model.state_dict().values()))
