@@ -35,7 +35,7 @@ STAND_INS = {
 LIGHT = {"torch.py": "def set_printoptions(**options): pass\n"}
 SMALL_COURSE = {
     "course_utils/__init__.py": "",
-    "course_utils/plots.py": "",
+    "course_utils/plots/__init__.py": "",
     "course_utils/runtime.py": "def start(): print('the report')\n",
     "notebooks/00_start_here.ipynb": "",
 }
