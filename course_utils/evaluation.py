@@ -28,27 +28,40 @@ class Scores:
 
 
 def tell_tales(
-    model: GPT, tokenizer: Tokenizer, openings: Sequence[str], sampler: Sampler, batch_size: int = 100
+    model: GPT,
+    tokenizer: Tokenizer,
+    openings: Sequence[str],
+    sampler: Sampler,
+    batch_size: int = 100,
+    before: Sequence[str] = (),
 ) -> list[str]:
     """Return one tale for each opening, with it; "" is no opening: the model begins by itself.
 
-    A tale ends where the model says so, or where its context does.
+    `before` are tales that stand in front, one for each opening, in the same context. A tale ends where the model says
+    so, or where its context does.
     """
     require(not isinstance(openings, str), f"openings is {openings!r}; it takes a list of texts")
     require(batch_size >= 1, f"batch_size is {batch_size}; it takes a whole number from 1 on")
-    stop, told = tokenizer.special_tokens[END_OF_TEXT], []
+    fits = not before or len(before) == len(openings)
+    require(fits, f"before has {len(before)} texts for {len(openings)} openings; it takes one for each, or none")
+    context = model.config.context_length
+    stop = tokenizer.special_tokens[END_OF_TEXT]
+    # What the model reads before the tale itself: end of text, and another tale if there is one.
+    heads = [[stop, *tokenizer.encode(text), stop] for text in before] or [[stop]] * len(openings)
+    starts = [head + tokenizer.encode(text) for head, text in zip(heads, openings, strict=True)]
+    longest = max(map(len, starts), default=0)
+    require(longest <= context, f"an opening has {longest} tokens, and the model's context holds {context}")
+    tales_told = []
     for first in range(0, len(openings), batch_size):
-        prompts = [[stop, *tokenizer.encode(text)] for text in openings[first : first + batch_size]]
-        room, longest = model.config.context_length - min(map(len, prompts)), max(map(len, prompts))
-        too_long = f"an opening has {longest} tokens, and the model's context holds {model.config.context_length}"
-        require(longest <= model.config.context_length, too_long)
-        # Each batch has chances of its own: the same ones would tell the same tales again.
+        prompts = starts[first : first + batch_size]
+        # Each batch has random numbers of its own: the same ones would tell the same tales again.
         own = sampler if sampler.seed is None else replace(sampler, seed=sampler.seed + first)
-        rows = generate_tokens(model, prompts, room, own, stop_tokens=[stop])
-        # A longer prompt has less room: what it would add past the context is cut.
-        whole = [(p + row)[1 : model.config.context_length] for p, row in zip(prompts, rows, strict=True)]
-        told += [tokenizer.decode([i for i in ids if i != stop]) for ids in whole]
-    return told
+        rows = generate_tokens(model, prompts, context - min(map(len, prompts)), own, stop_tokens=[stop])
+        for head, prompt, row in zip(heads[first:], prompts, rows, strict=False):
+            # A longer prompt has less room: what it would add past the context is cut.
+            ids = (prompt + row)[:context][len(head) :]
+            tales_told.append(tokenizer.decode([i for i in ids if i != stop]))
+    return tales_told
 
 
 def score(texts: Iterable[str]) -> Scores:

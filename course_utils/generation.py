@@ -19,6 +19,7 @@ def keep_top_k(logits: Tensor, k: int) -> Tensor:
     [[-inf, 3.0, 2.0]]
     """
     require(isinstance(k, int) and k >= 1, f"k is {k!r}; it takes a whole number from 1 on")
+    # Scores equal to the k-th highest stay too: nothing says which of them should go.
     lowest_kept = logits.topk(min(k, logits.shape[-1])).values[..., -1:]
     return logits.masked_fill(logits < lowest_kept, float("-inf"))
 
@@ -30,10 +31,11 @@ def keep_top_p(logits: Tensor, p: float) -> Tensor:
     tensor([[0.5000, 0.3000, 0.0000]])
     """
     require(0 < p <= 1, f"p is {p}; it takes a share above 0, up to 1")
-    ordered, order = logits.sort()
+    ordered, order = logits.sort()  # from the lowest on
     # From the least likely on, tokens are dropped while together they have no more than 1 - p; the last one stays.
     dropped = ordered.softmax(-1).cumsum(-1) <= 1 - p
     dropped[..., -1] = False
+    # `order.argsort()` leads back from the sorted places to the tokens' own.
     return logits.masked_fill(dropped.gather(-1, order.argsort()), float("-inf"))
 
 
@@ -43,7 +45,8 @@ def penalise_repetition(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
     `logits` (B, V), `seen` (B, T) token ids. Keskar et al. 2019, "CTRL", section 4.1.
     """
     require(penalty > 0, f"penalty is {penalty}; it takes a number above 0 (1 changes nothing)")
-    scores = logits.gather(-1, seen)
+    scores = logits.gather(-1, seen)  # (B, T)
+    # Dividing a negative score would raise it, hence two cases.
     return logits.scatter(-1, seen, torch.where(scores > 0, scores / penalty, scores * penalty))
 
 
@@ -92,6 +95,7 @@ class Sampler:
         """Choose a token for each row: (B, V) -> (B,). `seen` (B, T) is the text so far."""
         logits = self.filter(logits.float(), seen)
         if self.temperature == 0:
+            # The limit of ever lower temperatures: all the probability goes to the highest score.
             return logits.argmax(-1)
         return torch.multinomial(logits.softmax(-1), 1, generator=generator).squeeze(-1)
 
@@ -118,6 +122,7 @@ def stream_tokens(
     idx, attention_mask = pad_left(prompts, device)
     generator = sampler.generator(device)
     stops = torch.tensor(list(stop_tokens), dtype=torch.int64, device=device)
+    # A row that has met a stop token goes on with the others, and what it adds is cut off later.
     done = torch.zeros(len(prompts), dtype=torch.bool, device=device)
     model.eval()
     cache = KVCache(model, len(prompts)) if use_cache else None
@@ -134,6 +139,7 @@ def stream_tokens(
             if attention_mask is not None:
                 attention_mask = F.pad(attention_mask, (0, 1), value=True)
     finally:
+        # Also when the reader of this generator stops half-way, or the model raises.
         model.train(was_training)
 
 
@@ -219,6 +225,7 @@ def stream_text(
         if ids[-1] in stop_tokens:
             ids.pop()
             break
+        # All ids anew: a character's bytes may lie in several tokens.
         text = tokenizer.decode(ids)
         if not text.endswith("\N{REPLACEMENT CHARACTER}"):
             yield text[len(shown) :]

@@ -29,7 +29,7 @@ class GPTConfig:
     n_layer: int
     n_head: int
     n_embd: int
-    _: KW_ONLY
+    _: KW_ONLY  # the rest by name only: GPTConfig(50_257, 1024, 12, 12, 768, 0.1) would hide what 0.1 is
     dropout: float = 0.0
     positions: str = "learned"
     tied: bool = True
@@ -66,16 +66,19 @@ class KVCache:
     """
 
     def __init__(self, model: "GPT", batch_size: int) -> None:
-        config, weight = model.config, model.token_embedding.weight
+        config = model.config
+        weight = model.token_embedding.weight  # what is made from it has its dtype and device
         shape = (batch_size, config.n_head, config.context_length, config.head_dim)
+        # All the room at once: growing a tensor by a token would copy the whole of it every time.
         self.layers = [(weight.new_empty(shape), weight.new_empty(shape)) for _ in range(config.n_layer)]
         self.length = 0
 
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Store this layer's new keys and values, (B, n_head, T, D), and return all of its own up to here."""
-        start, T = self.length, keys.shape[2]
+        start = self.length  # all layers store at the same positions; `GPT` moves on once they have
+        T = keys.shape[2]
         all_keys, all_values = self.layers[layer]
-        # `narrow` is a slice without the price of Python's brackets, which shows when T is 1.
+        # `narrow` is a slice without the cost of Python's brackets, which shows when T is 1.
         all_keys.narrow(2, start, T).copy_(keys)
         all_values.narrow(2, start, T).copy_(values)
         return all_keys.narrow(2, 0, start + T), all_values.narrow(2, 0, start + T)
@@ -104,18 +107,21 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, dropout:
     `mask` is True where a query may attend, (T, S) or broadcast to (B, H, T, S); None means causal. A query that may
     attend to nothing gets zeros. A `mask` of floating point numbers is added to the scores, -inf where it forbids.
     """
-    # On a CPU the fused form is made for float32 and long texts; short ones in bfloat16 are faster written out.
     if mask is None and 1 < q.shape[2] < k.shape[2]:
-        mask = causal_mask(q.shape[2], k.shape[2], q.device)  # PyTorch would take the queries for the first keys
-    if q.device.type == "cpu" and q.dtype == torch.bfloat16 and k.shape[2] <= 512:
+        # Our queries are the last of the keys. PyTorch's own causal mask would take them for the first.
+        mask = causal_mask(q.shape[2], k.shape[2], q.device)
+    # On a CPU the fused form is made for float32 and long texts; short ones in bfloat16 are faster written out.
+    if q.dtype == torch.bfloat16 and q.device.type == "cpu" and k.shape[2] <= 512:
         return written_out_attention(q, k, v, mask, dropout)
     if mask is not None and mask.is_floating_point():
-        mask = mask.to(q.dtype)
+        mask = mask.to(q.dtype)  # the fused form takes no other
+    # A single query may attend to all keys, itself included: there is nothing to mask.
     return F.scaled_dot_product_attention(q, k, v, mask, dropout, is_causal=mask is None and q.shape[2] > 1)
 
 
 def written_out_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout: float) -> Tensor:
     """The same as `attend`, one line for each step of the formula."""
+    # Dividing the queries is cheaper than dividing the scores: there are fewer of them.
     scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-2, -1)  # (B, H, T, S)
     if mask is not None and mask.is_floating_point():
         return F.dropout(torch.softmax(scores + mask, dim=-1).to(v.dtype), dropout) @ v
@@ -158,6 +164,7 @@ class Attention(nn.Module):
         self.n_head = config.n_head
         self.dropout = config.dropout
         self.layer = layer  # which of the cache's pairs of keys and values are its own
+        # One product of matrices in place of three: queries, keys and values, one below the other.
         self.qkv = Linear(config.n_embd, 3 * config.n_embd, parts=3)
         self.proj = Linear(config.n_embd, config.n_embd, residual=True)
 
@@ -166,11 +173,13 @@ class Attention(nn.Module):
         qkv = self.qkv(x).view(B, T, 3, self.n_head, C // self.n_head)  # (B, T, 3, H, D)
         q, k, v = qkv.transpose(1, 3).unbind(2)  # three of (B, H, T, D)
         if context.cos is not None:
+            # Rotated before they are cached: a key keeps the angle of the position it was read at.
             q = rotate(q, context.cos, context.sin)
             k = rotate(k, context.cos, context.sin)
         if context.cache is not None:
             k, v = context.cache.extend(self.layer, k, v)  # (B, H, S, D): all tokens so far
-        heads = attend(q, k, v, context.mask, self.dropout if self.training else 0.0)
+        heads = attend(q, k, v, context.mask, self.dropout if self.training else 0.0)  # (B, H, T, D)
+        # Side by side again, the heads fill a vector; the projection lets them mix.
         return self.proj(heads.transpose(1, 2).reshape(B, T, C))
 
 
@@ -179,6 +188,7 @@ class LayerNorm(nn.Module):
 
     def __init__(self, n_embd: int, eps: float = 1e-5) -> None:
         super().__init__()
+        # At the start the learned amounts change nothing.
         self.weight = nn.Parameter(torch.ones(n_embd))
         self.bias = nn.Parameter(torch.zeros(n_embd))
         self.shape = (n_embd,)
@@ -216,6 +226,7 @@ class Block(nn.Module):
         self.dropout = config.dropout
 
     def forward(self, x: Tensor, context: Context = PLAIN) -> Tensor:
+        # Each branch reads a normalised copy and adds to x itself: the way straight through stays open.
         x = x + self.drop(self.attn(self.attn_norm(x), context))
         return x + self.drop(self.mlp(self.mlp_norm(x)))
 
@@ -238,12 +249,14 @@ class GPT(nn.Module):
         if config.positions == "learned":
             self.position_embedding = nn.Embedding(config.context_length, config.n_embd)
         else:
+            # A buffer goes where the model goes, but it is not learned, nor saved: it can be made again.
             self.register_buffer("angles", rotary_table(config.context_length, config.head_dim), persistent=False)
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
         self.final_norm = LayerNorm(config.n_embd)
         self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
         if config.tied:
+            # The same numbers for reading a token and for scoring it (Press and Wolf 2017).
             self.lm_head.weight = self.token_embedding.weight
         initialise(self)
 
@@ -269,6 +282,7 @@ class GPT(nn.Module):
         mask, position_ids = mask_and_positions(start, idx, attention_mask)
         x, cos, sin = self.embed(idx, position_ids)
         x = self.dropout(x)
+        # Made once, since it is the same for every layer.
         context = Context(mask, cos, sin, cache)
         for block in self.blocks:
             x = block(x, context)
@@ -281,7 +295,7 @@ class GPT(nn.Module):
         x = lookup(self.token_embedding, idx)  # (B, T, C)
         if self.config.positions == "learned":
             return x + self.position_embedding.weight[position_ids], None, None
-        angles = self.angles[position_ids].unsqueeze(-3)  # (1 or B, 1, T, D / 2)
+        angles = self.angles[position_ids].unsqueeze(-3)  # (1 or B, 1, T, D / 2): the 1 is for all heads
         return x, angles.cos().to(x.dtype), angles.sin().to(x.dtype)
 
 
@@ -314,6 +328,7 @@ def mask_and_positions(start: int, idx: Tensor, attention_mask: Tensor | None) -
     """
     B, T = idx.shape
     if attention_mask is None:
+        # Without a cache `attend` masks the future by itself, and faster than with a mask that is written out.
         mask = causal_mask(T, start + T, idx.device) if start and T > 1 else None
         return mask, slice(start, start + T)
     S = start + T
@@ -322,6 +337,7 @@ def mask_and_positions(start: int, idx: Tensor, attention_mask: Tensor | None) -
     require(fits, f"{found}; it marks each of ({B}, {S}) tokens: {start} before, {T} new")
     attention_mask = attention_mask.bool()
     mask = causal_mask(T, S, idx.device) & attention_mask[:, None, None, :]  # (B, 1, T, S)
+    # Counting the tokens that are no padding gives each its position; padding in front gets 0, which nobody reads.
     return mask, (attention_mask.cumsum(-1) - 1).clamp(min=0)[:, start:]
 
 
@@ -331,6 +347,7 @@ def initialise(model: GPT, std: float = 0.02) -> None:
 
     Radford et al. 2019, section 2.3: the weights of residual layers are scaled by 1 / sqrt(their number).
     """
+    # Each layer adds to the stream twice. Scaled so, the sum of all has about the size of one.
     small = std / math.sqrt(2 * model.config.n_layer)
     for layer in model.modules():
         if layer is model.lm_head and model.config.tied:

@@ -14,6 +14,7 @@ from course_utils.runtime import fast_dtype
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Split the weights: matrices and embeddings decay, biases and norms (one-dimensional) do not."""
     weights = [w for w in model.parameters() if w.requires_grad]
+    # Decay pulls towards zero. A norm's weights belong near one, and a bias has nothing to be kept small for.
     decay = [w for w in weights if w.dim() >= 2]
     keep = [w for w in weights if w.dim() < 2]
     return [{"params": decay, "weight_decay": weight_decay}, {"params": keep, "weight_decay": 0.0}]
@@ -34,6 +35,7 @@ def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
     wide = lay_down(matrices)
     # Digits do not matter here, so the fastest format will do; a processor without bfloat16 is slow in it.
     fast = torch.float32 if fast_dtype(wide.device) == torch.float32 else torch.bfloat16
+    # The polynomial works on singular values up to 1; dividing by the norm of all brings every one there.
     x = (wide / (wide.norm(dim=(1, 2), keepdim=True) + 1e-7)).to(fast)
     for _ in range(steps):
         square = x @ x.mT  # small: (N, fewer, fewer)
@@ -62,11 +64,13 @@ class Muon(torch.optim.Optimizer):
         for group in self.param_groups:
             for weight in group["params"]:
                 if weight.grad is not None:
+                    # Decoupled decay, as in AdamW: it acts on the weights and never meets the gradient.
                     weight.mul_(1 - group["lr"] * group["weight_decay"])
                     updates = self.direction(weight, group["momentum"]).chunk(group["parts"])
                     for part, update in zip(weight.chunk(group["parts"]), updates, strict=True):
                         size = group["lr"] * max(1.0, part.shape[0] / part.shape[1]) ** 0.5
                         alike[tuple(sorted(part.shape))].append((lay_down(part), lay_down(update), size))
+        # A few products of stacked matrices in place of many small ones, which would leave the processor waiting.
         for matrices in alike.values():
             updates = orthogonalise(torch.stack([update for _, update, _ in matrices]))
             for (part, _, size), update in zip(matrices, updates, strict=True):
@@ -77,6 +81,7 @@ class Muon(torch.optim.Optimizer):
         state = self.state[weight]
         if not state:
             state["momentum_buffer"] = torch.zeros_like(weight)
+        # One line does both: m becomes 0.95 m + 0.05 g.
         mean = state["momentum_buffer"].lerp_(weight.grad, 1 - momentum)
         return weight.grad.lerp(mean, momentum)
 
@@ -91,6 +96,7 @@ def make_optimizers(
     AdamW keeps decay apart from the gradient (Loshchilov and Hutter 2019, algorithm 2).
     """
     require(kind in ("adamw", "muon"), f"kind is {kind!r}; it takes adamw or muon")
+    # Muon is for matrices between hidden layers. Embeddings and output weights are tables of vectors, one a token.
     matrices = [w for name, w in model.named_parameters() if "blocks." in name and w.dim() == 2]
     taken = set(map(id, matrices)) if kind == "muon" else set()
     groups = parameter_groups(model, weight_decay)

@@ -54,6 +54,7 @@ def initialise_small(model: GPT, std: float = 0.7, position_std: float = 0.1, ec
         model.position_embedding.weight.normal_(0.0, position_std)
     for layer in model.blocks.modules():
         if isinstance(layer, Linear):
+            # A standard deviation of 1 / sqrt(3 inputs) is that of PyTorch's own uniform start.
             layer.weight.normal_(0.0, 1 / math.sqrt(3 * layer.in_features))
             if layer.residual:
                 layer.weight.zero_()
@@ -62,19 +63,25 @@ def initialise_small(model: GPT, std: float = 0.7, position_std: float = 0.1, ec
 
 
 class FreshTales:
-    """Batches by step for `training.train`, one tale that was never seen before in each row: (B, T) twice.
+    """Batches by step for `training.train`, in each row a tale that was never seen before, or more: (B, T) twice.
 
     A function of (seed, step) alone. Rows are cut at `context_length`; what fills the shorter ones is not learned, and
-    since a batch holds tales of about one length, little is filled: `POOL` batches share out their tales by length.
+    since a batch holds rows of about one length, little is filled: `POOL` batches share out their rows by length.
     """
 
-    def __init__(self, tokenizer: Tokenizer, batch_size: int, context_length: int, seed: int = 0) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, batch_size: int, context_length: int, seed: int = 0, *, tales_per_row: int = 1
+    ) -> None:
+        require(tales_per_row >= 1, f"tales_per_row is {tales_per_row}; it takes a whole number from 1 on")
         require(batch_size >= 1, f"batch_size is {batch_size}; it takes a whole number from 1 on")
         require(seed >= 0, f"seed is {seed}; it takes a whole number from 0 on")
         require(context_length >= 1, f"context_length is {context_length}; it takes a whole number from 1 on")
         ends = END_OF_TEXT in tokenizer.special_tokens
         require(ends, f"the tokenizer has no {END_OF_TEXT}, which stands between tales: make it a special token")
-        self.tokenizer, self.batch_size, self.length = tokenizer, batch_size, context_length + 1
+        self.tokenizer = tokenizer
+        self.batch_size = batch_size
+        self.length = context_length + 1  # inputs and, one further, targets
+        self.tales_per_row = tales_per_row
         self.stop = tokenizer.special_tokens[END_OF_TEXT]
         # Each seed has ten million tales of its own.
         self.first = tales.FIRST_FRESH_SEED + 10_000_000 * seed
@@ -82,7 +89,12 @@ class FreshTales:
 
     def text(self, number: int) -> str:
         """Return what stands in one row, counted from 0 through all batches."""
-        return tales.generate(self.first + number)
+        return END_OF_TEXT.join(map(tales.generate, self.seeds(number)))
+
+    def seeds(self, number: int) -> range:
+        """Return the seeds of the tales in one row."""
+        first = self.first + number * self.tales_per_row
+        return range(first, first + self.tales_per_row)
 
     def batch(self, step: int) -> list[tuple[int, list[int]]]:
         """Return the batch of one step, counted from 0: for each row its number and its token ids."""
@@ -102,8 +114,9 @@ class FreshTales:
 
     def __call__(self, step: int) -> tuple[Tensor, Tensor]:
         """Return the inputs and targets of one step, counted from 0."""
-        ids, real = pad_batch([ids for _, ids in self.batch(step)], self.stop)
-        inputs, targets = ids[:, :-1], torch.where(real, ids, IGNORED)[:, 1:]
+        ids, attention_mask = pad_batch([ids for _, ids in self.batch(step)], self.stop)
+        inputs = ids[:, :-1]
+        targets = torch.where(attention_mask, ids, IGNORED)[:, 1:]
         more = min(-inputs.shape[1] % WIDTH, self.length - 1 - inputs.shape[1])
         return F.pad(inputs, (0, more), value=self.stop), F.pad(targets, (0, more), value=IGNORED)
 

@@ -171,6 +171,7 @@ def evaluate(
     was_training = model.training
     device = next(model.parameters()).device
     total, targets = 0.0, 0
+    # Dropout off: it would make the loss noisy, and higher than the model deserves.
     model.eval()
     try:
         for batch in batches:
@@ -225,6 +226,7 @@ class Trainer:
         #    gradients add up to those of the whole, since each part is divided by the count of all.
         self.model.zero_grad()
         batch = tuple(part.to(self.device) for part in batch)
+        # At least 1: a batch without any target then has loss 0, not 0 / 0.
         count = self.count(batch).clamp(min=1)
         mean = 0.0
         for part in zip(*(tensor.tensor_split(self.config.accumulation) for tensor in batch), strict=True):
@@ -289,6 +291,7 @@ class Trainer:
         anew = "Give another path, or delete the file to start anew"
         require(not other, f"{path} is from a run with other sizes or settings: {other}. {anew}.")
         self.model.load_state_dict(found.model.state_dict())
+        # All that a step depends on comes back: momentum, loss scale, random numbers (for dropout), its number.
         self.load_optimizers(found)
         self.scaler.load_state_dict(found.metadata["scaler"])
         torch.set_rng_state(found.tensors["rng_state"])
@@ -369,7 +372,7 @@ def stop_between_steps() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         asked.set()
 
-    before = signal.signal(signal.SIGINT, ask)
+    before = signal.signal(signal.SIGINT, ask)  # given back at the end, whatever happens
     try:
         yield asked
     finally:
@@ -400,6 +403,7 @@ def train(
         f"save_every is {save_every} and checkpoint {checkpoint!r}; it takes 0 or more steps, and a file to save in",
     )
     trainer = Trainer(model, config, loss, count)
+    # A file that is there is an earlier part of this run, unless `resume` finds otherwise and says so.
     if checkpoint is not None and Path(checkpoint).is_file():
         trainer.resume(Path(checkpoint))
     model.train()
@@ -414,6 +418,7 @@ def train(
             if checkpoint is not None:
                 trainer.save(Path(checkpoint), tokenizer)
     except FloatingPointError as error:
+        # Nothing is saved here: the file must stay one that a run can go on from.
         kept = f" The last good state is in {checkpoint}." if checkpoint and Path(checkpoint).is_file() else ""
         raise FloatingPointError(f"{error}{kept}") from None
     finally:
@@ -429,6 +434,7 @@ def train_step(trainer: Trainer, batches: Batches, validation: Sequence[Batch]) 
     """Do one step, look at the validation data when it is due, and return what callbacks are shown."""
     config = trainer.config
     started = time.perf_counter()
+    # By step, not "the next one": a resumed run sees the batches that the interrupted one would have seen.
     batch = batches(trainer.steps_done)
     loss = trainer.step(*batch)
     step = trainer.steps_done

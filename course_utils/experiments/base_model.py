@@ -5,10 +5,14 @@
 """
 
 import json
+import math
 import time
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from course_utils import runtime, tales
 from course_utils.checkpoints import BASE, load_checkpoint, save_checkpoint
@@ -19,12 +23,44 @@ from course_utils.generation import Sampler
 from course_utils.gpt import GPT, GPTConfig, count_parameters
 from course_utils.recipe import SMALL, FreshTales, recipe, small_gpt, tales_tokenizer
 from course_utils.tokenizers import Tokenizer
-from course_utils.training import IGNORED, Progress, ProgressBar, settings_of, train
+from course_utils.training import IGNORED, History, Progress, ProgressBar, TrainingConfig, settings_of, train
 
 SIZES = replace(SMALL, n_layer=6)
-STEPS, BATCH, SEED = 9_000, 64, 0
+UNSEEN = 1  # the seed of the tales that are never learned from
 LOOKS, JUDGED = 18, 200  # how often the training stops to tell tales, and how many
 VALIDATION = 8  # batches of tales that are never learned from
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the training: how many steps, of rows of how many tales, and at which fraction of the full rates."""
+
+    name: str
+    steps: int
+    batch: int
+    context_length: int
+    tales_per_row: int
+    seed: int
+    rate: float = 1.0
+    stable: float = 0.47
+
+    def settings(self, dtype: torch.dtype) -> TrainingConfig:
+        """Return the recipe at this stage's length and rates."""
+        full = recipe(self.steps, dtype)
+        rates = {"learning_rate": self.rate * full.learning_rate, "muon_rate": self.rate * full.muon_rate}
+        return replace(full, stable=self.stable, evaluate_every=max(1, self.steps // LOOKS), **rates)
+
+    def data(self, tokenizer: Tokenizer, seed: int) -> FreshTales:
+        """Return the fresh tales of one seed, in rows of this stage's form."""
+        return FreshTales(tokenizer, self.batch, self.context_length, seed, tales_per_row=self.tales_per_row)
+
+
+# Most is learned from single tales, which are cheap. Then the context becomes twice as long, and rows of two tales
+# teach the model to keep them apart. Without that it would know no position past its longest tale.
+STAGES = (
+    Stage("tales", 9_000, 64, 128, 1, seed=0),
+    Stage("pairs", 1_200, 32, 256, 2, seed=2, rate=0.5, stable=0.27),
+)
 
 
 class Watch:
@@ -66,11 +102,39 @@ class Watch:
 
 
 def measure_tales(model: GPT, tokenizer: Tokenizer, count: int, temperature: float = TEMPERATURE) -> dict[str, Scores]:
-    """Let a model tell `count` tales from nothing, and as many from first sentences that no training has seen."""
-    seeds = range(tales.FIRST_UNSEEN_SEED, tales.FIRST_UNSEEN_SEED + count)
-    openings = {"nothing": [""] * count, "a first sentence": [tales.opening(seed) for seed in seeds]}
+    """Let a model tell `count` tales from nothing, from first sentences that no training has seen, and as a second one.
+
+    The second tale is told after another in the same context, which must be long enough.
+    """
+    first = tales.FIRST_UNSEEN_SEED
+    empty = [""] * count
+    openings = [tales.opening(seed) for seed in range(first, first + count)]
+    whole = [tales.generate(seed) for seed in range(first + count, first + 2 * count)]
     sampler = Sampler(temperature=temperature, seed=0)
-    return {name: score(tell_tales(model, tokenizer, starts, sampler)) for name, starts in openings.items()}
+    told = {
+        "nothing": tell_tales(model, tokenizer, empty, sampler),
+        "a first sentence": tell_tales(model, tokenizer, openings, sampler),
+    }
+    if model.config.context_length >= 2 * SMALL.context_length:
+        told["a tale before"] = tell_tales(model, tokenizer, empty, sampler, before=whole)
+    return {name: score(texts) for name, texts in told.items()}
+
+
+@torch.no_grad()
+def lengthen(model: GPT, context_length: int) -> GPT:
+    """Return the same model with a longer context; positions it has not learned start as copies of those it has.
+
+    >>> lengthen(GPT(GPTConfig(vocab_size=9, context_length=4, n_layer=1, n_head=1, n_embd=8)), 6).config.context_length
+    6
+    """
+    longer = GPT(replace(model.config, context_length=context_length)).to(model.token_embedding.weight.device)
+    weights = model.state_dict()
+    known = weights["position_embedding.weight"]  # (T, C)
+    # Relative order is what attention has learned to read, and a copy keeps it.
+    copies = [known] * math.ceil(context_length / len(known))
+    weights["position_embedding.weight"] = torch.cat(copies)[:context_length]
+    longer.load_state_dict(weights)
+    return longer
 
 
 def share_rows(found: dict[str, Scores]) -> list[tuple]:
@@ -95,40 +159,55 @@ def bench_tales(count: str = "1000", temperature: str = "0.7") -> None:
 
 def perfect_loss(data: FreshTales, steps: int) -> float:
     """Return the loss per token of a reader who knows the world's chances, on the first batches of `data`."""
-    seeds = [data.first + number for step in range(steps) for number, _ in data.batch(step)]
+    rows = [number for step in range(steps) for number, _ in data.batch(step)]
+    seeds = [seed for number in rows for seed in data.seeds(number)]
     nats = -sum(map(tales.log_probability, seeds))
     return nats / sum(int((data(step)[1] != IGNORED).sum()) for step in range(steps))
 
 
-def make_base(path: Path = BASE, steps: int = STEPS, sizes: GPTConfig = SIZES, judged: int = 1000) -> None:
-    """Train the base model, or go on where an earlier run stopped, and write it with its card."""
-    run, tokenizer, folder = runtime.start(SEED), tales_tokenizer(), runtime.work_folder()
-    model = small_gpt(tokenizer, sizes).to(run.device)
-    settings = replace(recipe(steps, run.dtype), evaluate_every=max(1, steps // LOOKS))
-    unseen = FreshTales(tokenizer, BATCH, sizes.context_length, SEED + 1)
-    watch = Watch(tokenizer, folder / "base_curve.json")
+def train_stage(stage: Stage, model: GPT, tokenizer: Tokenizer, run: runtime.Runtime) -> tuple[History, list[dict]]:
+    """Train a model through one stage, or go on where an earlier run stopped: the history, and a row for each look."""
+    folder = runtime.work_folder()
+    watch = Watch(tokenizer, folder / f"base_{stage.name}.json")
+    unseen = stage.data(tokenizer, UNSEEN)
     history = train(
         model,
-        FreshTales(tokenizer, BATCH, sizes.context_length, SEED),
-        settings,
+        stage.data(tokenizer, stage.seed),
+        stage.settings(run.dtype),
         validation=[unseen(step) for step in range(VALIDATION)],
         callbacks=[ProgressBar(), watch],
-        checkpoint=folder / "base_training.safetensors",
-        save_every=max(1, steps // 100),
+        checkpoint=folder / f"base_{stage.name}.safetensors",
+        save_every=max(1, stage.steps // 100),
         tokenizer=tokenizer,
     )
-    if len(history.losses) < steps:
-        return  # interrupted: `train` has said so, and the next call goes on
-    if not watch.rows:
-        watch.take_up(steps + 1)
+    if watch.started is None:
+        watch.take_up(stage.steps + 1)  # the stage was done already
+    return history, [{"stage": stage.name, **row} for row in watch.rows]
+
+
+def make_base(
+    path: Path = BASE, stages: Sequence[Stage] = STAGES, sizes: GPTConfig = SIZES, judged: int = 1000
+) -> None:
+    """Train the base model stage by stage, or go on where an earlier run stopped, and write it with its card."""
+    run = runtime.start()
+    tokenizer = tales_tokenizer()
+    model = small_gpt(tokenizer, sizes).to(run.device)
+    curve: list[dict[str, Any]] = []
+    for stage in stages:
+        if stage.context_length != model.config.context_length:
+            model = lengthen(model, stage.context_length)
+        history, rows = train_stage(stage, model, tokenizer, run)
+        if len(history.losses) < stage.steps:
+            return  # interrupted: `train` has said so, and the next call goes on
+        curve += rows
     metadata = {
-        "settings": settings_of(settings),
-        "batch": BATCH,
+        "settings": settings_of(stages[0].settings(run.dtype)),
+        "stages": [asdict(stage) for stage in stages],
+        "curve": curve,
         "loss": history.validation[-1][1],
-        "curve": watch.rows,
+        "perfect_loss": perfect_loss(stages[-1].data(tokenizer, UNSEEN), VALIDATION),
+        "shares": {name: asdict(scores) for name, scores in measure_tales(model, tokenizer, judged).items()},
     }
-    metadata["perfect_loss"] = perfect_loss(unseen, VALIDATION)
-    metadata["shares"] = {name: asdict(scores) for name, scores in measure_tales(model, tokenizer, judged).items()}
     save_checkpoint(path, model, tokenizer, metadata)
     write_whole(path.with_suffix(".md"), card(model, tokenizer, metadata).encode())
 
@@ -136,18 +215,18 @@ def make_base(path: Path = BASE, steps: int = STEPS, sizes: GPTConfig = SIZES, j
 CARD = """# The base model: `base.safetensors`
 
 A GPT of {parameters} parameters that tells tales of the course's little world. It has read tales and nothing else, so
-it cannot answer a question. The file holds weights, sizes, tokenizer and the figures below, for
+it can't answer a question. The file holds weights, sizes, tokenizer and the figures below, for
 `checkpoints.load_checkpoint` to read. `python -m course_utils rebuild base` made it, and
 `python -m course_utils bench tales` measures it.
 
 | | |
 | --- | --- |
-| form | GPT-2's: {n_layer} blocks, {n_head} heads, vectors of {n_embd}, {context_length} tokens of context |
+| form | GPT-2's: {n_layer} blocks, {n_head} heads, {n_embd}-dimensional vectors, a context of {context_length} tokens |
 | vocabulary | {vocab_size} tokens from the shipped tales; the chat's special tokens are in it, never seen so far |
 | data | {count} fresh tales, each read once; neither they nor those it is measured on are among the shipped ones |
-| recipe | `recipe.recipe`: {steps} steps of {batch} tales, Muon at {muon_rate}, AdamW at {learning_rate}, {dtype} |
-| training | {minutes:.0f} minutes on two processor cores |
-| loss on {unseen} unseen tales | {loss:.4f} nats per token; a perfect reader's is {perfect_loss:.4f} |
+| recipe | `recipe.recipe`: Muon at {muon_rate} for matrices, AdamW at {learning_rate} for the rest, {dtype} |
+{stages}
+| loss on {unseen} unseen tales | {loss:.4f} nats per token; the entropy of the tales is {perfect_loss:.4f} |
 
 What it tells at temperature {temperature}, as the world's checker judges it:
 
@@ -161,23 +240,31 @@ Training, step by step; the shares are of {judged} tales from nothing:
 
 def card(model: GPT, tokenizer: Tokenizer, metadata: dict[str, Any]) -> str:
     """Return what is to be known of the base model, in Markdown."""
-    rows, settings = metadata["curve"], metadata["settings"]
-    curve: list[tuple] = [("step", "minutes", "loss", "sentences", "whole tales")]
-    for row in rows:
+    settings = metadata["settings"]
+    stages = [Stage(**stage) for stage in metadata["stages"]]
+    curve: list[tuple] = [("stage", "step", "minutes", "loss", "sentences", "whole tales")]
+    for row in metadata["curve"]:
         shares = (f"{row['sentences']:.1%}", f"{row['tales']:.1%}")
-        curve.append((f"{row['step']:,}", f"{row['minutes']:.1f}", f"{row['loss']:.4f}", *shares))
-    told = {name: Scores(**shares) for name, shares in metadata["shares"].items()}
+        curve.append((row["stage"], f"{row['step']:,}", f"{row['minutes']:.1f}", f"{row['loss']:.4f}", *shares))
+    scores = {name: Scores(**found) for name, found in metadata["shares"].items()}
     return CARD.format(
-        **asdict(model.config)
-        | settings
-        | {"vocab_size": f"{tokenizer.vocab_size:,}", "steps": f"{settings['steps']:,}"},
+        **asdict(model.config) | {"vocab_size": f"{tokenizer.vocab_size:,}"},
+        **{name: settings[name] for name in ("muon_rate", "learning_rate", "dtype")},
         parameters=f"{count_parameters(model):,}",
-        count=f"{settings['steps'] * metadata['batch']:,}",
-        minutes=rows[-1]["minutes"],
-        unseen=VALIDATION * metadata["batch"],
+        count=f"{sum(stage.steps * stage.batch * stage.tales_per_row for stage in stages):,}",
+        stages="\n".join(stage_line(stage, metadata["curve"]) for stage in stages),
+        unseen=VALIDATION * stages[-1].batch * stages[-1].tales_per_row,
         temperature=TEMPERATURE,
-        shares=markdown_table(share_rows(told)),
+        shares=markdown_table(share_rows(scores)),
         curve=markdown_table(curve),
         judged=JUDGED,
-        **{name: metadata[name] for name in ("batch", "loss", "perfect_loss")},
+        **{name: metadata[name] for name in ("loss", "perfect_loss")},
     )
+
+
+def stage_line(stage: Stage, curve: list[dict[str, Any]]) -> str:
+    """Return the card's line about one stage."""
+    minutes = [row["minutes"] for row in curve if row["stage"] == stage.name]
+    rows = "one tale" if stage.tales_per_row == 1 else f"{stage.tales_per_row} tales"
+    told = f"{stage.steps:,} steps of {stage.batch} rows of {rows}, context {stage.context_length}"
+    return f"| stage {stage.name} | {told}, {stage.rate:.0%} of the rates, {minutes[-1]:.0f} minutes on two cores |"
