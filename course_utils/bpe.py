@@ -1,4 +1,4 @@
-"""Byte pair encoding: training by merges, encoding by rank, and the way to and from tiktoken.
+"""Byte pair encoding: training by merges, encoding by rank, and conversion from and to tiktoken.
 
 The idea is Gage's (1994, for compression); Sennrich et al. brought it to text (2016, arXiv 1508.07909) and
 Radford et al. to bytes (2019, GPT-2).
@@ -29,13 +29,16 @@ from course_utils.tokenizers import (
 
 Pair = tuple[int, int]
 
-# How GPT-2 cuts text before any merge: contractions, then words, numbers and signs, each with one space before.
+# How GPT-2 cuts text before any merge: contractions, then words, numbers and signs, each with the space before it.
+# Of several spaces `\s+(?!\S)` takes all but the last, which goes with the word after it.
 GPT2_PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 GPT2_FILE = DATA / "gpt2" / "gpt2.tiktoken"
 GPT2_SHA256 = "306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930"
 
-CHUNK = 1 << 20  # characters of a long text that are cut into pieces at a time
-UNSETTLED = 4  # pieces at a chunk's end that the next chunk may cut otherwise; GPT-2's pattern needs two
+# As a list of pieces a text takes many times its own memory, so a long one is cut a million characters at a time.
+CHUNK = 1 << 20
+# How many pieces at the end of a chunk the next one may still change. GPT-2's pattern needs two.
+UNSETTLED = 4
 
 
 def count_pairs(ids: Sequence[int]) -> dict[Pair, int]:
@@ -53,34 +56,36 @@ def merge(ids: Sequence[int], pair: Pair, new_id: int) -> list[int]:
     >>> merge([97, 97, 97, 98, 100, 97, 97, 97, 98, 97, 99], (97, 97), 666)
     [666, 97, 98, 100, 666, 97, 98, 97, 99]
     """
-    merged, i, pair = [], 0, tuple(pair)
+    pair = tuple(pair)  # JSON turns pairs into lists, and a list never equals a tuple
+    merged = []
+    i = 0
     while i < len(ids):
         found = tuple(ids[i : i + 2]) == pair
         merged.append(new_id if found else ids[i])
-        # A merged pair is used up: its second half cannot begin another one.
+        # A merged pair is used up: its second half can't begin another one, so "aaa" is (aa, a).
         i += 2 if found else 1
     return merged
 
 
 class PairQueue:
-    """Gives the most frequent pair; of equals the one whose tokens' bytes sort last."""
+    """Gives the most frequent pair; if several are, the one whose tokens' bytes sort last."""
 
     def __init__(self, totals: Mapping[Pair, int]):
-        # `totals` is shared with whoever counts. Entries are not updated when a total falls, which happens often,
-        # but only when they come up, which is rare.
+        # Shared with the index, which keeps counting. Totals fall all the time and a heap can't change an entry, so
+        # an entry is only corrected when it comes up.
         self.totals = totals
-        # The smallest entry of a heap comes first, so bytes are mirrored. The closing character, above all
-        # mirrored bytes, puts a token before those that it begins with.
+        # Python's heap gives the smallest entry first and we want the largest, so bytes are mirrored: 255 for 0. Each
+        # token ends with character 256, above all bytes: so "ab", which sorts after "a", comes out before it.
         self.mirrored = [chr(255 - byte) + chr(256) for byte in range(256)]
         self.heap = [self.entry(pair) for pair in totals]
         heapify(self.heap)
 
     def entry(self, pair: Pair) -> tuple[int, str, Pair]:
-        """Return a pair with what it is sorted by."""
+        """Return a pair behind what it's sorted by: its total, then its bytes."""
         return -self.totals[pair], self.mirrored[pair[0]] + self.mirrored[pair[1]], pair
 
     def push(self, pair: Pair) -> None:
-        """Enter a pair, unless it occurs nowhere any more."""
+        """Enter a pair, unless it no longer occurs."""
         if self.totals[pair] > 0:
             heappush(self.heap, self.entry(pair))
 
@@ -89,8 +94,10 @@ class PairQueue:
         while self.heap:
             count, _, pair = heappop(self.heap)
             if -count == self.totals[pair]:
+                # The new token is sorted by its bytes too: both halves, with one closing character.
                 self.mirrored.append(self.mirrored[pair[0]][:-1] + self.mirrored[pair[1]])
                 return pair
+            # The entry was out of date. A total only ever falls, so the pair's true position is further back.
             self.push(pair)
         return None
 
@@ -99,48 +106,56 @@ class PairIndex:
     """Where each pair of neighbouring tokens occurs, and how often, kept up to date while pairs are merged."""
 
     def __init__(self, piece_counts: Mapping[bytes, int]):
-        # All distinct pieces lie in one row, parted by -1. A token is written at its first place (`head`) and its
-        # last (`tail`), so that its neighbours are one step away on both sides.
-        self.head, self.weight = [], []
+        # All distinct pieces in one row, separated by -1. A token's id stands at its first position in `head` and at
+        # its last in `tail`, so its neighbours on both sides are one step away, however long the tokens are.
+        self.head = []
+        self.weight = []
         for piece, count in piece_counts.items():
             self.head += [*piece, -1]
             self.weight += [count] * (len(piece) + 1)
-        self.tail, self.length = self.head.copy(), [1] * 256
-        self.places, self.totals = defaultdict(list), Counter()
-        for place, pair in enumerate(pairwise(self.head)):
+        self.tail = self.head.copy()
+        self.length = [1] * 256  # of each token, in bytes
+        self.positions = defaultdict(list)
+        self.totals = Counter()
+        for position, pair in enumerate(pairwise(self.head)):
             if -1 not in pair:
-                self.note(pair, place)
+                self.note(pair, position)
 
-    def note(self, pair: Pair, place: int) -> None:
-        """Count one place where a pair occurs; a piece that occurs often weighs as often."""
-        self.places[pair].append(place)
-        self.totals[pair] += self.weight[place]
+    def note(self, pair: Pair, position: int) -> None:
+        """Count one occurrence of a pair, as often as the piece around it occurs in the text."""
+        self.positions[pair].append(position)
+        self.totals[pair] += self.weight[position]
 
     def merge(self, pair: Pair) -> set[Pair]:
         """Replace a pair by a new token wherever it occurs; return the pairs that the new token is part of.
 
-        Only the places where the pair occurs are touched: so training grows little faster than the text, not with
-        text times merges.
+        Only the positions where the pair occurs are visited, so the cost grows little faster than the text, and not
+        with text times merges.
         """
-        (left, right), new, born = pair, len(self.length), set()
+        left, right = pair
+        new = len(self.length)
         self.length.append(self.length[left] + self.length[right])
-        # Places were noted from left to right, so "aaa" is merged as (aa, a), never as (a, aa).
-        for place in self.places.pop(pair):
-            middle = place + self.length[left]
+        born = set()
+        # Positions were noted from left to right, so "aaa" becomes (aa, a), never (a, aa).
+        for start in self.positions.pop(pair):
+            middle = start + self.length[left]
             # One of the two may be used up already, as in "aaa", where (a, a) occurs twice.
-            if self.head[place] != left or self.head[middle] != right:
+            if self.head[start] != left or self.head[middle] != right:
                 continue
             end = middle + self.length[right]
-            before, after = self.tail[place - 1], self.head[end]
+            # At the very beginning tail[-1] is the row's last entry, which is -1 as well: nothing stands before.
+            before = self.tail[start - 1]
+            after = self.head[end]
+            # Each neighbour had a pair with one half and now has one with the new token.
             if before >= 0:
-                self.totals[before, left] -= self.weight[place]
-                self.note((before, new), place - self.length[before])
+                self.totals[before, left] -= self.weight[start]
+                self.note((before, new), start - self.length[before])
                 born.add((before, new))
             if after >= 0:
-                self.totals[right, after] -= self.weight[place]
-                self.note((new, after), place)
+                self.totals[right, after] -= self.weight[start]
+                self.note((new, after), start)
                 born.add((new, after))
-            self.head[place] = self.tail[end - 1] = new
+            self.head[start] = self.tail[end - 1] = new
             self.head[middle] = -1  # used up: no pair begins here any more
         del self.totals[pair]
         return born
@@ -152,9 +167,9 @@ def train_bpe(
     special_tokens: Sequence[str] = (),
     pattern: str = GPT2_PATTERN,
 ) -> list[Pair]:
-    """Return the merges learned from a text, or from texts that come one by one: 256 + i is the i-th.
+    """Return the merges learned from a text, or from texts that come one by one; merge i makes token 256 + i.
 
-    It ends at `vocab_size` tokens (256 bytes, merges and special tokens together) or when no pair is left.
+    Training ends at `vocab_size` tokens (256 bytes, merges and special tokens together), or when no pair is left.
 
     >>> train_bpe("aaabdaaabac", vocab_size=258)
     [(97, 97), (256, 97)]
@@ -162,12 +177,13 @@ def train_bpe(
     check_special_tokens(special_tokens)
     fewest = 256 + len(special_tokens)
     require(vocab_size >= fewest, f"vocab_size is {vocab_size}; it takes at least {fewest}: bytes and special tokens")
-    # Pieces are counted first: a word that occurs a thousand times is then merged once, with a weight of 1,000.
+    # Counting pieces first pays: a word that occurs a thousand times is merged once, with a weight of 1,000.
     index = PairIndex(count_pieces(texts, special_tokens, pattern))
-    queue, merges = PairQueue(index.totals), []
+    queue = PairQueue(index.totals)
+    merges = []
     while len(merges) < vocab_size - fewest and (pair := queue.pop()):
         merges.append(pair)
-        # A pair can be born and used up in one merge: "aaaa" makes (aa, a) on its way to (aa, aa).
+        # Some of these are gone again: "aaaa" makes (aa, a) on its way to (aa, aa). `push` leaves them out.
         for fresh in index.merge(pair):
             queue.push(fresh)
     return merges
@@ -176,32 +192,35 @@ def train_bpe(
 def count_pieces(
     texts: str | Iterable[str], special_tokens: Sequence[str] = (), pattern: str = GPT2_PATTERN
 ) -> dict[bytes, int]:
-    """Return how often each piece occurs, as bytes; only these counts are kept, however long the texts are.
+    """Return how often each piece occurs, as bytes; only the counts stay in memory, however long the texts are.
 
     >>> count_pieces(["to be or", "not to be"])
     {b'to': 1, b' be': 2, b' or': 1, b'not': 1, b' to': 1}
     """
-    # Characters become bytes at the end: it is quicker for 15,000 different pieces than for 300,000.
-    compiled, counts = compile_pattern(pattern), Counter()
+    compiled = compile_pattern(pattern)
+    counts = Counter()
+    # A string is an iterable too, of characters: it would count as many texts of one letter.
     for text in [texts] if isinstance(texts, str) else texts:
         require(isinstance(text, str), f"a text is a {type(text).__name__}; it takes strings")
         chunks = (text[i : i + CHUNK] for i in range(0, len(text), CHUNK))
         for pieces, _ in stream_pieces(chunks, compiled, special_tokens):
             counts.update(pieces)
+    # Characters become bytes only now: 15,000 different pieces have to be encoded, not all 300,000.
     return {to_utf8(piece): count for piece, count in counts.items()}
 
 
 def stream_pieces(
     chunks: Iterable[str], pattern: regex.Pattern, special_tokens: Collection[str]
 ) -> Iterator[tuple[list[str], str | None]]:
-    """Cut a text that comes in chunks into the pieces of the whole text; yield some, and a special token after.
+    """Cut a text that comes in chunks into the pieces of the whole text: yield some, with the special token after.
 
-    What ends a chunk may look different once the next one is there: those last pieces are held back.
+    The last pieces of a chunk may be cut differently once the next one is there, so they're held back.
     """
-    longest, held = max(map(len, special_tokens), default=0), ""
+    longest = max(map(len, special_tokens), default=0)
+    held = ""
     for chunk in chunks:
         require(isinstance(chunk, str), f"a chunk is a {type(chunk).__name__}; it takes strings")
-        # What follows the last special token is still growing; everything before it is done.
+        # What follows the last special token may still grow; everything before it is final.
         *done, last = split_special(held + chunk, special_tokens)
         for ordinary, special in zip(done[::2], done[1::2], strict=True):
             yield split_pieces(ordinary, pattern), special
@@ -215,10 +234,10 @@ def stream_pieces(
 def count_settled(pieces: Sequence[str], longest: int) -> int:
     """Return how many of the pieces stay as they are, whatever text follows.
 
-    The last characters may begin a special token, at most `longest` long, and that changes how pieces before
-    it are cut.
+    The last characters may be the start of a special token of up to `longest` characters, and that changes how the
+    pieces before it are cut.
     """
-    # From the end: first the characters that may begin a special token, then the pieces before that one.
+    # Go back over the characters that might begin a special token, then over the pieces the pattern might change.
     length = 0
     for i in reversed(range(len(pieces))):
         length += len(pieces[i])
@@ -228,12 +247,13 @@ def count_settled(pieces: Sequence[str], longest: int) -> int:
 
 
 def compile_pattern(pattern: str) -> regex.Pattern:
-    """Compile a pattern that cuts text into pieces; refuse one that is no pattern or holds groups."""
+    """Compile a pattern that cuts text into pieces; refuse one that isn't a pattern or captures groups."""
     require(isinstance(pattern, str), f"the pattern is {pattern!r}; it takes a string")
     try:
         compiled = regex.compile(pattern)
     except regex.error as error:
         raise ValueError(f"the pattern {pattern!r} does not compile: {error}") from None
+    # With groups `findall` returns what they caught, not the whole pieces.
     require(compiled.groups == 0, f"the pattern {pattern!r} captures groups; write them as (?:...)")
     return compiled
 
@@ -244,13 +264,14 @@ def split_pieces(text: str, pattern: regex.Pattern) -> list[str]:
     >>> split_pieces("We'll see  why", compile_pattern(GPT2_PATTERN))
     ['We', "'ll", ' see', ' ', ' why']
     """
+    # `findall` passes over what the pattern doesn't match, in silence. The lengths show it.
     pieces = pattern.findall(text)
     require(sum(map(len, pieces)) == len(text), "the pattern skips part of the text; it must match every character")
     return pieces
 
 
 def to_utf8(text: str) -> bytes:
-    """Return a text as UTF-8 bytes; half a character, which has no bytes, raises a `ValueError`."""
+    """Return a text as UTF-8 bytes; a lone surrogate, which has no bytes, raises a `ValueError`."""
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -267,27 +288,33 @@ def encode_piece(piece: bytes, ranks: Mapping[bytes, int]) -> list[int]:
     >>> encode_piece(b"abab", {b"a": 0, b"b": 1, b"ab": 2})
     [2, 2]
     """
-    # As in tiktoken, a piece that is a token itself is one, even where merges would not reach it.
+    # As in tiktoken, a piece that is itself a token is never split, even if merges wouldn't get there.
     if piece in ranks:
         return [ranks[piece]]
-    # Looking at all pairs after each merge would take n squared steps; the heap needs n log n.
+    # Scanning all pairs after each merge would take n squared steps; the heap needs n log n.
     size = len(piece)
     ends = list(range(1, size + 1))  # the token that starts at i ends before ends[i]
     starts = list(range(-1, size))  # the token that ends before i starts at starts[i]
+    # An entry is the rank of what two neighbours would form, and from where to where. Of equal ranks the smaller start
+    # comes first, which is the leftmost.
     heap = [(ranks[piece[i : i + 2]], i, i + 2) for i in range(size - 1) if piece[i : i + 2] in ranks]
     heapify(heap)
     while heap:
         _, start, end = heappop(heap)
         middle = ends[start]
-        # Out of date: one of the two tokens was merged with another neighbour meanwhile.
+        # Out of date: one of the two tokens has been merged with its other neighbour since.
         if middle >= end or ends[middle] != end:
             continue
-        ends[start], ends[middle], starts[end] = end, size + 1, start
+        ends[start] = end
+        starts[end] = start
+        ends[middle] = size + 1  # used up: past every end, so no entry fits it any more
+        # The new token may form another one with its neighbour on either side.
         if start > 0 and (joined := piece[starts[start] : end]) in ranks:
             heappush(heap, (ranks[joined], starts[start], end))
         if end < size and (joined := piece[start : ends[end]]) in ranks:
             heappush(heap, (ranks[joined], start, ends[end]))
-    ids, start = [], 0
+    ids = []
+    start = 0
     while start < size:
         ids.append(ranks[piece[start : ends[start]]])
         start = ends[start]
@@ -295,17 +322,20 @@ def encode_piece(piece: bytes, ranks: Mapping[bytes, int]) -> list[int]:
 
 
 class PieceCache(dict[str, list[int]]):
-    """The ids of pieces met before: a language repeats its words, so most pieces are encoded only once.
+    """The ids of pieces seen before: a language repeats its words, so most pieces are encoded only once.
 
-    Full, it is emptied at once. Pieces longer than a word are not kept: they hardly ever come back.
+    At `most` pieces it starts again from nothing. Pieces longer than a word aren't kept: they hardly ever come back.
     """
 
     def __init__(self, ranks: Mapping[bytes, int], most: int = 1 << 16, longest: int = 40):
-        self.ranks, self.most, self.longest = ranks, most, longest
+        self.ranks = ranks
+        self.most = most
+        self.longest = longest
 
     def __missing__(self, piece: str) -> list[int]:
-        """Encode a piece that is not there, and keep it."""
+        """Encode a piece that isn't there yet, and keep it."""
         ids = encode_piece(to_utf8(piece), self.ranks)
+        # Cheaper than remembering which piece was used last: the common words are back after a page.
         if len(self) >= self.most:
             self.clear()
         if len(piece) <= self.longest:
@@ -314,10 +344,10 @@ class PieceCache(dict[str, list[int]]):
 
 
 class BPETokenizer(Tokenizer):
-    """Byte pair encoding: any text has tokens, since the 256 bytes are among them.
+    """Byte pair encoding: it can encode any text, since all 256 bytes are tokens.
 
-    Made of merges, as `train_bpe` returns them, or of `ranks` as tiktoken has them: the id of each token's
-    bytes, a lower one merging first. Special tokens get the ids after the last, or those given.
+    Made from merges, as `train_bpe` returns them, or from `ranks` as tiktoken has them: the id of each token's
+    bytes, where the lower id merges first. Special tokens get the ids after the last one, or those you give.
     """
 
     def __init__(
@@ -330,31 +360,37 @@ class BPETokenizer(Tokenizer):
     ):
         require(ranks is None or len(merges) == 0, "there are both merges and ranks; it takes one of them")
         ranks = ranks_from_merges(merges) if ranks is None else ranks
+        # With a byte missing, some text has no tokens, and tiktoken ends in a panic that isn't even an `Exception`.
         missing = [byte for byte in range(256) if bytes([byte]) not in ranks]
         require(not missing, f"the ranks lack the bytes {missing[:5]}; they take all 256")
         if not isinstance(special_tokens, Mapping):
             check_special_tokens(special_tokens)
-            special_tokens = {name: max(ranks.values()) + 1 + i for i, name in enumerate(special_tokens)}
+            first = max(ranks.values()) + 1
+            special_tokens = {name: first + i for i, name in enumerate(special_tokens)}
         super().__init__(ranks, special_tokens)
-        # Here all tokens are bytes: a character may be spread over several of them.
+        # Tokens are joined as bytes, special ones included: one character may be spread over several tokens.
         self.tokens |= {token_id: name.encode() for name, token_id in special_tokens.items()}
-        self.ranks, self.pattern, self.compiled = self.vocab, pattern, compile_pattern(pattern)
+        self.ranks = self.vocab
+        self.pattern = pattern
+        self.compiled = compile_pattern(pattern)
         self.cache = PieceCache(self.ranks)
 
     def encode_ordinary(self, text: str) -> list[int]:
         """Return the ids of text without special tokens."""
         pieces = split_pieces(text, self.compiled)
+        # By [piece], not `get`, which never calls `__missing__`. `map` does it without a step of Python per piece.
         return list(chain.from_iterable(map(self.cache.__getitem__, pieces)))
 
     def join(self, tokens: Sequence[bytes]) -> str:
-        """Return the text of tokens; bytes that are no UTF-8, such as half a character, become U+FFFD."""
+        """Return the text of tokens; bytes that aren't UTF-8, such as half a character, become U+FFFD."""
+        # A model may generate any bytes in any order, so decoding must never fail.
         return b"".join(tokens).decode("utf-8", errors="replace")
 
     @classmethod
     def from_tiktoken(cls, encoding: tiktoken.Encoding) -> "BPETokenizer":
         """Return a tokenizer that gives exactly the ids of a tiktoken encoding."""
-        ranks, special_tokens = encoding._mergeable_ranks, encoding._special_tokens
-        return cls(ranks=ranks, special_tokens=special_tokens, pattern=encoding._pat_str)
+        # tiktoken has no public names for these. Its README, too, tells people to take them from here.
+        return cls(ranks=encoding._mergeable_ranks, special_tokens=encoding._special_tokens, pattern=encoding._pat_str)
 
     def to_tiktoken(self, name: str = "course") -> tiktoken.Encoding:
         """Return a tiktoken encoding that gives exactly this tokenizer's ids."""
@@ -368,7 +404,8 @@ class BPETokenizer(Tokenizer):
         return cls(ranks={token.encode("latin-1"): i for token, i in vocab.items()}, **settings)
 
     def to_dict(self) -> dict:
-        """Return the tokenizer ready for JSON, each byte of a token written as the character of its number."""
+        """Return the tokenizer ready for JSON, each byte of a token as the character with the same number."""
+        # JSON has no bytes. Latin-1 maps each of the 256 to a character of its own, and back without loss.
         vocab = {token.decode("latin-1"): token_id for token, token_id in self.ranks.items()}
         return super().to_dict() | {"vocab": vocab, "pattern": self.pattern}
 
@@ -379,29 +416,32 @@ def ranks_from_merges(merges: Sequence[Pair]) -> dict[bytes, int]:
     >>> ranks_from_merges([(97, 97), (256, 98)])[b"aab"]
     257
     """
-    # A merge may use only what is there before it: that is what makes ids an order of merging.
+    # A merge may only use tokens made before it. That's why the order of the ids is the order of the merges.
     tokens = [bytes([byte]) for byte in range(256)]
     for pair in merges:
         known = len(pair) == 2 and all(0 <= part < len(tokens) for part in pair)
         require(known, f"merge {len(tokens) - 256} is {pair}; it takes two ids below {len(tokens)}")
         tokens.append(tokens[pair[0]] + tokens[pair[1]])
     ranks = {token: token_id for token_id, token in enumerate(tokens)}
+    # "a" + "bc" and "ab" + "c" would be one entry here: the second id in, the first one lost.
     require(len(ranks) == len(tokens), "two merges make the same token; each takes bytes of its own")
     return ranks
 
 
 def merges_from_ranks(ranks: Mapping[bytes, int]) -> list[Pair]:
-    """Return the merges behind tiktoken's ranks: the last two parts of each token, from tokens made before it.
+    """Return the merges behind tiktoken's ranks: for each token the two parts it was merged from.
 
-    A token that no merge reaches is left out.
+    A token that merges can't reach is left out.
     """
+    # tiktoken's file has the tokens and no merges. But it has them in order: encode a token with only those made
+    # before it, and what stops one merge short of it are the two parts.
     known = {token: token_id for token, token_id in ranks.items() if len(token) == 1}
     merges = []
     for token in sorted(ranks, key=ranks.__getitem__):
         if len(token) > 1:
-            # With the tokens made before it a token is two parts: those it was merged from.
             parts = encode_piece(token, known)
-            merges += [(parts[0], parts[1])] if len(parts) == 2 else []
+            if len(parts) == 2:
+                merges.append((parts[0], parts[1]))
             known[token] = ranks[token]
     return merges
 
@@ -414,13 +454,14 @@ def encode_stream(
 ) -> Iterator[list[int]]:
     """Encode a text that comes in chunks of any size; the ids are those of the whole text.
 
-    That holds for GPT-2's pattern, and for any in which what follows changes the last four pieces at most.
+    That's true of GPT-2's pattern, and of any other in which the text that follows changes four pieces at most.
 
     >>> tokenizer = BPETokenizer(train_bpe("low lower lowest", 260))
     >>> sum(encode_stream(tokenizer, ["low lo", "wer"]), []) == tokenizer.encode("low lower")
     True
     """
     allowed, refused = choose_special(tokenizer.special_tokens, allowed_special, disallowed_special)
+    # Refused ones have to be found too. They may be spelled across two chunks, where looking at each wouldn't do.
     for pieces, special in stream_pieces(chunks, tokenizer.compiled, allowed | refused):
         ids = list(chain.from_iterable(map(tokenizer.cache.__getitem__, pieces)))
         if special is not None:
@@ -432,16 +473,18 @@ def encode_stream(
 def tokenizer_json(tokenizer: BPETokenizer) -> str:
     """Return the text of a `tokenizer.json`, with which Hugging Face's `tokenizers` gives the same ids.
 
-    There every special token in a text is honoured, as with `allowed_special="all"` here.
+    There every special token in a text is recognised, as with `allowed_special="all"` here.
     """
     letters = byte_letters()
     written = {token: "".join(letters[byte] for byte in token) for token in tokenizer.ranks}
     by_id = {token_id: written[token] for token, token_id in tokenizer.ranks.items()}
     special = tokenizer.special_tokens.items()
+    # "normalized": the spelling is looked for in the text as it is. No spaces are swallowed on either side.
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+    # Our own pattern cuts the text, so the byte level that follows must not cut again with GPT-2's.
     split = {"type": "Split", "pattern": {"Regex": tokenizer.pattern}, "behavior": "Isolated", "invert": False}
     to_letters = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
-    # Each piece that is a token becomes that token at once, as in tiktoken and here.
+    # "ignore_merges": a piece that is itself a token becomes that token at once, as in tiktoken and here.
     model = {
         "type": "BPE",
         "vocab": {written[token]: token_id for token, token_id in tokenizer.ranks.items()} | dict(special),
@@ -460,16 +503,18 @@ def tokenizer_json(tokenizer: BPETokenizer) -> str:
 
 
 def byte_letters() -> list[str]:
-    """Return the visible character that GPT-2's files write for each byte, so that tokens are readable text."""
+    """Return the visible character that GPT-2's files have in place of each byte, so that tokens are readable text."""
     visible = {*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)}
+    # Spaces, control characters and the like take the next free code points from 256 on: a space becomes "Ġ".
     hidden = [byte for byte in range(256) if byte not in visible]
     return [chr(byte) if byte in visible else chr(256 + hidden.index(byte)) for byte in range(256)]
 
 
 @cache
 def gpt2_ranks() -> dict[bytes, int]:
-    """Return GPT-2's 50,256 tokens with their ranks, from the file that ships with the course, checked."""
+    """Return GPT-2's 50,256 tokens with their ranks, from the file that ships with the course; it's checked first."""
     raw = GPT2_FILE.read_bytes()
+    # One damaged line would change the ids of some texts, and nothing would fail: the model would only be worse.
     intact = hashlib.sha256(raw).hexdigest() == GPT2_SHA256
     require(intact, f"{GPT2_FILE} is damaged (its sha256 differs); fetch it again from the course's repository")
     pairs = (line.split() for line in raw.splitlines())
@@ -478,7 +523,7 @@ def gpt2_ranks() -> dict[bytes, int]:
 
 @cache
 def gpt2_encoding() -> tiktoken.Encoding:
-    """Return what `tiktoken.get_encoding("gpt2")` returns, without the network: 50,257 tokens."""
+    """Return what `tiktoken.get_encoding("gpt2")` returns, but without a download: 50,257 tokens."""
     return gpt2_tokenizer().to_tiktoken("gpt2")
 
 

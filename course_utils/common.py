@@ -1,29 +1,35 @@
-"""What everything else stands on: one way to check an argument, where the data lies, how a file is written whole."""
+"""The ground floor: one way to check an argument, where the data is, and how a file is written whole or not at all."""
 
 import contextlib
 import os
 from pathlib import Path
 
+# Found from this file, not from the working directory: notebooks and tests run in different ones.
 DATA = Path(__file__).resolve().parent.parent / "data"
 
 
 def require(condition: bool, message: str) -> None:
     """Raise a `ValueError` with this message unless the condition holds."""
+    # Not an `assert`: `python -O` strips those, and a wrong argument should be caught there too.
     if not condition:
         raise ValueError(message)
 
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write `content` to `path` so that, whatever happens, the file is the old one or the new one, never a part."""
+    # In the same folder, since a file can be renamed in one step only within one disk.
     partial = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(partial, "wb") as file:
             file.write(content)
+            # Without this the rename may reach the disk before the bytes do, and a power cut would leave an empty file.
             file.flush()
             os.fsync(file.fileno())
+        # One atomic step: whoever opens `path` meanwhile reads the old file or the new one.
         os.replace(partial, path)
     except OSError as error:
+        # On a full disk a half-written file is in the way. If it can't be deleted either, the first error says more.
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
         kept = " The file that was there is untouched." if path.is_file() else ""

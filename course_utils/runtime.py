@@ -1,4 +1,4 @@
-"""Where a notebook runs: device, preset, seed and number format (dtype), in one line."""
+"""Where a notebook runs: device, preset, seed and dtype, in one line."""
 
 import ctypes
 import os
@@ -16,6 +16,9 @@ from course_utils.common import require
 
 PRESETS = ("smoke", "laptop", "gpu")
 DEVICES = ("cpu", "cuda", "mps")
+# The numbers by which glibc's `mallopt` knows two of its settings (malloc.h).
+M_TRIM_THRESHOLD = -1
+M_MMAP_THRESHOLD = -3
 Choice = TypeVar("Choice")
 COLAB_ADVICE = (
     "Colab forgets files when a session ends. To keep progress and checkpoints on your Drive, run this in a cell:\n"
@@ -26,7 +29,7 @@ COLAB_ADVICE = (
 
 @dataclass(frozen=True)
 class Runtime:
-    """What a notebook needs to know of the machine it runs on.
+    """What a notebook needs to know about the machine it runs on.
 
     >>> run = Runtime(torch.device("cpu"), "smoke", seed=0, dtype=torch.float32)
     >>> run.pick(smoke=10, laptop=500, gpu=20_000)
@@ -43,6 +46,7 @@ class Runtime:
         return {"smoke": smoke, "laptop": laptop, "gpu": gpu}[self.preset]
 
     def __str__(self) -> str:
+        # The number of threads is part of a result: sums in another order differ in their last digits.
         where = str(self.device)
         if self.device.type == "cuda":
             where = f"cuda ({torch.cuda.get_device_name(self.device)})"
@@ -60,14 +64,15 @@ class Runtime:
 
 
 def choose_device() -> torch.device:
-    """Return CUDA if there is one, else the CPU; `COURSE_DEVICE` (cpu, cuda or mps) overrides.
+    """Return CUDA if the machine has it, else the CPU; `COURSE_DEVICE` (cpu, cuda or mps) overrides.
 
-    Apple's mps is taken only when asked for, since some operations there differ in the last digits.
+    Apple's mps is used only on request, since some operations there differ in the last digits.
     """
     asked = os.environ.get("COURSE_DEVICE", "")
     if not asked:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     require(asked in DEVICES, f"COURSE_DEVICE is {asked!r}; it takes one of {', '.join(DEVICES)}")
+    # Better to stop here than at the first tensor, whose error wouldn't mention the variable.
     here = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     require(here[asked], f"COURSE_DEVICE asks for {asked}, which this machine does not have; unset it or use cpu")
     return torch.device(asked)
@@ -85,46 +90,56 @@ def choose_preset(device: torch.device) -> str:
 
 
 def fast_dtype(device: torch.device) -> torch.dtype:
-    """Return the number format in which matrix products are fastest on `device`: bfloat16 where the hardware has it.
+    """Return the dtype in which matrix products are fastest on `device`: bfloat16 where the hardware has it.
 
     A CUDA device without bfloat16 (a T4) gets float16, everything else float32.
     """
     if device.type == "cuda":
         # is_bf16_supported() also says yes where bfloat16 is only emulated; hardware has it from 8.0 on.
         return torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float16
+    # Without units of its own a CPU emulates bfloat16, and that's slower than float32.
     if device.type == "cpu" and cpu_has_bfloat16():
         return torch.bfloat16
     return torch.float32
 
 
 def cpu_has_bfloat16() -> bool:
-    """Tell whether the processor multiplies bfloat16 matrices in hardware (AVX-512 BF16 or AMX)."""
-    # The two probes have no public name yet; where they are missing, float32 is the safe answer.
+    """Return whether the processor multiplies bfloat16 matrices in hardware (AVX-512 BF16 or AMX)."""
+    # PyTorch has no public name for these two yet. Where they're missing, no is the safe answer.
     probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(getattr(torch.cpu, name, lambda: False)() for name in probes)
 
 
 def seed_everything(seed: int) -> None:
-    """Seed the generators of Python, NumPy and torch, so that a notebook gives the same numbers again."""
+    """Seed the random number generators of Python, NumPy and torch, so that a run can be repeated exactly."""
+    # NumPy's limit is 32 bits, and negative seeds it refuses too: check before one of the three is seeded.
     require(isinstance(seed, int) and 0 <= seed < 2**32, f"seed is {seed!r}; it takes an int from 0 to 2**32 - 1")
     random.seed(seed)
     np.random.seed(seed)
-    torch.manual_seed(seed)
+    torch.manual_seed(seed)  # CUDA's generators included
 
 
 def keep_freed_memory() -> bool:
-    """Let the C library of Linux keep the memory that one training step frees for the next; tell whether it does.
+    """Let Linux's C library keep the memory that one training step frees for the next; return whether it does.
 
-    Given back, it would have to be asked for and cleared page by page each time: a sixth of the time of a step of the
-    small GPT. Other systems decide for themselves.
+    Memory that's handed back has to be requested again and cleared page by page at the next step, which costs the
+    small GPT a sixth of its time. Other systems decide for themselves.
     """
-    # glibc's names for these are M_MMAP_THRESHOLD (-3) and M_TRIM_THRESHOLD (-1); older versions take 32 MB at most.
-    set_option = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    return bool(set_option and any(set_option(-3, size) for size in (2**30, 2**25)) and set_option(-1, 2**31 - 1))
+    if sys.platform != "linux":
+        return False
+    # A C library other than glibc, such as Alpine's musl, has no such function.
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return False
+    # Larger blocks are mapped from the system and go back to it when freed. Older versions allow 32 MB at most.
+    keeps_blocks = any(mallopt(M_MMAP_THRESHOLD, size) for size in (2**30, 2**25))
+    # And free memory at the top of the heap goes back only above this size: the largest int, so never.
+    return bool(keeps_blocks and mallopt(M_TRIM_THRESHOLD, 2**31 - 1))
 
 
 def work_folder() -> Path:
-    """Return the folder for what a reader makes, progress and checkpoints: `work`, or what `COURSE_WORK` says."""
+    """Return the folder for a reader's own progress and checkpoints: `work`, or what `COURSE_WORK` says."""
+    # `or`, not a default: a variable that is set but empty means the usual folder, not the current one.
     folder = Path(os.environ.get("COURSE_WORK") or Path(__file__).resolve().parent.parent / "work").expanduser()
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -133,7 +148,8 @@ def work_folder() -> Path:
 def start(seed: int = 0) -> Runtime:
     """Choose device, preset and dtype, seed everything, print one line about it, and return it all."""
     device = choose_device()
-    run = Runtime(device, choose_preset(device), seed, fast_dtype(device))
+    preset = choose_preset(device)
+    run = Runtime(device, preset, seed, fast_dtype(device))
     seed_everything(seed)
     keep_freed_memory()
     print(run)

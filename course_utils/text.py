@@ -19,13 +19,14 @@ SHIPPED = ("story", "tales")
 
 @dataclass(frozen=True)
 class Corpus:
-    """A public text that `load_text` fetches by name: its address, its length in bytes and its checksum."""
+    """A public text that `load_text` downloads by name: its address, its length in bytes and its checksum."""
 
     url: str
     size: int
     sha256: str
 
 
+# The checksum pins the text: a loss can only be compared with one that was measured on the same bytes.
 CORPORA = {
     "tinyshakespeare": Corpus(
         "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",
@@ -53,29 +54,31 @@ def load_text(source: str | Path) -> str:
     require(isinstance(source, str | Path), f"source is {source!r:.60}; it takes a name or a path")
     if source in CORPORA:
         return read_text(fetch_corpus(str(source)))
-    # Our names come first; a file of your own that has one of them is meant when written as a path, "./tales".
     names = ", ".join(map(repr, (*SHIPPED, *CORPORA)))
-    told = f"no text {str(source)!r:.60}: it is none of {names}, and there is no such file"
+    missing = f"no text {str(source)!r:.60}: it is none of {names}, and there is no such file"
     try:
+        # Our names come first. A file of your own called "tales" is still within reach, as the path "./tales".
         path = DATA / f"{source}.txt" if source in SHIPPED else Path(source).expanduser()
-        require(path.is_file(), f"{told}: {path.absolute()}")
-    except (OSError, RuntimeError):  # too long for a name, as a text itself would be; or somebody's unknown home
-        raise ValueError(told) from None
+        require(path.is_file(), f"{missing}: {path.absolute()}")
+    except (OSError, RuntimeError):  # a whole text passed as its own name is too long for one; `~nobody` has no home
+        raise ValueError(missing) from None
     return read_text(path)
 
 
 def read_text(path: Path) -> str:
-    """Read a UTF-8 file and clean it; empty or not UTF-8, it raises a `ValueError` that says where."""
+    """Read a UTF-8 file and clean it; if it's empty or not UTF-8, a `ValueError` says where."""
     raw = path.read_bytes()
-    # Decoding with errors="replace" would hide the damage until a model has learned it.
+    # Not errors="replace", which would hide the damage until a model has learned it.
     try:
         text = clean_text(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
+        # Editors count lines and columns from 1. On the first line `rfind` gives -1, and the difference still holds.
         before = raw[: error.start]
-        column = len(before) - (before.rfind(b"\n") + 1) + 1
+        line = before.count(b"\n") + 1
+        column = len(before) - before.rfind(b"\n")
         raise ValueError(
             f"{path} is not UTF-8: byte 0x{raw[error.start]:02x} at offset {error.start} "
-            f"(line {before.count(10) + 1}, byte {column} of the line) does not fit. Save the file as UTF-8 "
+            f"(line {line}, byte {column} of the line) does not fit. Save the file as UTF-8 "
             "in your editor, or read it yourself: Path(...).read_text(encoding='cp1252') is a common case."
         ) from None
     require(bool(text.strip()), f"{path} holds no text ({len(raw)} bytes); give a file with some words in it")
@@ -83,43 +86,45 @@ def read_text(path: Path) -> str:
 
 
 def clean_text(text: str) -> str:
-    r"""Return the text without a byte order mark, with `\n` line ends, and with composed characters (NFC).
+    r"""Return the text without a byte order mark, with `\n` as line ending, and with composed characters (NFC).
 
     >>> clean_text("\ufeffone\r\ntwo\rcafe\u0301") == "one\ntwo\ncaf\u00e9"
     True
     """
-    # Windows ends lines with two characters and marks UTF-8 with an invisible first one. Accents come as one
-    # character or as two that look the same: without NFC they would be different tokens.
+    # Windows ends lines with two characters and likes to mark UTF-8 with an invisible first one.
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    # "é" comes as one character or as two that look the same. Without NFC they'd be different tokens.
     return unicodedata.normalize("NFC", text)
 
 
 def split_words(text: str, keep_whitespace: bool = False) -> list[str]:
-    """Split a text into words and punctuation marks; white space is dropped, or kept as pieces of its own.
+    """Split a text into words and punctuation marks; white space is dropped, or kept as separate pieces.
 
     >>> split_words("Hello, world!"), split_words("Isn't it?", keep_whitespace=True)
     (['Hello', ',', 'world', '!'], ["Isn't", ' ', 'it', '?'])
     """
-    # An apostrophe inside a word belongs to it. Every character is in one piece, so that joining restores the text.
+    # A word with its apostrophes ("isn't"), or any other single character. Each character of the text ends up in
+    # exactly one piece, so joining them all gives the text back.
     pieces = re.findall(r"\w+(?:['’]\w+)*|[^\w\s]|\s", text)
     return pieces if keep_whitespace else [piece for piece in pieces if not piece.isspace()]
 
 
 def cache_folder() -> Path:
-    """Return where downloads are kept: `COURSE_CACHE`, or `.cache` in the project's folder."""
+    """Return the folder for downloads: `COURSE_CACHE`, or `.cache` in the project's folder."""
     return Path(os.environ.get("COURSE_CACHE") or DATA.parent / ".cache").expanduser()
 
 
 def fetch_corpus(name: str) -> Path:
-    """Return the path of a named corpus in the cache, downloading it unless its checked copy is there."""
+    """Return the path of a named corpus in the cache; download it unless an intact copy is there."""
     require(name in CORPORA, f"there is no corpus {name!r}; it takes one of {', '.join(map(repr, CORPORA))}")
     corpus = CORPORA[name]
     path = cache_folder() / f"{name}.txt"
     if path.is_file() and file_sha256(path) == corpus.sha256:
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Until it is whole and checked, a download has another name: half a file is never taken for the text.
+    # Under another name until it's complete and checked, so half a file is never mistaken for the text.
     part = path.with_name(path.name + ".part")
+    # A `.part` of full length was complete when something stopped us before the check: no need to download it again.
     if not part.exists() or part.stat().st_size < corpus.size:
         download(corpus, part, path)
     if file_sha256(part) != corpus.sha256:
@@ -129,7 +134,7 @@ def fetch_corpus(name: str) -> Path:
 
 
 def throw_away(part: Path, corpus: Corpus, why: str) -> NoReturn:
-    """Delete what is not the corpus, since the next attempt would only continue it, and raise ValueError."""
+    """Delete a download that isn't the corpus, since the next attempt would continue it, and raise a `ValueError`."""
     part.unlink(missing_ok=True)
     raise ValueError(
         f"what came from {corpus.url} is not the file that this course knows ({why}), so it was thrown away. "
@@ -138,25 +143,28 @@ def throw_away(part: Path, corpus: Corpus, why: str) -> NoReturn:
 
 
 def download(corpus: Corpus, part: Path, path: Path) -> None:
-    """Download into `part`, from where an earlier attempt stopped; a failure is told and keeps `part`.
+    """Download into `part`, from where an earlier attempt stopped; a failure raises an error and keeps `part`.
 
     `path` is where the finished file belongs; the message names it for a reader without a network.
     """
+    # A connection that broke at 90 % shouldn't cost those 90 % again: ask for the rest only.
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(corpus.url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
-            # 206 is the server's word that it sends the rest only; on 200 it starts anew, and so do we.
+            # With 206 the server agrees to send the rest only. With 200 it starts from the beginning, and so must we.
             have = have if answer.status == 206 else 0
             if answer.length not in (None, corpus.size - have):
                 throw_away(part, corpus, f"it has {have + answer.length:,} bytes, not {corpus.size:,}")
             with part.open("ab" if have else "wb") as file:
                 have += copy_blocks(answer, file, have, corpus.size, path.name)
+        # A connection that is cut ends like a complete one, without an exception: only the length tells them apart.
         reason = "" if have >= corpus.size else "the connection was cut"
     except (OSError, HTTPException) as error:
         if getattr(error, "code", None) == 416:  # the server has nothing beyond what is here: its file is shorter
             throw_away(part, corpus, f"it has no more than {have:,} bytes, not {corpus.size:,}")
         reason = str(getattr(error, "reason", error)) or type(error).__name__
+        # What arrived before the error was written too: count it on the disk.
         have = part.stat().st_size if part.exists() else 0
     if reason:
         raise ConnectionError(
@@ -170,7 +178,7 @@ def copy_blocks(answer: BinaryIO, file: BinaryIO, have: int, size: int, name: st
     """Copy an open download into a file under a progress bar; return the number of bytes copied."""
     copied = 0
     with tqdm(total=size, initial=have, unit="B", unit_scale=True, desc=name) as bar:
-        # What is longer than it should be is wrong already: an endless answer must not fill the disk.
+        # Stop as soon as it's longer than it should be: an endless answer must not fill the disk.
         while have + copied <= size and (block := answer.read(1 << 16)):
             file.write(block)
             copied += len(block)

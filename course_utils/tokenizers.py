@@ -1,4 +1,4 @@
-"""What every tokenizer shares, special tokens above all; then the two simplest: characters and words."""
+"""What all tokenizers have in common, above all special tokens; then the two simplest, characters and words."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -12,36 +12,40 @@ from course_utils.common import require
 from course_utils.text import split_words
 
 END_OF_TEXT = "<|endoftext|>"
-# Both spellings are in use for the token that stands in for what the vocabulary lacks.
+# Two spellings are in use for the token that stands in for any piece the vocabulary lacks.
 UNKNOWN = ("[UNK]", "<|unk|>")
 SpecialChoice = Literal["all"] | Collection[str]
 
 
 class Tokenizer:
-    """Text to token ids and back; special tokens are set apart first, as in tiktoken.
+    """Text to token ids and back; special tokens are split off first, as in tiktoken.
 
     `vocab` maps ordinary tokens to ids, `special_tokens` the special ones. `vocab_size` is the largest id
-    plus one: the rows that an embedding needs. A subclass says how ordinary text becomes ids
+    plus one: the number of rows that an embedding needs. A subclass says how ordinary text becomes ids
     (`encode_ordinary`) and how tokens become text again (`join`).
     """
 
     def __init__(self, vocab: Mapping[str, int] | Mapping[bytes, int], special_tokens: Mapping[str, int]):
         check_special_tokens(special_tokens)
-        self.vocab, self.special_tokens = dict(vocab), dict(special_tokens)
+        # Copies, so that the caller's dictionaries can change later without changing the tokenizer.
+        self.vocab = dict(vocab)
+        self.special_tokens = dict(special_tokens)
+        # Both kinds share one range of ids, because a model has one embedding table for all of them.
         pairs = [*self.vocab.items(), *self.special_tokens.items()]
         self.tokens = {token_id: token for token, token_id in pairs}
         require(len(pairs) > 0, "the vocabulary is empty; a tokenizer takes at least one token")
         require(len(self.tokens) == len(pairs), "two tokens have the same id; each takes one of its own")
+        # NumPy's integers would work as indices, but not as JSON.
         odd = next((token_id for token_id in self.tokens if not isinstance(token_id, int)), None)
         require(odd is None, f"a token has the id {odd!r}; ids are whole numbers")
         require(min(self.tokens) >= 0, f"a token has the id {min(self.tokens)}; ids start at 0")
-        # Not the number of tokens: ids may have gaps, and an embedding needs a row for the largest one.
+        # Not len(self.tokens): ids may have gaps, and the embedding needs a row for the largest one.
         self.vocab_size = max(self.tokens) + 1
 
     def encode(
         self, text: str, allowed_special: SpecialChoice = (), disallowed_special: SpecialChoice = "all"
     ) -> list[int]:
-        """Return the ids of a text; the spelling of a special token in it is refused unless you say more.
+        """Return the ids of a text; if it spells a special token, that's refused unless you say what it means.
 
         Those named in `allowed_special` become one token each. With `disallowed_special=()` the others
         are plain text. Both take `"all"`.
@@ -49,25 +53,26 @@ class Tokenizer:
         allowed, refused = choose_special(self.special_tokens, allowed_special, disallowed_special)
         refuse_special(text, refused)
         ids = []
-        # Parts at odd places are special tokens, those between them ordinary text.
+        # Odd positions hold the special tokens, even ones the ordinary text between them.
         for i, part in enumerate(split_special(text, allowed)):
             ids += [self.special_tokens[part]] if i % 2 else self.encode_ordinary(part)
         return ids
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of token ids: a list, array or tensor of one dimension."""
+        """Return the text of token ids: a list, or a one-dimensional array or tensor."""
         ids = id_list(ids)
         outside = [token_id for token_id in ids if token_id not in self.tokens]
         require(not outside, f"ids {outside[:5]} are not in the vocabulary, whose size is {self.vocab_size}")
         return self.join([self.tokens[token_id] for token_id in ids])
 
     def to_dict(self) -> dict:
-        """Return all that `from_dict` needs to make this tokenizer again, ready for JSON."""
+        """Return everything `from_dict` needs to make this tokenizer again, ready for JSON."""
+        # The class goes in by its name: a pickled class would run code when somebody opens the file.
         return {"kind": type(self).__name__, "vocab": self.vocab, "special_tokens": self.special_tokens}
 
 
 class CharTokenizer(Tokenizer):
-    """One token a character: a small vocabulary and long sequences.
+    """One token per character: a small vocabulary and long sequences.
 
     >>> tokenizer = CharTokenizer.from_text("banana")
     >>> tokenizer.vocab, tokenizer.encode("nab")
@@ -77,8 +82,10 @@ class CharTokenizer(Tokenizer):
     @classmethod
     def from_text(cls, text: str, special_tokens: Sequence[str] = ()) -> "CharTokenizer":
         """Return a tokenizer for the characters of a text, in sorted order, then the special tokens."""
-        # Without the split, the letters of "<|endoftext|>" between two tales would enter the vocabulary.
-        return cls(*build_vocab(chain(*split_special(text, special_tokens)[::2]), special_tokens))
+        # Even parts only, or the letters of the "<|endoftext|>" between two tales would enter the vocabulary.
+        ordinary = split_special(text, special_tokens)[::2]
+        characters = chain.from_iterable(ordinary)
+        return cls(*build_vocab(characters, special_tokens))
 
     def encode_ordinary(self, text: str) -> list[int]:
         """Return one id for each character."""
@@ -90,7 +97,7 @@ class CharTokenizer(Tokenizer):
 
 
 class WordTokenizer(Tokenizer):
-    """One token a word or punctuation mark: short sequences, a large vocabulary, and unknown words.
+    """One token per word or punctuation mark: short sequences, a large vocabulary, and unknown words.
 
     >>> words = {"Hello": 64, ",": 455, "world": 78, "!": 467}
     >>> tokenizer = WordTokenizer(words, {"[UNK]": 987})
@@ -105,40 +112,42 @@ class WordTokenizer(Tokenizer):
     @classmethod
     def from_text(cls, text: str, special_tokens: Sequence[str] = (), keep_whitespace: bool = False) -> "WordTokenizer":
         """Return a tokenizer for the words of a text, in sorted order, then the special tokens."""
-        parts = split_special(text, special_tokens)[::2]
-        pieces = chain.from_iterable(split_words(part, keep_whitespace) for part in parts)
+        ordinary = split_special(text, special_tokens)[::2]
+        pieces = chain.from_iterable(split_words(part, keep_whitespace) for part in ordinary)
         return cls(*build_vocab(pieces, special_tokens), keep_whitespace)
 
     def encode_ordinary(self, text: str) -> list[int]:
-        """Return one id for each word and punctuation mark (and white space, if it is kept)."""
+        """Return one id for each word and punctuation mark (and white space, if it's kept)."""
         return look_up(split_words(text, self.keep_whitespace), self.vocab, self.special_tokens)
 
     def join(self, tokens: Sequence[str]) -> str:
         """Return the tokens as one text; where white space was dropped, single spaces are put back."""
         if self.keep_whitespace:
             return "".join(tokens)
-        # How many spaces there were is lost. These rules are right for prose; straight quotes stay ambiguous.
+        # Which spaces there were is lost. In prose none stands before a closing mark or after an opening one; a
+        # straight quote could be either, so it keeps both of its spaces.
         return re.sub(r" (?=[,.;:?!%)\]}’”…])|(?<=[(\[{“‘¿¡]) ", "", " ".join(tokens))
 
     def to_dict(self) -> dict:
-        """Return all that `from_dict` needs to make this tokenizer again, ready for JSON."""
+        """Return everything `from_dict` needs to make this tokenizer again, ready for JSON."""
         return super().to_dict() | {"keep_whitespace": self.keep_whitespace}
 
 
 def build_vocab(pieces: Iterable[str], special_tokens: Sequence[str] = ()) -> tuple[dict[str, int], dict[str, int]]:
-    """Return ids for the distinct pieces, sorted so that they never vary, and for the special tokens after.
+    """Return ids for the distinct pieces in sorted order, and for the special tokens after them.
 
     >>> build_vocab(["b", "a", "b"], ["[UNK]"])
     ({'a': 0, 'b': 1}, {'[UNK]': 2})
     """
     check_special_tokens(special_tokens)
-    # The order of a set changes from run to run; a model's ids must not.
+    # A set of strings has another order in every run of Python; the ids a model was trained with must not change.
     vocab = {piece: i for i, piece in enumerate(sorted(set(pieces)))}
     return vocab, {name: len(vocab) + i for i, name in enumerate(special_tokens)}
 
 
 def look_up(pieces: Iterable[str], vocab: Mapping[str, int], special_tokens: Mapping[str, int]) -> list[int]:
     """Return the ids of pieces; one not in `vocab` becomes `[UNK]` or `<|unk|>`, or is refused by name."""
+    # None when the vocabulary has no unknown token; then there's nothing to put in place of the piece.
     unknown_id = next((special_tokens[name] for name in UNKNOWN if name in special_tokens), None)
     ids = []
     for piece in pieces:
@@ -153,22 +162,26 @@ def look_up(pieces: Iterable[str], vocab: Mapping[str, int], special_tokens: Map
 
 
 def split_special(text: str, names: Collection[str]) -> list[str]:
-    """Split a text at the special tokens: ordinary text at even places, special tokens at odd ones.
+    """Split a text at the special tokens: ordinary text at even positions, special tokens at odd ones.
 
     >>> split_special("one<|endoftext|>two", ["<|endoftext|>"])
     ['one', '<|endoftext|>', 'two']
     """
     require(isinstance(text, str), f"text is a {type(text).__name__}; it takes a string")
-    # The parentheses make `split` keep what it splits at.
-    return re.split(f"({'|'.join(map(re.escape, names))})", text) if names else [text]
+    # Without names the pattern would be empty, and an empty pattern matches between all characters.
+    if not names:
+        return [text]
+    # The parentheses make `split` keep what it splits at. The order of the names doesn't matter: none lies inside
+    # another (`check_special_tokens`).
+    return re.split(f"({'|'.join(map(re.escape, names))})", text)
 
 
 def choose_special(
     special_tokens: Collection[str], allowed: SpecialChoice, disallowed: SpecialChoice
 ) -> tuple[set[str], set[str]]:
-    """Return which special tokens to honour in a text, and which spellings to refuse, by tiktoken's rules.
+    """Return which special tokens to recognise in a text, and which spellings to refuse, by tiktoken's rules.
 
-    A user's text must not be able to end a document, or to speak in another's name: so the spelling of a
+    A user's text must not be able to end a document or to speak as somebody else, so the spelling of a
     special token is refused until the caller decides what it is.
     """
     for choice in (allowed, disallowed):
@@ -177,13 +190,16 @@ def choose_special(
     known = set(special_tokens)
     allow = known if allowed == "all" else set(allowed)
     require(allow <= known, f"unknown special tokens {sorted(allow - known)}; there are {sorted(known)}")
-    return allow, known - allow if disallowed == "all" else set(disallowed)
+    # "all" means all others: what was allowed by name isn't refused by the default.
+    refuse = known - allow if disallowed == "all" else set(disallowed)
+    return allow, refuse
 
 
 def refuse_special(text: str, refused: Collection[str]) -> None:
-    """Raise a `ValueError` if the text spells one of the refused special tokens; say how to go on."""
-    # Odd places hold the special tokens found: the first one is told.
-    for name in split_special(text, refused)[1:2]:
+    """Raise a `ValueError` if the text spells one of the refused special tokens; it says what to do about it."""
+    parts = split_special(text, refused)
+    if len(parts) > 1:
+        name = parts[1]  # the first one found
         raise ValueError(
             f"the text spells the special token {name!r}. If it is one, pass allowed_special={{{name!r}}} "
             "(or 'all'); if it is text like any other, pass disallowed_special=()"
@@ -192,10 +208,12 @@ def refuse_special(text: str, refused: Collection[str]) -> None:
 
 def check_special_tokens(names: Collection[str]) -> None:
     """Refuse special tokens that could be read in two ways: empty, repeated, or one inside another."""
+    # A string is a collection too, of its characters: each letter would become a special token.
     require(not isinstance(names, str), f"special_tokens is {names!r}; it takes a list of names")
     names = list(names)
     require("" not in names, "a special token is empty; it takes at least one character")
     require(len(set(names)) == len(names), f"special_tokens repeat a name: {names}")
+    # With "<|a" and "<|a|>" both in use, a text could be cut in two ways.
     for name in names:
         others = [other for other in names if name != other and name in other]
         require(not others, f"the special token {name!r} lies inside {others}; rename one of them")
@@ -203,7 +221,7 @@ def check_special_tokens(names: Collection[str]) -> None:
 
 def id_list(ids: Iterable[int]) -> list[int]:
     """Return one sequence of token ids, be it a list, an array or a tensor, as a list of ints."""
-    # `index` takes what is a whole number (an int, an element of an array) and refuses what merely looks like one.
+    # `index` accepts every kind of integer, NumPy's included, and refuses 3.0, which `int` would let through.
     try:
         return list(map(index, ids.tolist() if hasattr(ids, "tolist") else ids))
     except TypeError:
@@ -213,18 +231,19 @@ def id_list(ids: Iterable[int]) -> list[int]:
 
 
 def from_dict(data: Mapping) -> Tokenizer:
-    """Make a tokenizer from what its `to_dict` gave; a class that is not imported is not known.
+    """Make a tokenizer from what its `to_dict` returned; the module of its class must have been imported.
 
     >>> from_dict(CharTokenizer.from_text("abc").to_dict()).encode("cab")
     [2, 0, 1]
     """
-    # Only the course's own classes can be named: data from a file never decides what code is run.
+    # Only the course's own classes can be named, so that a file never decides which code runs.
     own = [kind for kind in Tokenizer.__subclasses__() if kind.__module__.startswith("course_utils.")]
     kinds = {kind.__name__: kind for kind in own}
     require(isinstance(data, Mapping), f"data is {data!r:.50}; it takes what a tokenizer's to_dict returned")
     kind = data.get("kind")
     require(kind in kinds, f"the kind of tokenizer is {kind!r}; it takes one of {sorted(kinds)}")
     settings = {name: value for name, value in data.items() if name != "kind"}
+    # A class whose JSON isn't what its constructor takes (bytes, for one) has a `from_settings`.
     make = getattr(kinds[kind], "from_settings", kinds[kind])
     try:
         return make(**settings)
@@ -235,21 +254,24 @@ def from_dict(data: Mapping) -> Tokenizer:
 def pad_batch(
     sequences: Sequence[Iterable[int]], pad_id: int, side: Literal["left", "right"] = "right"
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Fill sequences up to the length of the longest; return ids (B, T) and a mask, true on real tokens.
+    """Pad sequences to the length of the longest; return ids and attention mask, (B, T) each, False at padding.
 
-    >>> ids, mask = pad_batch([[5, 6, 7], [8]], pad_id=0)
-    >>> ids.tolist(), mask.tolist()
+    >>> ids, attention_mask = pad_batch([[5, 6, 7], [8]], pad_id=0)
+    >>> ids.tolist(), attention_mask.tolist()
     ([[5, 6, 7], [8, 0, 0]], [[True, True, True], [True, False, False]])
     """
     require(side in ("left", "right"), f"side is {side!r}; it takes 'left' or 'right'")
     rows = [id_list(sequence) for sequence in sequences]
     require(len(rows) > 0, "there are no sequences; a batch takes at least one")
     require(isinstance(pad_id, int), f"pad_id is {pad_id!r}; it takes a token id")
-    ids = torch.full((len(rows), max(map(len, rows))), pad_id, dtype=torch.long)
-    mask = torch.zeros_like(ids, dtype=torch.bool)
+    longest = max(map(len, rows))
+    ids = torch.full((len(rows), longest), pad_id, dtype=torch.long)  # (B, T)
+    # The ids alone don't say what is padding: pad_id may also be a token that occurs in a text.
+    attention_mask = torch.zeros_like(ids, dtype=torch.bool)
     for i, row in enumerate(rows):
-        # Generation pads on the left: then every row ends with its last real token, where the next one goes.
-        place = slice(0, len(row)) if side == "right" else slice(ids.shape[1] - len(row), None)
-        ids[i, place] = torch.tensor(row, dtype=torch.long)
-        mask[i, place] = True
-    return ids, mask
+        # For generation pad on the left: each row then ends with its last token, and the next one goes behind it.
+        start = 0 if side == "right" else longest - len(row)
+        columns = slice(start, start + len(row))
+        ids[i, columns] = torch.tensor(row, dtype=torch.long)
+        attention_mask[i, columns] = True
+    return ids, attention_mask
