@@ -1,4 +1,4 @@
-"""Words as vectors: Word2Vec in both forms, nearest neighbours, and retrieval of texts by what they say."""
+"""Words as vectors: Word2Vec in both forms, nearest neighbours, and search for texts by meaning and by words."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,11 +10,12 @@ from tqdm.auto import trange
 
 from course_utils.common import require
 
-NOTHING = -1  # stands where a context has no word: before the first of a document and after the last
+NOTHING = -1  # stands where a context has no word: before a document's first and after its last
 
 
 def check_words(texts: Sequence[Sequence[int]], vocab_size: int) -> None:
-    """Raise ValueError if a text holds a word id that a vocabulary of this size does not have."""
+    """Raise a `ValueError` if a text holds a word id that a vocabulary of this size doesn't have."""
+    # -1 has to be caught too: as an index it would silently mean the last word.
     for number, text in enumerate(texts):
         for word in text:
             if not 0 <= word < vocab_size:
@@ -23,7 +24,7 @@ def check_words(texts: Sequence[Sequence[int]], vocab_size: int) -> None:
 
 
 def contexts(documents: Sequence[Sequence[int]], radius: int) -> tuple[Tensor, Tensor]:
-    """Return every word (N,) and the words up to `radius` places around it (N, 2 * radius), -1 where there is none.
+    """Return every word (N,) and its `radius` neighbours on each side (N, 2 * radius), -1 where there's none.
 
     A context ends where its document ends.
 
@@ -33,11 +34,15 @@ def contexts(documents: Sequence[Sequence[int]], radius: int) -> tuple[Tensor, T
     """
     require(radius >= 1, f"radius is {radius}; it takes at least 1")
     require(any(len(document) for document in documents), "there are no words; give at least one document with some")
+    # All documents in one row, with `radius` blanks on both sides of each: no context reaches into the next one.
     edge = [NOTHING] * radius
-    row = torch.tensor([*edge, *(i for document in documents for i in (*document, *edge))])
-    windows = row.unfold(0, 2 * radius + 1, 1)  # (all places, 2 * radius + 1)
-    windows = windows[windows[:, radius] != NOTHING]
-    return windows[:, radius], torch.cat((windows[:, :radius], windows[:, radius + 1 :]), 1)
+    row = edge.copy()
+    for document in documents:
+        row += [*document, *edge]
+    windows = torch.tensor(row).unfold(0, 2 * radius + 1, 1)  # (positions of the row, 2 * radius + 1)
+    windows = windows[windows[:, radius] != NOTHING]  # (N, 2 * radius + 1): those with a word in the middle
+    around = torch.cat((windows[:, :radius], windows[:, radius + 1 :]), 1)
+    return windows[:, radius], around
 
 
 def skip_gram_examples(documents: Sequence[Sequence[int]], radius: int) -> tuple[Tensor, Tensor]:
@@ -49,20 +54,22 @@ def skip_gram_examples(documents: Sequence[Sequence[int]], radius: int) -> tuple
     """
     words, around = contexts(documents, radius)
     there = around != NOTHING
-    return words[:, None].expand_as(around)[there][:, None], around[there]
+    given = words[:, None].expand_as(around)  # (all words, 2 * radius): each word beside each of its neighbours
+    return given[there][:, None], around[there]
 
 
 def cbow_examples(documents: Sequence[Sequence[int]], radius: int) -> tuple[Tensor, Tensor]:
     """Return (given, target): from all words around it (N, 2 * radius), the word (N,)."""
     words, around = contexts(documents, radius)
+    # A document of one word has nothing to predict it from; a mean over no vectors would be 0 / 0.
     some = (around != NOTHING).any(1)
     return around[some], words[some]
 
 
 def noise_chances(counts: Tensor, power: float = 0.75) -> Tensor:
-    """How likely each word is drawn as a wrong answer, (V,): its count to the power 3/4, so that rare ones are seen.
+    """Return the probability of each word as a wrong answer, (V,): its count to the power 3/4, divided by the sum.
 
-    Mikolov et al. 2013b, section 2.2.
+    The noise distribution of Mikolov et al. 2013b, section 2.2. Rare words come up more often than in the text.
 
     >>> noise_chances(torch.tensor([16, 1]))
     tensor([0.8889, 0.1111])
@@ -73,43 +80,51 @@ def noise_chances(counts: Tensor, power: float = 0.75) -> Tensor:
 
 
 class Word2Vec(nn.Module):
-    """Two vectors for each word: one to know it by, and one for when it is the answer. (B, n) given, -1 for none.
+    """Two vectors for each word: one that we keep, and one for when it's the answer. (B, n) words given, -1 for none.
 
     Mikolov et al. 2013b, "Distributed Representations of Words and Phrases", equation 4: negative sampling. With one
-    word given it is skip-gram; with several, whose vectors are averaged, CBOW (Mikolov et al. 2013a, section 3.1).
+    word given it's skip-gram; with several, whose vectors are averaged, it's CBOW (Mikolov et al. 2013a, section 3.1).
     """
 
     def __init__(self, vocab_size: int, n_embd: int) -> None:
         super().__init__()
-        self.words, self.answers = nn.Embedding(vocab_size, n_embd), nn.Embedding(vocab_size, n_embd)
+        # Two tables, because a word hardly ever stands beside itself: with one, its vector would have to avoid itself.
+        self.words = nn.Embedding(vocab_size, n_embd)
+        self.answers = nn.Embedding(vocab_size, n_embd)
+        # As in Mikolov's program. With zeros in one table every product starts at 0, so nothing is likely yet.
         nn.init.uniform_(self.words.weight, -0.5 / n_embd, 0.5 / n_embd)
         nn.init.zeros_(self.answers.weight)
 
     def forward(self, given: Tensor, right: Tensor, wrong: Tensor) -> Tensor:
-        """Return the loss: how far the right answers (B,) are from likely, and drawn ones (B, K) from unlikely."""
+        """Return the loss: small when right answers (B,) are likely and wrong ones (B, K), drawn at random, are not."""
         there = (given != NOTHING)[..., None]  # (B, n, 1)
+        # Row -1 doesn't exist, so look up row 0 in its place and multiply it away.
         mean = (self.words(given.clamp(min=0)) * there).sum(1) / there.sum(1)  # (B, C)
         true = (mean * self.answers(right)).sum(-1)  # (B,)
         drawn = (self.answers(wrong) @ mean[:, :, None]).squeeze(-1)  # (B, K)
+        # `logsigmoid`, since the logarithm of a sigmoid that has rounded to 0 is -inf.
         return -(F.logsigmoid(true) + F.logsigmoid(-drawn).sum(-1)).mean()
 
 
 def train_words(
     model: Word2Vec, given: Tensor, target: Tensor, chances: Tensor, steps: int, batch_size: int = 4096, wrong: int = 5
 ) -> list[float]:
-    """Train in place on batches drawn from all examples, `wrong` drawn answers for each; return the loss of each step.
+    """Train in place on random batches, with `wrong` answers drawn from `chances` for each example; return all losses.
 
-    The learning rate falls in a line from 0.01 to 0, as in Mikolov's program.
+    The learning rate falls linearly from 0.01 to 0, as in Mikolov's program.
     """
     require(len(given) == len(target) > 0, f"there are {len(given)} examples and {len(target)} answers; one for each")
-    most, size = max(given.max().item(), target.max().item()), model.words.num_embeddings
+    most = max(given.max().item(), target.max().item())
+    size = model.words.num_embeddings
     require(most < size, f"a word has the id {most}, and the model knows {size}")
     require(steps >= 1 and wrong >= 1, f"steps is {steps} and wrong is {wrong}; both take at least 1")
-    optimizer, losses = torch.optim.Adam(model.parameters(), lr=0.01), []
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    losses = []
     for step in trange(steps, unit="step"):
         optimizer.param_groups[0]["lr"] = 0.01 * (1 - step / steps)
         drawn = torch.randint(len(target), (batch_size,))
-        noise = torch.multinomial(chances, batch_size * wrong, replacement=True).view(batch_size, wrong)
+        # The right answer may be among the draws, as in the paper's equation 4, which draws from all words.
+        noise = torch.multinomial(chances, batch_size * wrong, replacement=True).view(batch_size, wrong)  # (B, K)
         loss = model(given[drawn], target[drawn], noise)
         optimizer.zero_grad()
         loss.backward()
@@ -119,21 +134,22 @@ def train_words(
 
 
 def co_occurrences(documents: Sequence[Sequence[int]], radius: int, vocab_size: int) -> Tensor:
-    """Return how often each word stands at most `radius` places from each other, (V, V): vectors without training.
+    """Return how often each word stands within `radius` positions of each other, (V, V): vectors without training.
 
     >>> co_occurrences([[0, 1, 0]], radius=1, vocab_size=2).tolist()
     [[0.0, 2.0], [2.0, 0.0]]
     """
     check_words(documents, vocab_size)
     given, target = skip_gram_examples(documents, radius)
-    place = given[:, 0] * vocab_size + target
-    return torch.bincount(place, minlength=vocab_size**2).view(vocab_size, vocab_size).float()
+    # Number the cells of the table row by row: counting pairs is then counting numbers, which one call does.
+    cell = given[:, 0] * vocab_size + target
+    return torch.bincount(cell, minlength=vocab_size**2).view(vocab_size, vocab_size).float()  # (V, V)
 
 
 def cosine(a: Tensor, b: Tensor) -> Tensor:
-    """Return how alike the directions of vectors are, from -1 to 1: (n, C) and (m, C) to (n, m).
+    """Return how similar the directions of vectors are, from -1 to 1: (n, C) and (m, C) to (n, m).
 
-    A zero vector has no direction: a ValueError says which one it is.
+    A zero vector has no direction: a `ValueError` says which one it is.
 
     >>> cosine(torch.tensor([[1.0, 0.0]]), torch.tensor([[2.0, 0.0], [0.0, 3.0]])).tolist()
     [[1.0, 0.0]]
@@ -141,13 +157,15 @@ def cosine(a: Tensor, b: Tensor) -> Tensor:
     for name, vectors in (("a", a), ("b", b)):
         shaped = vectors.dim() == 2 and vectors.shape[1] == a.shape[-1]
         require(shaped, f"{name} is {tuple(vectors.shape)}; cosine takes (n, C) and (m, C)")
-        for row in (vectors.norm(dim=1) == 0).nonzero()[:1, 0]:
-            raise ValueError(f"row {row} of {name} is a zero vector, which has no direction: leave it out")
+        # `normalize` would divide it by a tiny number in place of 0 and call it unlike everything, with cosine 0.
+        zeros = (vectors.norm(dim=1) == 0).nonzero()
+        if len(zeros) > 0:
+            raise ValueError(f"row {zeros[0].item()} of {name} is a zero vector, which has no direction: leave it out")
     return F.normalize(a, dim=1) @ F.normalize(b, dim=1).T
 
 
 def nearest(vectors: Tensor, row: int, k: int = 5) -> list[tuple[int, float]]:
-    """Return the `k` rows most like one row, without itself, and how alike each is.
+    """Return the `k` rows most similar to one row, which isn't among them, and the cosine of each.
 
     >>> nearest(torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), 0, k=1)[0][0]
     2
@@ -155,30 +173,31 @@ def nearest(vectors: Tensor, row: int, k: int = 5) -> list[tuple[int, float]]:
     require(0 <= row < len(vectors), f"row is {row}; there are rows 0 to {len(vectors) - 1}")
     require(1 <= k < len(vectors), f"k is {k}; there are {len(vectors) - 1} others")
     alike = cosine(vectors[row : row + 1], vectors)[0]
-    alike[row] = -torch.inf
+    alike[row] = -torch.inf  # nothing is nearer to a row than itself
     best = alike.topk(k)
     return list(zip(best.indices.tolist(), best.values.tolist(), strict=True))
 
 
-def share_alike(vectors: Tensor, groups: Sequence[str], k: int = 1) -> tuple[float, float]:
-    """Return the share of the `k` nearest neighbours that are of the same group, and the share expected of chance.
+def fraction_alike(vectors: Tensor, groups: Sequence[str], k: int = 1) -> tuple[float, float]:
+    """Return the fraction of the `k` nearest neighbours that are in the same group, and the chance level.
 
-    `groups[i]` names the group of row i. A group of one has no neighbour of its own; it counts as missed.
+    `groups[i]` names the group of row i. The only row of a group has no neighbour in it, and counts as missed.
 
-    >>> share_alike(torch.tensor([[1.0, 0.0], [2.0, 0.1], [0.0, 1.0], [0.1, 1.0]]), "aabb")
+    >>> fraction_alike(torch.tensor([[1.0, 0.0], [2.0, 0.1], [0.0, 1.0], [0.1, 1.0]]), "aabb")
     (1.0, 0.3333333333333333)
     """
     require(len(vectors) == len(groups) > k, f"there are {len(vectors)} vectors, {len(groups)} groups and k is {k}")
     alike = cosine(vectors, vectors).fill_diagonal_(-torch.inf)
     number = {name: i for i, name in enumerate(dict.fromkeys(groups))}
     group = torch.tensor([number[name] for name in groups])
-    hits = group[alike.topk(k).indices] == group[:, None]
+    hits = group[alike.topk(k).indices] == group[:, None]  # (N, k)
+    # Chance level: of all pairs of two different rows, the fraction within one group.
     same = (group[:, None] == group).sum() - len(group)
     return hits.float().mean().item(), same.item() / (len(group) * (len(group) - 1))
 
 
 def text_vectors(words: Tensor, texts: Sequence[Sequence[int]], weights: Tensor | None = None) -> Tensor:
-    """Return a vector for each text, (N, C): the mean of its words' vectors, each with its weight (V,) if given.
+    """Return a vector for each text, (N, C): the mean of its words' vectors, weighted with `weights` (V,) if given.
 
     >>> text_vectors(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), [[0, 1], [1]]).tolist()
     [[0.5, 0.5], [0.0, 1.0]]
@@ -194,43 +213,48 @@ def text_vectors(words: Tensor, texts: Sequence[Sequence[int]], weights: Tensor 
 
 
 def rarity(texts: Sequence[Sequence[int]], vocab_size: int) -> Tensor:
-    """Return how much each word tells texts apart, (V,): the logarithm of how few of them hold it.
+    """Return how well each word tells texts apart, (V,): its inverse document frequency (IDF), as a logarithm.
 
     Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond", equation 3.4, plus one
-    inside the logarithm, so that a word in most texts counts little and never against.
+    inside the logarithm: so a word in most of the texts counts little, but never counts against one.
     """
     require(len(texts) > 0, "there are no texts to search; give at least one")
     check_words(texts, vocab_size)
+    # A set, because how often a text holds the word doesn't matter here.
     holding = Counter(word for text in texts for word in set(text))
     found = torch.tensor([holding[word] for word in range(vocab_size)], dtype=torch.float32)
     return torch.log1p((len(texts) - found + 0.5) / (found + 0.5))
 
 
 class BM25:
-    """Search by words: a text scores by the question's words that it holds, the rare ones above all.
+    """Search by words: a text scores for each of the question's words that it holds, above all the rare ones.
 
-    Robertson and Zaragoza 2009, equation 3.15; `k1`: how soon repetition stops to count, `b`: how far length does.
+    Robertson and Zaragoza 2009, equation 3.15. `k1`: how soon repetition stops counting; `b`: how much length counts.
     >>> BM25([[0, 1], [2, 3]], vocab_size=4).scores([3]).argmax().item()
     1
     """
 
     def __init__(self, texts: Sequence[Sequence[int]], vocab_size: int, k1: float = 1.2, b: float = 0.75) -> None:
         self.rarity = rarity(texts, vocab_size)
+        # What each word is worth in each text doesn't depend on the question, so it's worked out once for all searches.
         counts = torch.stack([torch.bincount(torch.as_tensor(text), minlength=vocab_size) for text in texts]).float()
-        lengths = counts.sum(1, keepdim=True)
+        lengths = counts.sum(1, keepdim=True)  # (N, 1), beside counts (N, V)
         self.weights = counts * (k1 + 1) / (counts + k1 * (1 - b + b * lengths / lengths.mean())) * self.rarity
 
     def scores(self, question: Sequence[int]) -> Tensor:
         """Return how well each text fits a question, (N,)."""
         check_words([question], self.weights.shape[1])
+        # A word that the question repeats is a column taken twice: it counts twice.
         return self.weights[:, list(question)].sum(1)
 
 
 def fuse(*scores: Tensor, k: int = 60) -> Tensor:
     """Return one score for each text from several searches: the sum of 1 / (k + rank), (N,).
 
-    Cormack et al. 2009, "Reciprocal Rank Fusion".
+    Cormack et al. 2009, "Reciprocal Rank Fusion". The larger `k`, the less it matters to be first in one search.
     """
     shapes = {tuple(found.shape) for found in scores}
     require(len(shapes) == 1, f"the searches scored {sorted(shapes)} texts; give at least one, all of the same texts")
+    # Ranks, because the scores of two kinds of search have no common scale. Sorting gives the texts in order; sorting
+    # that order gives each text's position in it, its rank, from 0.
     return sum(1 / (k + 1 + (-found).argsort().argsort()) for found in scores)

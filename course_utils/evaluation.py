@@ -1,4 +1,4 @@
-"""Let a model tell tales and let the world judge them: the share of sentences, and of whole tales, that fit."""
+"""Let a model tell tales and let the world judge them: the fraction of sentences, and of whole tales, that fit."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -10,14 +10,15 @@ from course_utils.generation import Sampler, generate_tokens
 from course_utils.gpt import GPT
 from course_utils.tokenizers import END_OF_TEXT, Tokenizer
 
-TEMPERATURE = 0.7  # at which models are measured
+# One for everything that's measured: a cooler model makes fewer mistakes, but tells the same few tales.
+TEMPERATURE = 0.7
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Shares, from 0 to 1: of sentences that fit the world and what came before, of tales in which all do, of copies.
+    """Fractions: of sentences that fit the world and what came before, of tales in which all do, and of copies.
 
-    `faults` counts the reasons that the checker gave, the commonest first.
+    `faults` counts the reasons that the checker gave, the most common first.
     """
 
     count: int
@@ -35,10 +36,10 @@ def tell_tales(
     batch_size: int = 100,
     before: Sequence[str] = (),
 ) -> list[str]:
-    """Return one tale for each opening, with it; "" is no opening: the model begins by itself.
+    """Return one tale for each opening, opening included; after "" the model begins by itself.
 
-    `before` are tales that stand in front, one for each opening, in the same context. A tale ends where the model says
-    so, or where its context does.
+    `before` are tales that the model reads first, one for each opening, in the same context. A tale ends where the
+    model ends it, or where its context is full.
     """
     require(not isinstance(openings, str), f"openings is {openings!r}; it takes a list of texts")
     require(batch_size >= 1, f"batch_size is {batch_size}; it takes a whole number from 1 on")
@@ -46,7 +47,8 @@ def tell_tales(
     require(fits, f"before has {len(before)} texts for {len(openings)} openings; it takes one for each, or none")
     context = model.config.context_length
     stop = tokenizer.special_tokens[END_OF_TEXT]
-    # What the model reads before the tale itself: end of text, and another tale if there is one.
+    # What the model reads before the tale itself: end of text, and another tale if there is one. In training every tale
+    # came after an end of text, so that's what says "begin".
     heads = [[stop, *tokenizer.encode(text), stop] for text in before] or [[stop]] * len(openings)
     starts = [head + tokenizer.encode(text) for head, text in zip(heads, openings, strict=True)]
     longest = max(map(len, starts), default=0)
@@ -54,18 +56,18 @@ def tell_tales(
     tales_told = []
     for first in range(0, len(openings), batch_size):
         prompts = starts[first : first + batch_size]
-        # Each batch has random numbers of its own: the same ones would tell the same tales again.
+        # Each batch needs random numbers of its own, or it would tell the tales of the first one again.
         own = sampler if sampler.seed is None else replace(sampler, seed=sampler.seed + first)
         rows = generate_tokens(model, prompts, context - min(map(len, prompts)), own, stop_tokens=[stop])
         for head, prompt, row in zip(heads[first:], prompts, rows, strict=False):
-            # A longer prompt has less room: what it would add past the context is cut.
+            # The room is that of the shortest prompt. A longer one has less: what it adds past the context is cut.
             ids = (prompt + row)[:context][len(head) :]
             tales_told.append(tokenizer.decode([i for i in ids if i != stop]))
     return tales_told
 
 
 def score(texts: Iterable[str]) -> Scores:
-    """Judge tales, and count those that stand word for word in the shipped ones.
+    """Judge tales against the world, and count those that are word for word in the shipped ones.
 
     >>> score([tales.generate(10**6), "Nobody did anything."]).tales
     0.5
@@ -76,6 +78,9 @@ def score(texts: Iterable[str]) -> Scores:
     reports = [tales.check(text) for text in texts]
     sentences = [sentence for report in reports for sentence in report.sentences]
     faults = Counter(s.reason for s in sentences if not (s.well_formed and s.consistent))
+    # The tales may all be empty: no sentences then, and a fraction of 0.
     fine = sum(s.well_formed and s.consistent for s in sentences) / max(1, len(sentences))
     whole = sum(report.consistent for report in reports) / len(texts)
-    return Scores(len(texts), fine, whole, tales.share_copied(texts, tales.corpus()), dict(faults.most_common()))
+    # A model that knew its corpus by heart would tell flawless tales. This is where it would show.
+    copied = tales.share_copied(texts, tales.corpus())
+    return Scores(len(texts), fine, whole, copied, dict(faults.most_common()))

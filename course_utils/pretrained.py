@@ -1,4 +1,4 @@
-"""Our names and Hugging Face's, both ways: a GPT as a model directory that `transformers` loads, and back.
+"""Our names and Hugging Face's: a GPT as a model directory that `transformers` loads, and the way back.
 
 Learned positions map to `GPT2LMHeadModel`, rotary ones to `GPTNeoXForCausalLM` with sequential residuals.
 """
@@ -14,7 +14,8 @@ from torch import Tensor
 from course_utils.common import require, write_whole
 from course_utils.gpt import GPT, GPTConfig
 
-# ours -> theirs; {} stands for the number of the layer.
+# Ours -> theirs; {} stands for the number of the layer. The parts of a model have weight and bias under one name; where
+# there's only a weight, the table says so.
 GPT2_NAMES = {
     "token_embedding.weight": "transformer.wte.weight",
     "position_embedding.weight": "transformer.wpe.weight",
@@ -39,8 +40,9 @@ NEOX_NAMES = {
     "lm_head.weight": "embed_out.weight",
 }
 
-# Settings that our GPT does not have, by name: what theirs is where a file does not say, and what it must be for ours.
-GELU = ("gelu_new", "gelu_pytorch_tanh")
+# Settings of theirs that our GPT can't change: the value that a file means by leaving it out, and the values that ours
+# can take. To ignore them would load a model without an error and compute something else.
+GELU = ("gelu_new", "gelu_pytorch_tanh")  # two names of one formula, GELU by tanh
 GPT2_FIXED = {
     "activation_function": ("gelu_new", GELU),
     "layer_norm_epsilon": (1e-5, (1e-5,)),
@@ -57,44 +59,50 @@ NEOX_FIXED = {
     "rope_type": ("default", ("default",)),
     "rope_scaling": (None, (None,)),
 }
+# Files from before `rope_parameters`, our own among them, have these names.
 NEOX_OLD_NAMES = {"rotary_pct": "partial_rotary_factor", "rotary_emb_base": "rope_theta"}
 
 
 def their_name(config: GPTConfig, name: str) -> str:
-    """Translate the name of one of our weights.
+    """Return Hugging Face's name of one of our weights.
 
     >>> their_name(GPTConfig(9, 8, 1, 1, 4), "blocks.0.attn.qkv.bias")
     'transformer.h.0.attn.c_attn.bias'
     """
     table = GPT2_NAMES if config.positions == "learned" else NEOX_NAMES
     parts = name.split(".")
-    ours = f"{name!r} is not the name of a weight of our GPT"
-    require(len(parts) > 1, ours)
+    unknown = f"{name!r} is not the name of a weight of our GPT"
+    require(len(parts) > 1, unknown)
+    # Every layer has the same names, so the table has them once: take the number out, and put it in again.
     layer = parts[1] if parts[0] == "blocks" else ""
     pattern = ".".join(["blocks", "{}", *parts[2:]]) if layer else name
     if pattern in table:
         return table[pattern].format(layer)
+    # Not there as a whole, so it's the weight or bias of a part.
     stem, kind = pattern.rsplit(".", 1)
-    require(stem in table, ours)
+    require(stem in table, unknown)
     return f"{table[stem].format(layer)}.{kind}"
 
 
 def regroup(config: GPTConfig, name: str, weight: Tensor, back: bool = False) -> Tensor:
     """Lay out one weight as they do, or back. GPT-2's layers store (in, out); NeoX's qkv goes head by head."""
+    # GPT-2 comes from TensorFlow: a layer in its blocks computes x @ weight, where `nn.Linear` computes x @ weight.T.
+    # Its embeddings and its output layer are as in PyTorch.
     if config.positions == "learned":
         stored_transposed = weight.dim() == 2 and name.startswith("blocks.")
         return weight.T.contiguous() if stored_transposed else weight.contiguous()
     if ".attn.qkv." not in name:
         return weight.contiguous()
-    three, heads = (config.n_head, 3) if back else (3, config.n_head)
-    split = weight.reshape(three, heads, config.head_dim, *weight.shape[1:])  # (3, H, D, …), back: (H, 3, D, …)
+    # Our rows are all queries, then all keys, then all values; theirs are head after head, each with its three.
+    outer, inner = (config.n_head, 3) if back else (3, config.n_head)
+    split = weight.reshape(outer, inner, config.head_dim, *weight.shape[1:])  # (3, H, D, …), back: (H, 3, D, …)
     return split.transpose(0, 1).reshape(weight.shape).contiguous()
 
 
 def gpt_to_huggingface(model: GPT) -> tuple[dict, dict[str, Tensor]]:
     """Return the configuration and the weights of `model` as `transformers` names and shapes them."""
     config = model.config
-    # Tied weights stand once in a file, under the embedding's name.
+    # Tied weights are in a file once, under the embedding's name.
     names = [n for n in model.state_dict() if not (config.tied and n == "lm_head.weight")]
     weights = {their_name(config, n): regroup(config, n, model.state_dict()[n]) for n in names}
     return their_config(config), weights
@@ -102,8 +110,10 @@ def gpt_to_huggingface(model: GPT) -> tuple[dict, dict[str, Tensor]]:
 
 def their_config(config: GPTConfig) -> dict:
     """Return the contents of `config.json` for our sizes."""
+    # What both of them read. A name too many does no harm: each reads only those it knows.
     shared = {"vocab_size": config.vocab_size, "tie_word_embeddings": config.tied, "layer_norm_epsilon": 1e-5}
-    shared |= {"bos_token_id": None, "eos_token_id": None}  # ours are the tokenizer's affair
+    # Left out, they'd be GPT-2's 50,256 or NeoX's 0 and 2, whatever our vocabulary has there, if anything.
+    shared |= {"bos_token_id": None, "eos_token_id": None}
     if config.positions == "learned":
         drop = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), config.dropout)
         sizes = {"n_layer": config.n_layer, "n_head": config.n_head, "n_embd": config.n_embd}
@@ -121,6 +131,7 @@ def their_config(config: GPTConfig) -> dict:
         "num_attention_heads": config.n_head,
         "max_position_embeddings": config.context_length,
         "use_parallel_residual": False,
+        # By default theirs rotates only a quarter of each head. Old and new versions understand these two names.
         "rotary_pct": 1.0,
         "rotary_emb_base": 10_000,
         "hidden_dropout": config.dropout,
@@ -129,18 +140,22 @@ def their_config(config: GPTConfig) -> dict:
 
 
 def our_config(theirs: dict) -> GPTConfig:
-    """Read our sizes from the contents of a `config.json`; a form that our GPT does not have is a ValueError."""
+    """Read our sizes from the contents of a `config.json`; a form that our GPT doesn't have is a `ValueError`."""
     require(isinstance(theirs, dict), f"the configuration is {theirs!r:.50}; it takes a dictionary")
     kind = theirs.get("model_type")
     require(kind in ("gpt2", "gpt_neox"), f"model_type is {kind!r}; this course reads gpt2 and gpt_neox")
+    # `names` in the order in which GPTConfig takes them; `tied` is what a file means by leaving it out.
     if kind == "gpt2":
-        fixed, names, tied = GPT2_FIXED, ("n_positions", "n_layer", "n_head", "n_embd"), True
+        fixed = GPT2_FIXED
+        names = ("n_positions", "n_layer", "n_head", "n_embd")
+        tied = True
     else:
-        # Newer versions keep the numbers of rotary positions in a dictionary of their own.
+        # Newer versions keep what they know of rotary positions in a dictionary of its own.
         theirs = theirs | (theirs.get("rope_parameters") or {})
         theirs |= {new: theirs[old] for old, new in NEOX_OLD_NAMES.items() if old in theirs and new not in theirs}
-        fixed, tied = NEOX_FIXED, False
+        fixed = NEOX_FIXED
         names = ("max_position_embeddings", "num_hidden_layers", "num_attention_heads", "hidden_size")
+        tied = False
     for name, (theirs_by_default, ours) in fixed.items():
         found = theirs.get(name, theirs_by_default)
         require(found in ours, f"{name} is {found!r}; our GPT has {ours[0]!r}")
@@ -154,18 +169,20 @@ def our_config(theirs: dict) -> GPTConfig:
 
 
 def gpt_from_huggingface(theirs: dict, weights: dict[str, Tensor]) -> GPT:
-    """Build our GPT from their configuration and weights; a weight that is missing or misshapen is a ValueError.
+    """Build our GPT from their configuration and weights; a missing or misshapen weight is a `ValueError`.
 
-    It is in evaluation mode, and each weight has the dtype of theirs.
+    It's in evaluation mode, and each weight has the dtype of theirs.
     """
     config = our_config(theirs)
-    # Files of GPT-2 as first published lack the prefix.
+    # The files of GPT-2 as first published have no prefix: "h.0.ln_1.weight".
     bare_names = theirs["model_type"] == "gpt2" and not any(name.startswith("transformer.") for name in weights)
     prefix = "transformer." if bare_names else ""
     weights = {bare if bare.startswith("lm_head") else prefix + bare: w for bare, w in weights.items()}
     if "lm_head.weight" in weights and config.positions == "rotary":
         weights["embed_out.weight"] = weights.pop("lm_head.weight")  # NeoX's name in newer versions
     model = GPT(config)
+    # Go over our names, not over the file's: none of ours is missed, and what else is in the file (the causal mask, in
+    # older ones) does no harm. Tied weights are one parameter, so the output layer isn't asked for.
     with torch.no_grad():
         for name, ours in model.named_parameters():
             theirs_name = their_name(config, name)
@@ -173,6 +190,7 @@ def gpt_from_huggingface(theirs: dict, weights: dict[str, Tensor]) -> GPT:
             found, expected = weights[theirs_name], tuple(regroup(config, name, ours).shape)
             same = tuple(found.shape) == expected
             require(same, f"{theirs_name!r} is {tuple(found.shape)}, the configuration says {expected}")
+            # A copy, or training ours would change theirs. By `data`, which takes on their dtype too.
             ours.data = regroup(config, name, found, back=True).clone()
     return model.eval()
 
@@ -183,7 +201,8 @@ def save_huggingface(model: GPT, folder: str | Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     config, weights = gpt_to_huggingface(model)
     content = save({name: w.detach().cpu().contiguous() for name, w in weights.items()}, metadata={"format": "pt"})
-    # Weights of one model beside the sizes of another could fit and be wrong: in between, there are no sizes.
+    # If we're interrupted between the two files, new weights might fit old sizes (another n_head, say) and compute
+    # nonsense. Without a config.json nobody can load them.
     (folder / "config.json").unlink(missing_ok=True)
     write_whole(folder / "model.safetensors", content)
     write_whole(folder / "config.json", (json.dumps(config, indent=2) + "\n").encode())

@@ -17,11 +17,11 @@ from course_utils.embeddings import (
     co_occurrences,
     contexts,
     cosine,
+    fraction_alike,
     fuse,
     nearest,
     noise_chances,
     rarity,
-    share_alike,
     skip_gram_examples,
     text_vectors,
     train_words,
@@ -106,8 +106,8 @@ def test_words_used_alike_come_close(examples):
     words, target = examples(documents, 1)
     losses = train_words(model, words, target, noise_chances(torch.ones(8)), steps=300, batch_size=64)
     assert losses[-1] < 0.7 * losses[0]
-    share, chance = share_alike(model.words.weight.detach(), "aabbccdd")
-    assert (share, chance) == (1.0, pytest.approx(1 / 7))
+    fraction, chance_level = fraction_alike(model.words.weight.detach(), "aabbccdd")
+    assert (fraction, chance_level) == (1.0, pytest.approx(1 / 7))
 
 
 def test_cosine_is_pytorchs():
@@ -126,10 +126,10 @@ def test_the_nearest_are_those_of_a_sorted_list():
 def test_random_vectors_share_groups_as_often_as_chance_says():
     groups = "aaaaaabbbbccc" * 30
     vectors = torch.randn(len(groups), 16, generator=torch.Generator().manual_seed(0))
-    share, chance = share_alike(vectors, groups, k=5)
+    fraction, chance_level = fraction_alike(vectors, groups, k=5)
     pairs = [(i, j) for i in range(len(groups)) for j in range(len(groups)) if i != j]
-    assert chance == pytest.approx(sum(groups[i] == groups[j] for i, j in pairs) / len(pairs))
-    assert share == pytest.approx(chance, abs=0.03)
+    assert chance_level == pytest.approx(sum(groups[i] == groups[j] for i, j in pairs) / len(pairs))
+    assert fraction == pytest.approx(chance_level, abs=0.03)
 
 
 def test_a_text_is_the_weighted_mean_of_its_words():
@@ -177,7 +177,7 @@ def test_fused_ranks_put_first_what_both_searches_like():
         (lambda: cosine(torch.ones(2, 3), torch.ones(2, 4)), r"b is \(2, 4\)"),
         (lambda: cosine(torch.ones(3), torch.ones(3)), r"a is \(3,\)"),
         (lambda: nearest(torch.ones(3, 2), 0, k=3), "k is 3; there are 2 others"),
-        (lambda: share_alike(torch.ones(3, 2), "ab"), "there are 3 vectors, 2 groups"),
+        (lambda: fraction_alike(torch.ones(3, 2), "ab"), "there are 3 vectors, 2 groups"),
         (lambda: text_vectors(torch.ones(3, 2), [[1], []]), "one without a word"),
         (
             lambda: text_vectors(torch.ones(3, 2), [[1], [2, 3]]),
