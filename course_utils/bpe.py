@@ -112,13 +112,13 @@ class PairIndex:
         self.weight = []
         for piece, count in piece_counts.items():
             self.head += [*piece, -1]
-            self.weight += [count] * (len(piece) + 1)
+            self.weight += [count] * (len(piece) + 1)  # the separator has one too, so that positions agree
         self.tail = self.head.copy()
         self.length = [1] * 256  # of each token, in bytes
         self.positions = defaultdict(list)
         self.totals = Counter()
         for position, pair in enumerate(pairwise(self.head)):
-            if -1 not in pair:
+            if -1 not in pair:  # pairs never reach across the border of two pieces
                 self.note(pair, position)
 
     def note(self, pair: Pair, position: int) -> None:
@@ -220,7 +220,7 @@ def stream_pieces(
     held = ""
     for chunk in chunks:
         require(isinstance(chunk, str), f"a chunk is a {type(chunk).__name__}; it takes strings")
-        # What follows the last special token may still grow; everything before it is final.
+        # Text and special tokens alternate, and the last part is text. It may still grow; all before it is final.
         *done, last = split_special(held + chunk, special_tokens)
         for ordinary, special in zip(done[::2], done[1::2], strict=True):
             yield split_pieces(ordinary, pattern), special
@@ -313,6 +313,7 @@ def encode_piece(piece: bytes, ranks: Mapping[bytes, int]) -> list[int]:
             heappush(heap, (ranks[joined], starts[start], end))
         if end < size and (joined := piece[start : ends[end]]) in ranks:
             heappush(heap, (ranks[joined], start, ends[end]))
+    # What is left starts at 0, then wherever the token before it ends.
     ids = []
     start = 0
     while start < size:
@@ -401,6 +402,7 @@ class BPETokenizer(Tokenizer):
     @classmethod
     def from_settings(cls, vocab: Mapping[str, int], **settings: object) -> "BPETokenizer":
         """Make a tokenizer from the parts of its `to_dict`."""
+        # The constructor would take a dictionary of strings for one of bytes that lacks all 256.
         return cls(ranks={token.encode("latin-1"): i for token, i in vocab.items()}, **settings)
 
     def to_dict(self) -> dict:
@@ -475,6 +477,7 @@ def tokenizer_json(tokenizer: BPETokenizer) -> str:
 
     There every special token in a text is recognised, as with `allowed_special="all"` here.
     """
+    # Their vocabulary is text, so a token is written with the letters that GPT-2's files have for its bytes.
     letters = byte_letters()
     written = {token: "".join(letters[byte] for byte in token) for token in tokenizer.ranks}
     by_id = {token_id: written[token] for token, token_id in tokenizer.ranks.items()}
@@ -484,6 +487,7 @@ def tokenizer_json(tokenizer: BPETokenizer) -> str:
     # Our own pattern cuts the text, so the byte level that follows must not cut again with GPT-2's.
     split = {"type": "Split", "pattern": {"Regex": tokenizer.pattern}, "behavior": "Isolated", "invert": False}
     to_letters = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
+    # Special tokens are in the vocabulary and listed apart: they're found in a text before the pattern cuts it.
     # "ignore_merges": a piece that is itself a token becomes that token at once, as in tiktoken and here.
     model = {
         "type": "BPE",
@@ -496,7 +500,7 @@ def tokenizer_json(tokenizer: BPETokenizer) -> str:
             "version": "1.0",
             "added_tokens": [{"id": token_id, "content": name} | flags for name, token_id in special],
             "pre_tokenizer": {"type": "Sequence", "pretokenizers": [split, to_letters]},
-            "decoder": to_letters,
+            "decoder": to_letters,  # the same letters, read the other way
             "model": model,
         }
     )
@@ -510,13 +514,14 @@ def byte_letters() -> list[str]:
     return [chr(byte) if byte in visible else chr(256 + hidden.index(byte)) for byte in range(256)]
 
 
-@cache
+@cache  # the file is read once; everybody shares the result, so nobody may change it
 def gpt2_ranks() -> dict[bytes, int]:
     """Return GPT-2's 50,256 tokens with their ranks, from the file that ships with the course; it's checked first."""
     raw = GPT2_FILE.read_bytes()
     # One damaged line would change the ids of some texts, and nothing would fail: the model would only be worse.
     intact = hashlib.sha256(raw).hexdigest() == GPT2_SHA256
     require(intact, f"{GPT2_FILE} is damaged (its sha256 differs); fetch it again from the course's repository")
+    # One line per token, in tiktoken's own format: its bytes in base64, since they needn't be text, and its rank.
     pairs = (line.split() for line in raw.splitlines())
     return {base64.b64decode(token): int(rank) for token, rank in pairs}
 

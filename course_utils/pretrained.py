@@ -152,6 +152,7 @@ def our_config(theirs: dict) -> GPTConfig:
     else:
         # Newer versions keep what they know of rotary positions in a dictionary of its own.
         theirs = theirs | (theirs.get("rope_parameters") or {})
+        # Where a file has both, the newer name counts, as it does for `transformers`.
         theirs |= {new: theirs[old] for old, new in NEOX_OLD_NAMES.items() if old in theirs and new not in theirs}
         fixed = NEOX_FIXED
         names = ("max_position_embeddings", "num_hidden_layers", "num_attention_heads", "hidden_size")
@@ -177,6 +178,7 @@ def gpt_from_huggingface(theirs: dict, weights: dict[str, Tensor]) -> GPT:
     # The files of GPT-2 as first published have no prefix: "h.0.ln_1.weight".
     bare_names = theirs["model_type"] == "gpt2" and not any(name.startswith("transformer.") for name in weights)
     prefix = "transformer." if bare_names else ""
+    # The output layer has no prefix in either.
     weights = {bare if bare.startswith("lm_head") else prefix + bare: w for bare, w in weights.items()}
     if "lm_head.weight" in weights and config.positions == "rotary":
         weights["embed_out.weight"] = weights.pop("lm_head.weight")  # NeoX's name in newer versions
@@ -187,7 +189,8 @@ def gpt_from_huggingface(theirs: dict, weights: dict[str, Tensor]) -> GPT:
         for name, ours in model.named_parameters():
             theirs_name = their_name(config, name)
             require(theirs_name in weights, f"the weights lack {theirs_name!r}")
-            found, expected = weights[theirs_name], tuple(regroup(config, name, ours).shape)
+            found = weights[theirs_name]
+            expected = tuple(regroup(config, name, ours).shape)
             same = tuple(found.shape) == expected
             require(same, f"{theirs_name!r} is {tuple(found.shape)}, the configuration says {expected}")
             # A copy, or training ours would change theirs. By `data`, which takes on their dtype too.
@@ -200,6 +203,7 @@ def save_huggingface(model: GPT, folder: str | Path) -> None:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     config, weights = gpt_to_huggingface(model)
+    # "format" says that these are PyTorch's tensors; older versions of `transformers` refuse a file without it.
     content = save({name: w.detach().cpu().contiguous() for name, w in weights.items()}, metadata={"format": "pt"})
     # If we're interrupted between the two files, new weights might fit old sizes (another n_head, say) and compute
     # nonsense. Without a config.json nobody can load them.
@@ -211,6 +215,7 @@ def save_huggingface(model: GPT, folder: str | Path) -> None:
 def load_huggingface(folder: str | Path) -> GPT:
     """Read a directory written by `save_huggingface` or by `transformers` (GPT-2, sequential GPT-NeoX)."""
     folder = Path(folder)
+    # Only safetensors: an old `pytorch_model.bin` is a pickle, which can run any code when it's opened.
     for name in ("config.json", "model.safetensors"):
         require((folder / name).is_file(), f"{folder} holds no {name}: give a Hugging Face model directory")
     try:

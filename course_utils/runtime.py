@@ -68,7 +68,7 @@ def choose_device() -> torch.device:
 
     Apple's mps is used only on request, since some operations there differ in the last digits.
     """
-    asked = os.environ.get("COURSE_DEVICE", "")
+    asked = os.environ.get("COURSE_DEVICE", "")  # tests set it, so that they never depend on the machine
     if not asked:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     require(asked in DEVICES, f"COURSE_DEVICE is {asked!r}; it takes one of {', '.join(DEVICES)}")
@@ -151,7 +151,7 @@ def start(seed: int = 0) -> Runtime:
     preset = choose_preset(device)
     run = Runtime(device, preset, seed, fast_dtype(device))
     seed_everything(seed)
-    keep_freed_memory()
+    keep_freed_memory()  # a matter of speed only, so nobody needs to know whether it worked
     print(run)
     if "google.colab" in sys.modules and "COURSE_WORK" not in os.environ:
         print(COLAB_ADVICE)

@@ -149,11 +149,14 @@ def download(corpus: Corpus, part: Path, path: Path) -> None:
     """
     # A connection that broke at 90 % shouldn't cost those 90 % again: ask for the rest only.
     have = part.stat().st_size if part.exists() else 0
+    # A server that doesn't know `Range` ignores it and sends everything.
     request = urllib.request.Request(corpus.url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
+        # Without a timeout a dead connection would keep the notebook waiting forever.
         with urllib.request.urlopen(request, timeout=30) as answer:
             # With 206 the server agrees to send the rest only. With 200 it starts from the beginning, and so must we.
             have = have if answer.status == 206 else 0
+            # A wrong length saves us the download. A server may leave it out; the checksum has the last word anyway.
             if answer.length not in (None, corpus.size - have):
                 throw_away(part, corpus, f"it has {have + answer.length:,} bytes, not {corpus.size:,}")
             with part.open("ab" if have else "wb") as file:

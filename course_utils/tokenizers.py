@@ -61,6 +61,7 @@ class Tokenizer:
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of token ids: a list, or a one-dimensional array or tensor."""
         ids = id_list(ids)
+        # A model's last layer may have more rows than there are tokens, and the model may pick one of those.
         outside = [token_id for token_id in ids if token_id not in self.tokens]
         require(not outside, f"ids {outside[:5]} are not in the vocabulary, whose size is {self.vocab_size}")
         return self.join([self.tokens[token_id] for token_id in ids])
@@ -184,6 +185,7 @@ def choose_special(
     A user's text must not be able to end a document or to speak as somebody else, so the spelling of a
     special token is refused until the caller decides what it is.
     """
+    # A single name in place of a list would be taken for a collection of its characters.
     for choice in (allowed, disallowed):
         is_choice = choice == "all" or (isinstance(choice, Collection) and not isinstance(choice, str))
         require(is_choice, f"a choice of special tokens is {choice!r}; it takes 'all' or a list of names")
@@ -221,7 +223,8 @@ def check_special_tokens(names: Collection[str]) -> None:
 
 def id_list(ids: Iterable[int]) -> list[int]:
     """Return one sequence of token ids, be it a list, an array or a tensor, as a list of ints."""
-    # `index` accepts every kind of integer, NumPy's included, and refuses 3.0, which `int` would let through.
+    # `index` accepts every kind of integer, NumPy's included, and refuses 3.0, which `int` would let through. `tolist`
+    # first: element by element, a tensor takes some thirty times as long.
     try:
         return list(map(index, ids.tolist() if hasattr(ids, "tolist") else ids))
     except TypeError:
@@ -263,6 +266,7 @@ def pad_batch(
     require(side in ("left", "right"), f"side is {side!r}; it takes 'left' or 'right'")
     rows = [id_list(sequence) for sequence in sequences]
     require(len(rows) > 0, "there are no sequences; a batch takes at least one")
+    # PyTorch would cut 0.5 down to 0 without a word.
     require(isinstance(pad_id, int), f"pad_id is {pad_id!r}; it takes a token id")
     longest = max(map(len, rows))
     ids = torch.full((len(rows), longest), pad_id, dtype=torch.long)  # (B, T)
