@@ -29,8 +29,8 @@ from course_utils.tools.curriculum import find
 ROOT = Path(__file__).resolve().parents[2]
 WINDOWS = platform.system() == "Windows"
 STAMP = "text-to-transformer.txt"  # in the environment: what it was made for, written when all is installed
-LOG = "install.log"  # in the environment: everything that pip said
-INSTALLING = "Installing collected packages:"  # what pip says before it changes anything
+BEFORE = "text-to-transformer.before"  # in the environment: what was installed when pip was started
+LOG = "install.log"  # in the environment: what pip said, unless it said it on a terminal
 CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
 DOWNLOADS = "https://www.python.org/downloads/"
 COLAB = "Google Colab needs no installation: https://colab.research.google.com, then File, Upload notebook."
@@ -102,21 +102,23 @@ def read(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
 
-def is_cut_off(folder: Path) -> bool:
-    """Return whether pip stopped while it was changing packages. While it only downloads, everything stays whole.
+def installed(folder: Path) -> str:
+    """Return the names of what is installed in an environment, a line each."""
+    places = [folder / "Lib" / "site-packages", *folder.glob("lib/*/site-packages")]
+    return "\n".join(sorted(path.name for place in places for path in place.glob("*")))
 
-    Each line of the log starts with the time. Lines further in are about packages that pip only builds with.
-    """
-    return not (folder / STAMP).exists() and bool(re.search(rf"^\S+ {INSTALLING}", read(folder / LOG), re.M))
+
+def is_cut_off(folder: Path) -> bool:
+    """Return whether an installation ended halfway. While pip only downloads, everything stays whole."""
+    before = folder / BEFORE
+    return before.exists() and not (folder / STAMP).exists() and read(before) != installed(folder)
 
 
 # --- What can go wrong ---
 
 
 def check_system() -> None:
-    """Raise `SetupError` if the course's files are missing or torch has no wheel for this system."""
-    if not (ROOT / "requirements.txt").is_file() or not (ROOT / "pyproject.toml").is_file():
-        raise SetupError(f"{ROOT} is not the course's folder. Change to it and run the command there.")
+    """Raise `SetupError` if torch is not here and has no wheel for this system."""
     if importlib.util.find_spec("torch") is not None:
         return
     if platform.system() == "Darwin" and platform.machine() == "x86_64":
@@ -154,15 +156,14 @@ FAILURES = {
 
 
 def explain(output: str) -> str:
-    """Return what to do about a failure, given the end of what pip or the system said.
+    """Return what to do about a failure, given what pip or the system said.
 
     >>> explain("OSError: [Errno 28] No space left on device").partition(".")[0]
     'The disk is full'
     """
     if shutil.disk_usage(ROOT).free < 2**26:
         output = "No space left"  # on a full disk nobody could even write down that it's full
-    last = "\n".join(output.splitlines()[-150:])
-    fits = (advice for pattern, advice in FAILURES.items() if re.search(pattern, last))
+    fits = (advice for pattern, advice in FAILURES.items() if re.search(pattern, output))
     return next(fits, "The lines above name the reason. Fix it and run the same command again.")
 
 
@@ -198,12 +199,10 @@ def alone() -> Iterator[None]:
     """Hold the course's lock, waiting for a set-up in another terminal; it goes when its process does."""
     with open(ROOT / ".venv.lock", "w", encoding="utf-8") as file:
         os.set_inheritable(file.fileno(), True)  # if this process is killed, pip goes on and keeps the lock
-        for attempt in count():
-            if try_lock(file.fileno()):
-                break
-            if attempt == 0:
-                say("Another set-up is running in this folder: waiting for it to end.")
-            time.sleep(0.5)
+        if not try_lock(file.fileno()):
+            say("Another set-up is running in this folder: waiting for it to end.")
+            while not try_lock(file.fileno()):
+                time.sleep(0.5)
         yield
 
 
@@ -242,21 +241,28 @@ def make_environment(folder: Path) -> None:
         say("What is there isn't whole: making it anew.")
         shutil.rmtree(folder)
     folder.mkdir()
-    (folder / LOG).write_text(f"venv {INSTALLING}", encoding="utf-8")  # cut off, until pip starts its own log
+    (folder / BEFORE).write_text("nothing yet", encoding="utf-8")  # until pip is started, it counts as cut off
     if subprocess.run([sys.executable, "-m", "venv", str(folder)]).returncode:
         raise SetupError(explain(""))
 
 
 def install(python: Path, folder: Path) -> None:
-    """Run pip on `requirements.txt`; it shows its own progress, on a terminal only, and its own errors."""
-    for old in (STAMP, LOG):
-        (folder / old).unlink(missing_ok=True)
+    """Run pip on `requirements.txt`. On a terminal it shows its progress, elsewhere only its warnings and errors."""
+    (folder / STAMP).unlink(missing_ok=True)
+    (folder / BEFORE).write_text(installed(folder), encoding="utf-8")
     command = [str(python), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]
-    command += ["--log", str(folder / LOG), *index_options(), "-r", "requirements.txt"]
-    command += [] if sys.stdout.isatty() else ["--quiet"]
-    settings = {**os.environ, "PIP_USER": "0"}  # some people set --user for everything: it makes no sense here
-    if subprocess.run(command, cwd=ROOT, env=settings, close_fds=False).returncode:
-        raise SetupError(f"{explain(read(folder / LOG))}\nThe whole log: {folder / LOG}")
+    command += [*index_options(), "-r", "requirements.txt"]
+    options = {"cwd": ROOT, "stderr": subprocess.PIPE, "text": True, "errors": "replace", "close_fds": False}
+    options["env"] = {**os.environ, "PIP_USER": "0"}  # some people set --user for everything: it makes no sense here
+    errors = ""
+    with open(folder / LOG, "w", encoding="utf-8") as log:
+        output = None if sys.stdout.isatty() else log
+        with subprocess.Popen(command, stdout=output, **options) as pip:
+            for line in pip.stderr:
+                sys.stderr.write(line)
+                errors += line
+    if pip.returncode:
+        raise SetupError(explain(errors))
 
 
 def set_up(folder: Path, python: Path, about: dict[str, str]) -> None:
@@ -296,8 +302,8 @@ def follow(command: list[str]) -> int:
 
     Ctrl-C reaches the command as well, and how to end is up to it: JupyterLab asks first, pytest sums up.
     """
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     with subprocess.Popen(command, cwd=ROOT) as process:
-        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
         while True:
             with contextlib.suppress(KeyboardInterrupt):
                 return process.wait()
