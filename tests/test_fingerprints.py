@@ -174,6 +174,19 @@ def test_what_the_curriculum_says_beside_the_map_is_no_change(old: str, new: str
     assert told_of("course_utils/tools/curriculum.py", old, new, "from course_utils import plots") == []
 
 
+def test_only_the_curriculum_has_words_that_do_not_count():
+    assert module_hash("course_utils/gpt.py", "f(does=1)") != module_hash("course_utils/gpt.py", "f(does=2)")
+
+
+def test_what_has_changed_is_named_in_order():
+    made = stored(notebook("import course_utils.training", "x = 1"))
+    made.cells[2].source = "x = 2"
+    now = {file: f"{text}\nNEW = 1" for file, text in PACKAGE.items()}
+    told = [sentence.split(" has")[0] for sentence in changes(made, "02", now)]
+    assert told[0] == "its code cell 2 (c2)"
+    assert told[1:] == sorted(made.metadata.course.executed["modules"])
+
+
 def test_the_exercises_of_a_notebook_count_though_no_import_names_them():
     change = ("course_utils/exercises/e02.py", "4", "5")
     assert told_of(*change, "from course_utils.exercises import check") == [f"{change[0]} has changed {SINCE}"]
