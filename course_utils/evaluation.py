@@ -84,3 +84,19 @@ def score(texts: Iterable[str]) -> Scores:
     # A model that knew its corpus by heart would tell flawless tales. This is where it would show.
     copied = tales.share_copied(texts, tales.corpus())
     return Scores(len(texts), fine, whole, copied, dict(faults.most_common()))
+
+
+def distinct_ngrams(texts: Iterable[str], n: int = 4) -> float:
+    """Return how many of all runs of `n` words are different, as a fraction (Li et al. 2016, "distinct-n").
+
+    It falls as texts are added, so compare only what was measured on equally many.
+
+    >>> distinct_ngrams(["the cat sat", "the cat ran"], n=2)
+    0.75
+    """
+    require(not isinstance(texts, str), f"texts is {texts!r}; it takes a list of texts")
+    require(isinstance(n, int) and n >= 1, f"n is {n!r}; it takes a whole number from 1 on")
+    words = [text.split() for text in texts]
+    runs = [tuple(row[i : i + n]) for row in words for i in range(len(row) - n + 1)]
+    require(len(runs) > 0, f"no text has {n} words; give longer ones, or a smaller n")
+    return len(set(runs)) / len(runs)

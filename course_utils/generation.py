@@ -1,5 +1,6 @@
 """From a model's scores to text: ways to choose the next token, and the loop that reads, chooses and appends."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -30,13 +31,25 @@ def keep_top_p(logits: Tensor, p: float) -> Tensor:
     >>> keep_top_p(torch.tensor([[0.5, 0.3, 0.2]]).log(), 0.6).exp()
     tensor([[0.5000, 0.3000, 0.0000]])
     """
-    require(0 < p <= 1, f"p is {p}; it takes a share above 0, up to 1")
+    require(0 < p <= 1, f"p is {p}; it takes a fraction above 0, up to 1")
     ordered, order = logits.sort()  # from the lowest on
     # From the least likely on, tokens are dropped while together they have no more than 1 - p; the last one stays.
     dropped = ordered.softmax(-1).cumsum(-1) <= 1 - p
     dropped[..., -1] = False
     # `order.argsort()` leads back from the sorted places to the tokens' own.
     return logits.masked_fill(dropped.gather(-1, order.argsort()), float("-inf"))
+
+
+def keep_min_p(logits: Tensor, p: float) -> Tensor:
+    """Leave tokens at least `p` times as likely as the likeliest, the rest -inf (Nguyen et al. 2024, section 3).
+
+    >>> keep_min_p(torch.tensor([[0.5, 0.3, 0.2]]).log(), 0.5).exp()
+    tensor([[0.5000, 0.3000, 0.0000]])
+    """
+    require(0 < p <= 1, f"p is {p}; it takes a fraction above 0, up to 1")
+    # A ratio of probabilities is a difference of scores, so there is no need for a softmax.
+    threshold = logits.max(dim=-1, keepdim=True).values + math.log(p)
+    return logits.masked_fill(logits < threshold, float("-inf"))
 
 
 def penalise_repetition(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
@@ -54,7 +67,7 @@ def penalise_repetition(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
 class Sampler:
     """How the next token is chosen from the scores: `temperature` 0 takes the highest, 1 follows the model.
 
-    `top_k` and `top_p` leave only likely tokens; the same `seed` gives the same choices.
+    `top_k`, `top_p` and `min_p` leave only likely tokens; the same `seed` gives the same choices.
 
     >>> Sampler(temperature=0)(torch.tensor([[0.1, 0.7, 0.2]]))
     tensor([1])
@@ -63,6 +76,7 @@ class Sampler:
     temperature: float = 1.0
     top_k: int | None = None
     top_p: float | None = None
+    min_p: float | None = None
     repetition_penalty: float = 1.0
     seed: int | None = None
 
@@ -70,10 +84,10 @@ class Sampler:
         require(self.temperature >= 0, f"temperature is {self.temperature}; it takes 0 (greedy) or more")
         whole = self.top_k is None or (isinstance(self.top_k, int) and self.top_k >= 1)
         require(whole, f"top_k is {self.top_k}; it takes a whole number from 1 on")
-        require(
-            self.top_p is None or 0 < self.top_p <= 1,
-            f"top_p is {self.top_p}; it takes a share above 0, up to 1",
-        )
+        for name in ("top_p", "min_p"):
+            value = getattr(self, name)
+            fraction = value is None or 0 < value <= 1
+            require(fraction, f"{name} is {value}; it takes a fraction above 0, up to 1")
         penalty = self.repetition_penalty
         require(penalty > 0, f"repetition_penalty is {penalty}; it takes a number above 0 (1 changes nothing)")
 
@@ -82,14 +96,16 @@ class Sampler:
         return None if self.seed is None else torch.Generator(device).manual_seed(self.seed)
 
     def filter(self, logits: Tensor, seen: Tensor | None = None) -> Tensor:
-        """Return the scores after penalty, temperature, top-k and top-p, in this order. (B, V) -> (B, V)"""
+        """Return the scores after penalty, temperature, top-k, top-p and min-p, in this order. (B, V) -> (B, V)"""
         if self.repetition_penalty != 1.0 and seen is not None:
             logits = penalise_repetition(logits, seen, self.repetition_penalty)
         if self.temperature not in (0, 1):
             logits = logits / self.temperature
         if self.top_k is not None:
             logits = keep_top_k(logits, self.top_k)
-        return logits if self.top_p in (None, 1) else keep_top_p(logits, self.top_p)
+        if self.top_p not in (None, 1):
+            logits = keep_top_p(logits, self.top_p)
+        return logits if self.min_p is None else keep_min_p(logits, self.min_p)
 
     def __call__(self, logits: Tensor, seen: Tensor | None = None, generator: torch.Generator | None = None) -> Tensor:
         """Choose a token for each row: (B, V) -> (B,). `seen` (B, T) is the text so far."""
@@ -244,3 +260,33 @@ def generate_text(
 ) -> str:
     """Return the continuation of `prompt`, without the prompt and without the stop token."""
     return "".join(stream_text(model, tokenizer, prompt, max_new_tokens, sampler, stop_tokens))
+
+
+@torch.inference_mode()
+def beam_search(
+    model: GPT, prompt: Sequence[int], max_new_tokens: int, width: int, stop_tokens: Sequence[int] = ()
+) -> list[tuple[list[int], float]]:
+    """Keep the `width` likeliest continuations at each step; return them with their log-probabilities, the best first.
+
+    Lowerre 1976, "The HARPY speech recognition system". A continuation that has met a stop token stays as it is.
+    """
+    check_prompts(model, [prompt], max_new_tokens)
+    require(isinstance(width, int) and width >= 1, f"width is {width!r}; it takes a whole number from 1 on")
+    device = model.token_embedding.weight.device
+    beams: list[tuple[list[int], float]] = [([], 0.0)]
+    for _ in range(max_new_tokens):
+        ended = [beam for beam in beams if beam[0] and beam[0][-1] in stop_tokens]
+        growing = [beam for beam in beams if beam not in ended]
+        if not growing:
+            break
+        # Read anew at each step: a cache would have to follow each beam to its new row.
+        idx = torch.tensor([[*prompt, *ids] for ids, _ in growing], device=device)
+        best = next_logits(model, idx, None, None).log_softmax(-1).topk(min(width, model.config.vocab_size))
+        rows = zip(growing, best.values.tolist(), best.indices.tolist(), strict=True)
+        longer = [
+            ([*ids, token], total + gained)
+            for (ids, total), values, tokens in rows
+            for gained, token in zip(values, tokens, strict=True)
+        ]
+        beams = sorted([*ended, *longer], key=lambda beam: -beam[1])[:width]
+    return beams

@@ -6,7 +6,7 @@ from models import small_config
 from torch.testing import assert_close
 
 from course_utils import tales
-from course_utils.evaluation import score, tell_tales
+from course_utils.evaluation import distinct_ngrams, score, tell_tales
 from course_utils.generation import GREEDY, Sampler
 from course_utils.gpt import GPT
 from course_utils.recipe import tales_tokenizer
@@ -103,3 +103,19 @@ def test_a_text_in_place_of_a_list_is_told():
             call()
     with pytest.raises(ValueError, match="batch_size is -1"):
         tell_tales(model, tokenizer, [""], GREEDY, batch_size=-1)
+
+
+def test_distinct_ngrams_are_counted_over_all_texts():
+    assert distinct_ngrams(["a b c d e"], n=4) == 1.0
+    assert distinct_ngrams(["a b c d e"] * 5, n=4) == 0.2
+    assert distinct_ngrams(["a b a b", "b c"], n=2) == 0.75  # a b, b a, a b, b c
+    assert distinct_ngrams(["a b c", "d e"], n=3) == 1.0  # no run goes from one text into the next
+
+
+@pytest.mark.parametrize(
+    ("texts", "n", "told"),
+    [("a text", 4, "it takes a list of texts"), ([], 4, "no text has 4 words"), (["a b"], 0, "n is 0")],
+)
+def test_ngrams_that_cannot_be_are_refused(texts, n, told):
+    with pytest.raises(ValueError, match=told):
+        distinct_ngrams(texts, n)

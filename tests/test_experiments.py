@@ -25,6 +25,7 @@ from course_utils.experiments import (
     older,
     questions,
     shakespeare,
+    strategies,
     timing,
     training_speed,
 )
@@ -60,6 +61,7 @@ def tiny(tmp_path, monkeypatch):
         generation_speed: {"SIZES": replace(SMALL, **TINY, vocab_size=50, context_length=40), "TOKENS": 12},
         lengths: {"STEPS": 1, "SCHEMES": ("none", "ALiBi"), "TRAINED": 8},
         questions: {"SMALL": replace(SMALL, **TINY)},
+        strategies: {"STRATEGIES": {"temperature": strategies.STRATEGIES["temperature"]}},
         shakespeare: {"load_text": lambda name: text * 7, "USUAL": TrainingConfig(2)},
         training_speed: {"CASES": {"tiny": (PLAIN, 2)}},
     }
@@ -86,6 +88,7 @@ SMALLEST = {
     "bench minutes": (("1,2", "1"), TRAINED),
     "bench questions": (("1", "20"), "question steps asked right commonest answer"),
     "bench recipe": (("1", "2", "1"), "recipe pair steps seconds validation loss share of the time"),
+    "bench strategies": (("2", Path("strategies.json")), "strategy setting sentences tales distinct"),
     "bench tales": (("2",), "tales from count sentences whole tales copied"),
     "bench training": (("1", "1"), f"tokens/s {RACED}"),
     "rebuild base": ((), "| step | minutes | loss | sentences | whole tales |"),

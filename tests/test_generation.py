@@ -1,5 +1,8 @@
 """Filters equal transformers' own; the cache changes no token; every way a text can end is as stated."""
 
+import itertools
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -13,8 +16,10 @@ from course_utils.bpe import BPETokenizer
 from course_utils.generation import (
     GREEDY,
     Sampler,
+    beam_search,
     generate_text,
     generate_tokens,
+    keep_min_p,
     keep_top_k,
     keep_top_p,
     penalise_repetition,
@@ -55,6 +60,11 @@ def test_top_p_of_one_leaves_everything():
     assert_close(Sampler(top_p=1.0).filter(some_logits()), some_logits())
 
 
+@pytest.mark.parametrize("p", [0.001, 0.1, 0.5, 1.0])
+def test_min_p_equals_transformers(p):
+    assert_close(keep_min_p(some_logits(), p), theirs.MinPLogitsWarper(p)(None, some_logits()))
+
+
 @pytest.mark.parametrize("penalty", [0.5, 1.3, 5.0])
 def test_the_repetition_penalty_equals_transformers(penalty):
     seen, logits = some_ids(50, 6), some_logits()
@@ -68,13 +78,16 @@ def test_the_filters_act_in_transformers_order():
         theirs.RepetitionPenaltyLogitsProcessor(1.4),
         theirs.TemperatureLogitsWarper(0.7),
         theirs.TopKLogitsWarper(10),
-        theirs.TopPLogitsWarper(0.8),
+        theirs.TopPLogitsWarper(0.9),
+        theirs.MinPLogitsWarper(0.2),
     ]
     expected = logits.clone()
     for step in chain:
         expected = step(seen, expected)
-    sampler = Sampler(temperature=0.7, top_k=10, top_p=0.8, repetition_penalty=1.4)
+    sampler = Sampler(temperature=0.7, top_k=10, top_p=0.9, min_p=0.2, repetition_penalty=1.4)
     assert_close(sampler.filter(logits, seen), expected)
+    for name in ("top_k", "top_p", "min_p"):  # each of them does something
+        assert not torch.equal(replace(sampler, **{name: None}).filter(logits, seen), expected)
 
 
 def test_sampling_follows_the_probabilities():
@@ -188,6 +201,8 @@ def test_a_character_waits_until_all_its_bytes_are_there(monkeypatch):
         ({"top_k": 2.5}, r"top_k is 2\.5"),
         ({"top_p": 0.0}, r"top_p is 0\.0"),
         ({"top_p": 1.1}, r"top_p is 1\.1"),
+        ({"min_p": 0}, "min_p is 0"),
+        ({"min_p": 2}, "min_p is 2"),
         ({"repetition_penalty": 0}, "repetition_penalty is 0"),
     ],
 )
@@ -203,6 +218,7 @@ def test_a_sampler_that_cannot_be_is_told(arguments, told):
         (lambda: keep_top_k(some_logits(), 2.5), "k is 2.5"),
         (lambda: keep_top_p(some_logits(), 0), "p is 0"),
         (lambda: keep_top_p(some_logits(), 1.5), "p is 1.5"),
+        (lambda: keep_min_p(some_logits(), 0), "p is 0"),
         (lambda: penalise_repetition(some_logits(), some_ids(50, 3), 0), "penalty is 0"),
     ],
 )
@@ -287,3 +303,55 @@ def test_whatever_a_model_is_made_of_its_cache_gives_what_it_gives_without(posit
     cache = gpt.KVCache(model, 2)
     steps = [model(idx[:, i : i + 1], cache) for i in range(9)]
     torch.testing.assert_close(torch.cat(steps, dim=1), whole, atol=1e-10, rtol=0)
+
+
+def log_probability(model, prompt, continuation):
+    """Of a whole continuation, read in one pass."""
+    log_probs = model(torch.tensor([[*prompt, *continuation]]))[0].log_softmax(-1)
+    places = range(len(prompt) - 1, len(prompt) + len(continuation) - 1)
+    return sum(log_probs[place, token].item() for place, token in zip(places, continuation, strict=True))
+
+
+@torch.no_grad()
+def test_wide_beams_find_what_an_exhaustive_search_finds():
+    model, prompt, stop = small_model(vocab_size=4), [1, 3, 0], 2
+    everything = set()
+    for ids in itertools.product(range(4), repeat=4):
+        everything.add(ids[: ids.index(stop) + 1] if stop in ids else ids)
+    ranked = sorted(everything, key=lambda ids: -log_probability(model, prompt, ids))
+    found = beam_search(model, prompt, 4, width=4**4, stop_tokens=[stop])
+    assert [tuple(ids) for ids, _ in found] == ranked
+    assert any(stop in ids for ids in ranked[:5])
+    assert_close([total for _, total in found], [log_probability(model, prompt, ids) for ids in ranked])
+
+
+@pytest.mark.parametrize("width", [1, 3, 8])
+def test_beams_equal_transformers(width):
+    model, prompt = lively_model(), torch.tensor([PROMPTS[2]])
+    expected = theirs_of(model).generate(
+        prompt,
+        attention_mask=torch.ones_like(prompt),
+        max_new_tokens=9,
+        do_sample=False,
+        num_beams=width,
+        num_return_sequences=width,
+        length_penalty=0.0,
+        pad_token_id=0,
+    )
+    assert [ids for ids, _ in beam_search(model, PROMPTS[2], 9, width)] == expected[:, 6:].tolist()
+
+
+def test_one_beam_is_greedy_and_stops_where_greedy_stops():
+    model = lively_model()
+    stop = generate_tokens(model, [PROMPTS[0]], 12)[0][5]
+    for stops in ([], [stop]):
+        (found, _), *others = beam_search(model, PROMPTS[0], 12, 1, stops)
+        assert found == generate_tokens(model, [PROMPTS[0]], 12, stop_tokens=stops)[0]
+        assert not others
+
+
+def test_beams_that_cannot_be_are_refused():
+    with pytest.raises(ValueError, match="width is 0"):
+        beam_search(small_model(), PROMPTS[0], 3, 0)
+    with pytest.raises(ValueError, match="prompt 0 is empty"):
+        beam_search(small_model(), [], 3, 2)

@@ -15,6 +15,7 @@ BENCHES = {
     "older": (HERE + "older:older", "the tests of the model with the oldest supported packages"),
     "questions": (HERE + "questions:questions", "whether a model of this size can learn to answer about tales"),
     "recipe": (HERE + "shakespeare:shakespeare", "the recipe beside the usual one on tiny Shakespeare"),
+    "strategies": (HERE + "strategies:strategies", "quality against diversity by sampler, to data/strategies.json"),
     "tales": (HERE + "base_model:bench_tales", "how many tales of the shipped base model are free of mistakes"),
     "training": (HERE + "training_speed:training", "a training step beside one of a plain loop in PyTorch"),
 }
