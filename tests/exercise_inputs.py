@@ -1,10 +1,12 @@
 """Random inputs for each exercise with code, drawn in another way than its own probes: they judge the judge."""
 
+import itertools
 import math
 from collections.abc import Callable
 from random import Random
 
 import torch
+from torch import nn
 
 from course_utils.exercises.e08 import Mixer
 
@@ -123,6 +125,61 @@ def to_attend(chance: Random) -> tuple:
     return H * D, H, floats(chance, B, T, H * D, spread=1.0)
 
 
+def padded_targets(chance: Random) -> tuple:
+    """Logits and targets, the last ones of each text not counted; at least one counts."""
+    B, T, V = sizes(chance, 3)
+    rows = [[chance.randrange(V) if t <= chance.randrange(T) else -100 for t in range(T)] for _ in range(B)]
+    rows[0][0] = 0
+    return floats(chance, B, T, V), torch.tensor(rows)
+
+
+def bigram_batches(chance: Random) -> tuple:
+    """A table of logits for each token, and batches of token ids and the ones after them."""
+    V, B, T = chance.randrange(2, 7), chance.randrange(1, 4), chance.randrange(2, 5)
+    texts = [torch.tensor([[chance.randrange(V) for _ in range(T + 1)] for _ in range(B)]) for _ in range(3)]
+    return floats(chance, V, V), [(ids[:, :-1], ids[:, 1:]) for ids in texts]
+
+
+def adam_state(chance: Random) -> tuple:
+    n, t = chance.randrange(1, 5), chance.randrange(1, 12)
+    kept = floats(chance, n), floats(chance, n), floats(chance, n), floats(chance, n).abs() + 0.1
+    return *kept, t, chance.uniform(0.02, 0.5), chance.uniform(0.1, 1)
+
+
+def some_model(chance: Random) -> tuple:
+    """Layers, norms and embeddings in any order."""
+    kinds = (
+        lambda n: nn.Linear(n, 3),
+        nn.LayerNorm,
+        lambda n: nn.Embedding(5, n),
+        lambda n: nn.Linear(n, 2, bias=False),
+    )
+    return (nn.Sequential(*(chance.choice(kinds)(chance.randrange(2, 5)) for _ in range(chance.randrange(1, 6)))),)
+
+
+def moment(chance: Random) -> tuple:
+    warmup, stable, rest = chance.randrange(6), chance.randrange(6), chance.randrange(1, 12)
+    return chance.randrange(warmup + stable + rest), warmup + stable + rest, warmup, stable
+
+
+def padded(chance: Random) -> tuple:
+    """A mask with padding in front of each row, and how many tokens are new."""
+    length = chance.randrange(1, 8)
+    starts = [chance.randrange(length) for _ in range(chance.randrange(1, 4))]
+    return torch.tensor([[i >= start for i in range(length)] for start in starts]), chance.randrange(1, length + 1)
+
+
+def after_others(chance: Random) -> tuple:
+    T, D, past = chance.randrange(1, 5), chance.randrange(1, 5), chance.randrange(5)
+    return (*(floats(chance, T, D) for _ in range(3)), floats(chance, past, D), floats(chance, past, D))
+
+
+def cut_bytes(chance: Random) -> tuple:
+    data = "".join(chance.choice("xyz é€ñ🙂") for _ in range(chance.randrange(1, 9))).encode()
+    cuts = [0, *(i for i in range(1, len(data)) if chance.random() < 0.5), len(data)]
+    return ([data[a:b] for a, b in itertools.pairwise(cuts)],)
+
+
 INPUTS: dict[str, Inputs] = {
     "01.1": lambda chance: (text(chance),),
     "01.2": lambda chance: (words(chance), chance.sample(["[PAD]", "<|end|>", "[BOS]"], chance.randrange(4))),
@@ -189,4 +246,23 @@ INPUTS: dict[str, Inputs] = {
     "09.4": to_join,
     "09.5": lambda chance: (lambda H: (H * chance.randrange(1, 20), H, chance.random() < 0.5))(chance.randrange(1, 9)),
     "09.6": to_attend,
+    "11.1": padded_targets,
+    "11.2": lambda chance: (lambda n: ([chance.uniform(0.5, 9) for _ in range(n)], sizes(chance, n, 9)))(
+        chance.randrange(1, 5)
+    ),
+    "11.3": bigram_batches,
+    "11.4": adam_state,
+    "11.5": some_model,
+    "11.6": moment,
+    "11.7": lambda chance: (chance.uniform(0.001, 0.6), chance.randrange(1, 9)),
+    "12.1": lambda chance: (floats(chance, chance.randrange(2, 8)), chance.uniform(0, 0.99)),
+    "12.3": lambda chance: (floats(chance, chance.randrange(2, 8)).softmax(0), chance.uniform(0.05, 0.99)),
+    "12.4": lambda chance: (
+        floats(chance, 7),
+        torch.tensor([chance.randrange(7) for _ in range(chance.randrange(1, 9))]),
+        chance.uniform(1.1, 3),
+    ),
+    "12.5": padded,
+    "12.6": after_others,
+    "12.7": cut_bytes,
 }
