@@ -25,12 +25,15 @@ from course_utils.plots import (
     curves,
     draw_batches,
     draw_distribution,
+    draw_filters,
     draw_loss,
     draw_map,
     draw_merges,
     draw_model,
+    draw_reading,
     draw_shares,
     draw_tokens,
+    draw_tradeoff,
     draw_windows,
     style,
     tale_card,
@@ -42,6 +45,7 @@ from course_utils.training import History, Progress
 
 CAPTION = "A straight line that rises from one to three."
 LOREM = ["Lorem", "ipsum", "dolor", "sit", "amet,", "consectetur", "adipiscing", "elit,"]
+FOUR = [0.5, 0.3, 0.15, 0.05]
 PARTS = {"token_embedding": 524_288, "position_embedding": 16_384, "blocks": 793_088, "total": 1_334_016}
 
 
@@ -71,6 +75,11 @@ FIGURES = {
         [1, 2, 5], {"sentences": [0.5, 0.9, 0.99], "whole tales": [0.0, 0.9, 0.98]}, "minutes"
     ),
     "distribution": lambda: draw_distribution([f" t{i}" for i in range(99)], np.full(99, 1 / 99)),
+    "filters": lambda: draw_filters(list("abcd"), FOUR, {"as it is": FOUR, "the best two": [0.625, 0.375, 0, 0]}),
+    "tradeoff": lambda: draw_tradeoff(
+        {"one": {"top_k": [(0.2, 0.9, "2"), (0.4, 0.8, "9")]}, "other": {"top_p": [(0.3, 0.7, "")]}}, (0.5, 1.0)
+    ),
+    "reading": lambda: draw_reading(["One", " windy", " day", ","], prompt=2),
 }
 
 

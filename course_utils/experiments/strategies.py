@@ -40,7 +40,7 @@ def tell(model: GPT, tokenizer: Tokenizer, sampler: Sampler, count: int) -> list
     return tell_tales(model, tokenizer, [""] * count, own)
 
 
-def strategies(count: str = "500", path: Path = DATA / "strategies.json") -> None:
+def strategies(count: str = "300", path: Path = DATA / "strategies.json") -> None:
     """Tell `count` tales in every way of `STRATEGIES`, and write what they are worth beside the world's own tales."""
     run, base = runtime.start(), load_checkpoint(BASE)
     model = base.model.to(run.device)

@@ -9,6 +9,7 @@ from course_utils.plots.curves import LiveLoss, draw_loss, draw_shares
 from course_utils.plots.matrices import Matrix, draw_matrices
 from course_utils.plots.model import draw_model
 from course_utils.plots.roadmap import draw_map
+from course_utils.plots.sampling import draw_filters, draw_reading, draw_tradeoff
 from course_utils.plots.style import canvas, chart, draw_arrow, draw_box, show, write
 from course_utils.plots.tale_card import show_tale
 from course_utils.plots.tokens import draw_batches, draw_merges, draw_tokens, draw_windows, windows_table
@@ -22,13 +23,16 @@ __all__ = [
     "draw_batches",
     "draw_box",
     "draw_distribution",
+    "draw_filters",
     "draw_loss",
     "draw_map",
     "draw_matrices",
     "draw_merges",
     "draw_model",
+    "draw_reading",
     "draw_shares",
     "draw_tokens",
+    "draw_tradeoff",
     "draw_windows",
     "show",
     "show_card",
