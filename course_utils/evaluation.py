@@ -1,17 +1,25 @@
 """Let a model tell tales and let the world judge them: the fraction of sentences, and of whole tales, that fit."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import torch
 
 from course_utils import tales
 from course_utils.common import require
 from course_utils.generation import Sampler, generate_tokens
 from course_utils.gpt import GPT
-from course_utils.tokenizers import END_OF_TEXT, Tokenizer
+from course_utils.tokenizers import END_OF_TEXT, Tokenizer, pad_batch
 
 # One for everything that's measured: a cooler model makes fewer mistakes, but tells the same few tales.
 TEMPERATURE = 0.7
+
+# What a word says about the world, by the first word of its category in the lexicon; all other words are wording.
+SAYS = {"name": "name", "pronoun": "pronoun", "place": "place", "thing": "thing", "adjective": "thing"}
+WORD = re.compile("[A-Za-z]+")
 
 
 @dataclass(frozen=True)
@@ -100,3 +108,56 @@ def distinct_ngrams(texts: Iterable[str], n: int = 4) -> float:
     runs = [tuple(row[i : i + n]) for row in words for i in range(len(row) - n + 1)]
     require(len(runs) > 0, f"no text has {n} words; give longer ones, or a smaller n")
     return len(set(runs)) / len(runs)
+
+
+class TokenLoss(NamedTuple):
+    """A token of a tale, the kind of word it belongs to, whether that word was told before, and its loss in nats."""
+
+    token: str
+    kind: str
+    before: bool
+    loss: float
+
+
+@torch.inference_mode()
+def token_losses(model: GPT, tokenizer: Tokenizer, texts: Sequence[str], batch_size: int = 50) -> list[list[TokenLoss]]:
+    """Return, for each tale, its tokens with what each cost the model, the end of text behind it included.
+
+    Tokens past the model's context are left out. The kinds are name, pronoun, place, thing, wording and end.
+    """
+    require(not isinstance(texts, str), f"texts is {texts!r}; it takes a list of texts")
+    stop = tokenizer.special_tokens[END_OF_TEXT]
+    found = []
+    for first in range(0, len(texts), batch_size):
+        part = texts[first : first + batch_size]
+        rows = [[stop, *tokenizer.encode(text), stop][: model.config.context_length + 1] for text in part]
+        ids, _ = pad_batch(rows, stop)
+        ids = ids.to(model.token_embedding.weight.device)
+        losses = -model(ids[:, :-1]).float().log_softmax(-1)  # (B, T, V)
+        losses = losses.gather(-1, ids[:, 1:, None])[..., 0].tolist()
+        for text, row, own in zip(part, rows, losses, strict=True):
+            pieces = [tokenizer.decode([i]) for i in row[1:]]
+            labels = kinds_of(text, pieces)
+            found.append([TokenLoss(p, *label, loss) for p, label, loss in zip(pieces, labels, own, strict=False)])
+    return found
+
+
+def kinds_of(text: str, pieces: Sequence[str]) -> list[tuple[str, bool]]:
+    """Return for each piece of a text the kind of word that it begins or continues, and whether that was told before.
+
+    >>> kinds_of("Mara saw Mara.", ["Mara", " saw", " M", "ara", "."])
+    [('name', False), ('wording', False), ('name', True), ('name', True), ('wording', False)]
+    """
+    lexicon, told = tales.lexicon(), set()
+    labels: list[tuple[str, bool] | None] = [None] * len(text)  # one for each character; None between words
+    for word in WORD.finditer(text):
+        kind = SAYS.get(lexicon.get(word[0], "other").split()[0], "wording")
+        labels[word.start() : word.end()] = [(kind, word[0] in told)] * len(word[0])
+        told.add(word[0])
+    found, start = [], 0
+    for piece in pieces:
+        inside = labels[start : start + len(piece)]
+        beyond = "end" if start >= len(text) else "wording"
+        found.append(next(filter(None, inside), (beyond, False)))
+        start += len(piece)
+    return found

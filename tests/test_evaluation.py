@@ -1,16 +1,19 @@
 """Judging: known tales get their known share, and what a model tells is taken up to its end."""
 
+import re
+
 import pytest
 import torch
 from models import small_config
 from torch.testing import assert_close
 
 from course_utils import tales
-from course_utils.evaluation import distinct_ngrams, score, tell_tales
+from course_utils.evaluation import distinct_ngrams, kinds_of, score, tell_tales, token_losses
 from course_utils.generation import GREEDY, Sampler
 from course_utils.gpt import GPT
-from course_utils.recipe import tales_tokenizer
+from course_utils.recipe import FreshTales, tales_tokenizer
 from course_utils.tokenizers import END_OF_TEXT
+from course_utils.training import evaluate
 
 
 def spoil(tale):
@@ -119,3 +122,24 @@ def test_distinct_ngrams_are_counted_over_all_texts():
 def test_ngrams_that_cannot_be_are_refused(texts, n, told):
     with pytest.raises(ValueError, match=told):
         distinct_ngrams(texts, n)
+
+
+def test_the_losses_of_tokens_add_up_to_what_evaluate_says():
+    tokenizer = tales_tokenizer(600)
+    torch.manual_seed(0)
+    model = GPT(small_config(vocab_size=tokenizer.vocab_size, context_length=60))
+    data = FreshTales(tokenizer, 4, 60)
+    found = token_losses(model, tokenizer, [data.text(number) for number in range(32)], batch_size=5)
+    whole = evaluate(model, [data(step) for step in range(8)])
+    losses = [token.loss for tale in found for token in tale]
+    assert sum(losses) / len(losses) == pytest.approx(whole, abs=1e-4)
+
+
+def test_each_token_has_its_kind_and_what_ends_a_tale_too():
+    tale = "Mara gave the red kite to Finn at the mill. Mara smiled, and he took it."
+    found = dict.fromkeys(["name", "pronoun", "place", "thing", "wording"], 0)
+    for kind, _ in kinds_of(tale, re.findall(r" ?[^ ]+", tale)):
+        found[kind] += 1
+    assert found == {"name": 3, "pronoun": 2, "place": 1, "thing": 2, "wording": 8}
+    assert kinds_of("Mara.", ["Mara", ".", END_OF_TEXT]) == [("name", False), ("wording", False), ("end", False)]
+    assert [before for kind, before in kinds_of("Finn saw Finn", ["Finn", " saw", " Finn"])] == [False, False, True]

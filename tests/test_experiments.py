@@ -55,7 +55,7 @@ def tiny(tmp_path, monkeypatch):
         name: replace(v, sizes=replace(v.sizes, **TINY, context_length=12)) for name, v in ablation.VARIANTS.items()
     }
     small = {
-        ablation: {"TALES": 3, "BATCH": 2, "steps_in": lambda *_: 2, "VARIANTS": variants},
+        ablation: {"TALES": 3, "BATCH": 2, "SHORT_BATCH": 2, "steps_in": lambda *_: 2, "VARIANTS": variants},
         base_model: few | {"STEPS": 4},
         bpe_speed: {"load_text": lambda name: text, "VOCABULARY": 300},
         generation_speed: {"SIZES": replace(SMALL, **TINY, vocab_size=50, context_length=40), "TOKENS": 12},
@@ -89,6 +89,7 @@ SMALLEST = {
     "bench questions": (("1", "20"), "question steps asked right commonest answer"),
     "bench recipe": (("1", "2", "1"), "recipe pair steps seconds validation loss share of the time"),
     "bench strategies": (("2", Path("strategies.json")), "strategy setting sentences tales distinct"),
+    "bench short": (("1", "2", Path("short.json")), "training loss of each seed"),
     "bench tales": (("2",), "tales from count sentences whole tales copied"),
     "bench training": (("1", "1"), f"tokens/s {RACED}"),
     "rebuild base": ((), "| step | minutes | loss | sentences | whole tales |"),
@@ -203,6 +204,22 @@ def test_the_number_of_steps_grows_with_the_time_and_leaves_out_the_slow_start(m
 def trainer(variant):
     torch.manual_seed(0)
     return ablation.VARIANTS[variant].trainer(tokenizer(), RUN, 10)
+
+
+def test_the_short_form_learns_the_same_whatever_the_clock_says(tiny):
+    runs = [ablation.short_trainer("no clipping", 3, 2, ablation.tales_tokenizer(), RUN) for _ in range(2)]
+    assert len(runs[0].history.losses) == 2
+    assert runs[0].history.losses == runs[1].history.losses
+    assert runs[0].config.clip > 1e6
+
+
+def test_a_short_form_that_is_measured_already_is_kept(tiny, capsys):
+    rows = [{"variant": "the recipe", "seed": 0, "steps": 1, "loss": 1.25}]
+    Path("kept.json").write_text(json.dumps(rows))
+    ablation.short("1", "1", Path("kept.json"))
+    found = json.loads(Path("kept.json").read_text())
+    assert found[0] == rows[0]
+    assert {row["variant"] for row in found} == set(ablation.VARIANTS) - {"float32"}
 
 
 def test_variants_of_the_fresh_weights_differ_where_they_say():

@@ -16,6 +16,7 @@ BENCHES = {
     "questions": (HERE + "questions:questions", "whether a model of this size can learn to answer about tales"),
     "recipe": (HERE + "shakespeare:shakespeare", "the recipe beside the usual one on tiny Shakespeare"),
     "strategies": (HERE + "strategies:strategies", "quality against diversity by sampler, to data/strategies.json"),
+    "short": (HERE + "ablation:short", "the same ingredients in 150 small steps, to data/ablation_short.json"),
     "tales": (HERE + "base_model:bench_tales", "how many tales of the shipped base model are free of mistakes"),
     "training": (HERE + "training_speed:training", "a training step beside one of a plain loop in PyTorch"),
 }

@@ -1,8 +1,10 @@
 """What the recipe reaches in a minute or three of training, and what each of its ingredients is worth.
 
-Run as `python -m course_utils bench minutes` and `python -m course_utils bench ablation`.
+Run as `python -m course_utils bench minutes` and `bench ablation`. What fits into a minute depends on the machine;
+`bench short` does a fixed number of steps instead, with a smaller model, and compares the losses alone.
 """
 
+import itertools
 import json
 import statistics
 import time
@@ -22,10 +24,14 @@ from course_utils.generation import Sampler
 from course_utils.gpt import GPTConfig, initialise
 from course_utils.optimizers import Muon
 from course_utils.recipe import SMALL, FreshTales, recipe, small_gpt, tales_tokenizer
+from course_utils.runtime import Runtime
 from course_utils.tokenizers import Tokenizer
-from course_utils.training import Batches, Trainer
+from course_utils.training import Batches, Trainer, evaluate
 
 BATCH = 32
+SHORT_BATCH = 16
+SHORT_WIDTH = 64  # of the vectors in the short form: a step then costs a quarter
+UNSEEN = 99  # the seed of the tales that no run learns from
 TALES = 200  # told and judged for each model
 
 
@@ -50,7 +56,7 @@ class Variant:
     data: Callable[..., FreshTales] = FreshTales
     adjust: Callable[[Trainer], None] = lambda trainer: None
 
-    def trainer(self, tokenizer: Tokenizer, run: runtime.Runtime, steps: int) -> Trainer:
+    def trainer(self, tokenizer: Tokenizer, run: Runtime, steps: int) -> Trainer:
         """Return a fresh model of this variant, ready for so many steps."""
         model = small_gpt(tokenizer, self.sizes, **self.weights)
         trainer = Trainer(model.to(run.device), replace(recipe(steps, run.dtype), **self.settings))
@@ -58,20 +64,29 @@ class Variant:
         return trainer
 
 
-def train_for(seconds: float, seed: int, variant: Variant, tokenizer: Tokenizer, run: runtime.Runtime) -> tuple:
+def train_steps(
+    steps: int, seed: int, variant: Variant, batches: Batches, tokenizer: Tokenizer, run: Runtime
+) -> Trainer:
+    """Train a variant for so many steps and return its trainer."""
+    runtime.seed_everything(seed)
+    trainer = variant.trainer(tokenizer, run, steps)
+    while trainer.steps_done < steps:
+        trainer.step(*batches(trainer.steps_done))
+    trainer.model.eval()
+    return trainer
+
+
+def train_for(seconds: float, seed: int, variant: Variant, tokenizer: Tokenizer, run: Runtime) -> tuple:
     """Train a variant for about this long: the model, the steps, the mean of its last 50 losses, the true seconds."""
     batches = variant.data(tokenizer, BATCH, variant.sizes.context_length, seed)
     steps = steps_in(seconds, variant.trainer(tokenizer, run, 1000), batches)
-    runtime.seed_everything(seed)
-    trainer = variant.trainer(tokenizer, run, steps)
     started = time.perf_counter()
-    while trainer.steps_done < steps:
-        trainer.step(*batches(trainer.steps_done))
+    trainer = train_steps(steps, seed, variant, batches, tokenizer, run)
     taken = time.perf_counter() - started
-    return trainer.model.eval(), steps, statistics.mean(trainer.history.losses[-50:]), taken
+    return trainer.model, steps, statistics.mean(trainer.history.losses[-50:]), taken
 
 
-def measure(seconds: float, seed: int, variant: Variant, tokenizer: Tokenizer, run: runtime.Runtime) -> dict[str, Any]:
+def measure(seconds: float, seed: int, variant: Variant, tokenizer: Tokenizer, run: Runtime) -> dict[str, Any]:
     """Train a variant and judge what it tells from nothing; return the figures by name."""
     model, steps, loss, taken = train_for(seconds, seed, variant, tokenizer, run)
     shares = score(tell_tales(model, tokenizer, [""] * TALES, Sampler(temperature=TEMPERATURE, seed=seed)))
@@ -94,7 +109,7 @@ def median_row(name: str, rows: list[dict[str, Any]]) -> tuple:
     return (name, "median", "", "", *row("", middle | {"seed": 0, "steps": 0, "seconds": 0})[4:])
 
 
-def conditions(run: runtime.Runtime) -> str:
+def conditions(run: Runtime) -> str:
     """Say what the figures above were measured with."""
     dtype = str(run.dtype).removeprefix("torch.")
     threads = torch.get_num_threads()
@@ -161,7 +176,10 @@ VARIANTS = {
     ),
     "output matrix starts at zero": Variant(weights={"echo": 0.0}),
     "GPT-2's fresh weights": Variant(adjust=lambda trainer: initialise(trainer.model)),
+    "no warm-up": Variant(settings={"warmup": 0.0, "stable": 0.5}),
     "no stable phase": Variant(settings={"stable": 0.0}),
+    "no decay": Variant(settings={"stable": 0.97}),
+    "no clipping": Variant(settings={"clip": 1e9}),
     "the shipped tales, over and over": Variant(data=ShippedTales),
     "float32": Variant(settings={"dtype": torch.float32}),
 }
@@ -184,3 +202,38 @@ def ablation(seconds: str = "180", seeds: str = "2", path: Path = DATA / "ablati
     print()
     print_table([HEAD, *(row(found["variant"], found) for found in sorted(rows, key=lambda f: f["variant"]))])
     print(f"\n{conditions(run)}")
+
+
+def short_trainer(name: str, seed: int, steps: int, tokenizer: Tokenizer, run: Runtime) -> Trainer:
+    """Train the short form of a variant: half as wide, with half the tales a step."""
+    variant = VARIANTS[name]
+    variant = replace(variant, sizes=replace(variant.sizes, n_embd=min(SHORT_WIDTH, variant.sizes.n_embd)))
+    batches = variant.data(tokenizer, SHORT_BATCH, variant.sizes.context_length, seed)
+    return train_steps(steps, seed, variant, batches, tokenizer, run)
+
+
+def short(steps: str = "150", seeds: str = "5", path: Path = DATA / "ablation_short.json") -> None:
+    """Train the short form of each variant for so many steps and write its loss on unseen tales to a JSON file.
+
+    What the file holds already is not measured again; delete it to start anew.
+    """
+    run, tokenizer = runtime.start(), tales_tokenizer()
+    unseen = [FreshTales(tokenizer, 64, SMALL.context_length, UNSEEN)(step) for step in range(4)]
+    rows = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    done = {(found["variant"], found["seed"]) for found in rows}
+    names = [name for name, variant in VARIANTS.items() if "dtype" not in variant.settings]
+    for seed, name in itertools.product(range(int(seeds)), names):
+        if (name, seed) not in done:
+            model = short_trainer(name, seed, int(steps), tokenizer, run).model
+            rows.append({"variant": name, "seed": seed, "steps": int(steps), "loss": round(evaluate(model, unseen), 4)})
+            print(name, seed, rows[-1]["loss"], flush=True)
+            write_whole(path, (json.dumps(rows, indent=1) + "\n").encode())
+    print_table([("training", "loss of each seed"), *short_rows(rows)])
+
+
+def short_rows(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Return a line for each variant with the losses of its seeds."""
+    losses: dict[str, list[str]] = {}
+    for found in rows:
+        losses.setdefault(found["variant"], []).append(f"{found['loss']:.3f}")
+    return [(name, "  ".join(own)) for name, own in losses.items()]
