@@ -33,12 +33,11 @@ ORDER = (
     *("__init__", "tools", "tools.curriculum", "common"),
     *(*inside("tales", "words", "generator", "checker", "questions"), "tales"),
     *MACHINE[1:],
-    *inside("plots", "cards", "style", "tokens", "bars", "curves", "matrices", "model", "roadmap", "tale_card"),
-    *("plots", "plots.widgets"),
+    *inside("plots", "cards", "style", "tokens", "bars", "sampling", "curves", "matrices", "model", "roadmap"),
+    *("plots.tale_card", "plots", "plots.widgets"),
     *("exercises.engine", *inside("exercises.engine", "comparing", "exercise", "probes", "record", "running")),
     *("exercises.engine.verdicts", "exercises.eNN", "exercises"),
-    *("experiments", *inside("experiments", "timing", "ablation", "base_model", "bpe_speed", "generation_speed")),
-    *inside("experiments", "kill", "lengths", "older", "questions", "shakespeare", "training_speed"),
+    *("experiments", "experiments.timing", "experiments.NAME"),
     *inside("tools", "fingerprints", "sync", "environment"),
     "__main__",
 )
@@ -53,10 +52,15 @@ TESTED_BY |= {"plots.cards": "cards", "plots.matrices": "matrices", "plots.widge
 UNTESTED = {"__init__", "tools"}  # nothing in them but a docstring
 
 
+def ordered(name: str) -> str:
+    """How a module is called in ORDER: all exercises share one place there, and so do all measurements."""
+    name = re.sub(r"^exercises\.e[0-9A-Z]+\b", "exercises.eNN", name)
+    return re.sub(r"^experiments\.(?!timing\b)\w+", "experiments.NAME", name)
+
+
 def module_name(path: Path, package: Path) -> str:
-    """How a file is called in ORDER; the exercises of all notebooks share one name."""
-    name = ".".join(path.relative_to(package).with_suffix("").parts).removesuffix(".__init__")
-    return re.sub(r"^exercises\.e[0-9A-Z]+$", "exercises.eNN", name)
+    """The name of a file of the package in ORDER."""
+    return ordered(".".join(path.relative_to(package).with_suffix("").parts).removesuffix(".__init__"))
 
 
 def modules(package: Path) -> dict[Path, ast.Module]:
@@ -68,10 +72,10 @@ def imported_modules(tree: ast.AST, within: str) -> set[str]:
     """The modules of the package that some code imports, as they are called in ORDER."""
     found = set()
     for name in imported(tree, within):
-        parts = re.sub(r"\.e[0-9A-Z]+(?=\.|$)", ".eNN", name).split(".")
-        if parts.pop(0) == "course_utils":
-            names = [".".join(parts[:end]) for end in range(len(parts), 0, -1)]
+        if name.startswith("course_utils."):
+            parts = ordered(name.removeprefix("course_utils.")).split(".")
             # Of `plots.style.write` the longest part that is a module.
+            names = [".".join(parts[:end]) for end in range(len(parts), 0, -1)]
             found |= set([name for name in names if name in ORDER][:1])
     return found
 
@@ -219,6 +223,12 @@ INSIDE_WINGS = [
     ("tales/__init__.py", "from course_utils.recipe import recipe", "tales imports recipe"),
     ("gpt.py", "from course_utils.exercises.e03 import WINDOWS", "gpt imports exercises.eNN"),
     ("exercises/e03.py", "from course_utils import exercises", "exercises.eNN imports exercises"),
+    (
+        "experiments/timing.py",
+        "from course_utils.experiments import kill",
+        "experiments.timing imports experiments.NAME",
+    ),
+    ("recipe.py", "from course_utils.experiments.kill import kill", "recipe imports experiments.NAME"),
     ("plots/style.py", "from course_utils.plots import widgets", "plots.style imports plots.widgets"),
 ]
 
@@ -232,6 +242,7 @@ def test_a_downward_import_is_fine(tmp_path: Path):
     write(tmp_path, "gpt.py", "from course_utils.text import load_text\nimport torch\nimport course_utils")
     write(tmp_path, "recipe.py", "from course_utils import tales\nfrom course_utils.tales.words import THINGS")
     write(tmp_path, "exercises/e10.py", "from course_utils.gpt import GPT")
+    write(tmp_path, "experiments/kill.py", "from course_utils.experiments.timing import race")
     write(
         tmp_path,
         "plots/roadmap.py",
@@ -248,7 +259,7 @@ def test_a_module_without_a_place_is_found(tmp_path: Path, file: str, name: str)
 DRAWING = [
     ("exercises/e03.py", "from course_utils import plots", "exercises.eNN imports plots"),
     ("exercises/__init__.py", "from course_utils.plots.style import show", "exercises imports plots.style"),
-    ("experiments/kill.py", "from course_utils.plots import cards", "experiments.kill imports plots.cards"),
+    ("experiments/kill.py", "from course_utils.plots import cards", "experiments.NAME imports plots.cards"),
 ]
 
 
