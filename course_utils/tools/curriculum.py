@@ -147,7 +147,14 @@ NOTEBOOKS = (
         ("split and train", "base model"),
         builds=("optimizers", "training", "recipe", "evaluation", "checkpoints", "pretrained"),
     ),
-    Notebook("12_text_generation", "Text generation", ("base model",), builds=("generation",)),
+    Notebook(
+        "12_text_generation",
+        "Text generation",
+        ("base model",),
+        does="every way to choose the next token, measured for quality and diversity; batches, a cache that changes "
+        "nothing, streaming, beam search",
+        builds=("generation", "gpt.KVCache"),
+    ),
     Notebook("13_chat_data", "Chat data", ("fine-tuning data",), builds=("chat",)),
     Notebook("14_finetuning", "Fine-tuning", ("fine-tune",), builds=("finetuning",)),
     Notebook("15_lora", "LoRA", ("fine-tune", "chat model"), builds=("lora",)),
