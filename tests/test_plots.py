@@ -24,6 +24,7 @@ from course_utils.plots import (
     cards,
     curves,
     draw_batches,
+    draw_differences,
     draw_distribution,
     draw_filters,
     draw_loss,
@@ -48,6 +49,8 @@ LOREM = ["Lorem", "ipsum", "dolor", "sit", "amet,", "consectetur", "adipiscing",
 FOUR = [0.5, 0.3, 0.15, 0.05]
 PARTS = {"token_embedding": 524_288, "position_embedding": 16_384, "blocks": 793_088, "total": 1_334_016}
 
+BLOCK = {"attn_norm": 1536, "attn": 2_362_368, "mlp_norm": 1536, "mlp": 4_722_432}
+
 
 def config(**changes: Any) -> SimpleNamespace:
     sizes = {"vocab_size": 50_257, "context_length": 1024, "n_layer": 12, "n_head": 12, "n_embd": 768}
@@ -69,11 +72,16 @@ FIGURES = {
     "merges": lambda: draw_merges([list(" umbrella"), [" ", "um", *"brella"], [" um", *"brella"], [" umbrella"]]),
     "model": lambda: draw_model(config(), PARTS),
     "rotary model": lambda: draw_model(config(positions="rotary", tied=False)),
+    "model with a counted block": lambda: draw_model(config(), PARTS | BLOCK),
+    "halves": plots.draw_halves,
+    "rungs": lambda: plots.draw_rungs({"unigram": [5.2, 5.3], "+ positions, one head": [1.7]}, {"entropy": 0.4}),
+    "stacks": lambda: plots.draw_stacks({"small": {"tokens": 3.0, "MLPs": 1.0}, "XL": {"tokens": 1.0, "MLPs": 99.0}}),
     "loss": lambda: draw_loss(history(), {"knows nothing": 8.4, "lower bound": 0.9}),
     "loss of one step": lambda: draw_loss(History([8.0], []), steps=100),
     "shares": lambda: draw_shares(
         [1, 2, 5], {"sentences": [0.5, 0.9, 0.99], "whole tales": [0.0, 0.9, 0.98]}, "minutes"
     ),
+    "differences": lambda: draw_differences({"no warm-up": [0.02, -0.01], "no clipping": [0.3, 0.4]}, "loss, nats"),
     "distribution": lambda: draw_distribution([f" t{i}" for i in range(99)], np.full(99, 1 / 99)),
     "filters": lambda: draw_filters(list("abcd"), FOUR, {"as it is": FOUR, "the best two": [0.625, 0.375, 0, 0]}),
     "tradeoff": lambda: draw_tradeoff(
@@ -207,6 +215,24 @@ def test_the_model_shows_shapes_sizes_and_counts():
     assert {"(B, T)", "(B, T, C)", "(B, T, V)", "C = 768", "V = 50,257", "T ≤ 1,024"} <= set(said)
     assert {"12 blocks", "12 heads of 64 numbers", "768 → 3,072 → 768", "793,088 parameters"} <= set(said)
     assert "A GPT of 1,334,016 parameters" in said
+    assert {"2,362,368 parameters", "4,722,432 parameters"} <= set(words(draw_model(config(), PARTS | BLOCK)))
+
+
+def test_the_two_halves_name_what_a_gpt_keeps_and_leaves_out():
+    said = words(plots.draw_halves())
+    assert {"causal self-attention", "cross-attention", "keys and values", "dashed: what it leaves out"} <= set(said)
+
+
+def test_rungs_and_stacks_say_means_fractions_and_references():
+    assert {"bigram", "2.50", "entropy 0.40"} <= set(words(plots.draw_rungs({"bigram": [2.4, 2.6]}, {"entropy": 0.4})))
+    assert {"XL", "tokens", "75%", "25%"} <= set(words(plots.draw_stacks({"XL": {"tokens": 3.0, "MLPs": 1.0}})))
+
+
+def test_models_without_numbers_or_with_other_components_are_refused():
+    with pytest.raises(ValueError, match="at least one loss"):
+        plots.draw_rungs({"bigram": []}, {})
+    with pytest.raises(ValueError, match="the same components"):
+        plots.draw_stacks({"a": {"x": 1.0}, "b": {"y": 1.0}})
 
 
 def test_a_rotary_model_has_no_position_embedding():
@@ -291,6 +317,14 @@ def test_bad_input_is_told(name: str):
 
 
 # --- everyone can read them ---
+
+
+def test_each_difference_is_a_dot_and_their_mean_a_bar():
+    axes = draw_differences({"a": [1.0, 3.0], "b": [-1.0]}, "loss").axes[0]
+    assert [bar.get_width() for bar in axes.patches] == [2.0, -1.0]
+    assert [list(line.get_xdata()) for line in axes.lines[:2]] == [[1.0, 3.0], [-1.0]]
+    with pytest.raises(ValueError, match="'b' has no difference"):
+        draw_differences({"a": [1.0], "b": []}, "loss")
 
 
 @pytest.mark.parametrize("name", FIGURES)

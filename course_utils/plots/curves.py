@@ -13,6 +13,7 @@ from course_utils.common import require
 from course_utils.plots.cards import in_notebook
 from course_utils.plots.style import (
     FAINT_INK,
+    INK,
     NORMAL,
     ROLES,
     SANS,
@@ -104,6 +105,22 @@ def draw_shares(at: Sequence[float], shares: Mapping[str, Sequence[float]], labe
     axes.set(xlabel=label, xlim=(0, 1.02 * max(at)), ylim=(0, 1), yticks=np.linspace(0, 1, 6))
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     name_ends(axes, ends, "{:.1%}")
+    return figure
+
+
+def draw_differences(differences: Mapping[str, Sequence[float]], label: str) -> Figure:
+    """Draw a row for each name: a dot for each seed's difference, a bar for their mean, and a line at no difference."""
+    require(len(differences) > 0, "there is nothing to draw; give at least one row of differences")
+    empty = [name for name, values in differences.items() if len(values) == 0]
+    require(not empty, f"{empty[0] if empty else ''!r} has no difference; give one for each seed")
+    figure, axes = chart(height=70 + 19 * len(differences))
+    look = ROLES["value"]
+    for place, values in enumerate(differences.values()):
+        axes.barh(place, float(np.mean(values)), height=0.6, color=look.fill, edgecolor=look.edge, linewidth=0.8)
+        axes.plot(values, [place] * len(values), "o", color=INK, markersize=3.5, zorder=3)
+    axes.axvline(0, color=FAINT_INK, linewidth=1)
+    axes.set(xlabel=label, ylim=(len(differences) - 0.4, -0.6))  # the first row on top
+    axes.set_yticks(range(len(differences)), [*differences])
     return figure
 
 
