@@ -255,8 +255,7 @@ class GPT(nn.Module):
         self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.n_layer))
         self.final_norm = LayerNorm(config.n_embd)
         self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
-        if config.tied:
-            # The same numbers for reading a token and for scoring it (Press and Wolf 2017).
+        if config.tied:  # the same numbers for reading a token and for scoring it (Press and Wolf 2017)
             self.lm_head.weight = self.token_embedding.weight
         initialise(self)
 
@@ -282,8 +281,7 @@ class GPT(nn.Module):
         mask, position_ids = mask_and_positions(start, idx, attention_mask)
         x, cos, sin = self.embed(idx, position_ids)
         x = self.dropout(x)
-        # Made once, since it is the same for every layer.
-        context = Context(mask, cos, sin, cache)
+        context = Context(mask, cos, sin, cache)  # made once, since it is the same for every layer
         for block in self.blocks:
             x = block(x, context)
         if cache:

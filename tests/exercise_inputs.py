@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from course_utils.exercises.e08 import Mixer
+from course_utils.exercises.e10 import Curve
 
 Inputs = Callable[[Random], tuple]
 
@@ -180,6 +181,23 @@ def cut_bytes(chance: Random) -> tuple:
     return ([data[a:b] for a, b in itertools.pairwise(cuts)],)
 
 
+def curve(chance: Random) -> Curve:
+    return Curve(*(chance.choice((-1, 1)) * chance.uniform(0.2, 1.2) for _ in range(3)))
+
+
+def to_normalise(chance: Random) -> tuple:
+    B, T, C = sizes(chance, 3)
+    return floats(chance, B, T, C + 1), floats(chance, C + 1), floats(chance, C + 1), chance.uniform(0.05, 1)
+
+
+def small_gpt(chance: Random) -> tuple:
+    B, T, V, C = sizes(chance, 4)
+    T, V, C = T + 1, V + 2, C + 1
+    ids = torch.tensor([[chance.randrange(V) for _ in range(T)] for _ in range(B)])
+    tables = [floats(chance, size, C, spread=0.4) for size in (V, T + chance.randrange(3), V)]
+    return ids, tables[0], tables[1], [curve(chance) for _ in range(chance.randrange(1, 4))], curve(chance), tables[2]
+
+
 INPUTS: dict[str, Inputs] = {
     "01.1": lambda chance: (text(chance),),
     "01.2": lambda chance: (words(chance), chance.sample(["[PAD]", "<|end|>", "[BOS]"], chance.randrange(4))),
@@ -246,6 +264,15 @@ INPUTS: dict[str, Inputs] = {
     "09.4": to_join,
     "09.5": lambda chance: (lambda H: (H * chance.randrange(1, 20), H, chance.random() < 0.5))(chance.randrange(1, 9)),
     "09.6": to_attend,
+    "10.2": lambda chance: (floats(chance, *sizes(chance, 3)), curve(chance), curve(chance)),
+    "10.3": to_normalise,
+    "10.4": small_gpt,
+    "10.5": lambda chance: (
+        *(chance.randrange(1, 40) for _ in range(2)),
+        chance.randrange(1, 5),
+        chance.randrange(1, 9),
+    ),
+    "10.6": lambda chance: (chance.randrange(1, 40), *(chance.randrange(1, 9) for _ in range(3))),
     "11.1": padded_targets,
     "11.2": lambda chance: (lambda n: ([chance.uniform(0.5, 9) for _ in range(n)], sizes(chance, n, 9)))(
         chance.randrange(1, 5)

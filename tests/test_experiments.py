@@ -21,8 +21,10 @@ from course_utils.experiments import (
     bpe_speed,
     generation_speed,
     kill,
+    ladder,
     lengths,
     older,
+    parts,
     questions,
     shakespeare,
     strategies,
@@ -61,6 +63,7 @@ def tiny(tmp_path, monkeypatch):
         base_model: {"LOOKS": 2, "JUDGED": 2, "VALIDATION": 1},
         bpe_speed: {"load_text": lambda name: text, "VOCABULARY": 300},
         generation_speed: {"SIZES": replace(SMALL, **TINY, vocab_size=50, context_length=40), "TOKENS": 12},
+        ladder: {"BATCH": 2, "tokenizer": tokenizer, "GROUPS": {"ladder": dict(list(ladder.LADDER.items())[:2])}},
         lengths: {"STEPS": 1, "SCHEMES": ("none", "ALiBi"), "TRAINED": 8},
         questions: {"SMALL": replace(SMALL, **TINY)},
         strategies: {"STRATEGIES": {"top_k": {2: strategies.STRATEGIES["top_k"][2]}}},
@@ -72,6 +75,8 @@ def tiny(tmp_path, monkeypatch):
             monkeypatch.setattr(module, name, value)
         if hasattr(module, "tales_tokenizer"):
             monkeypatch.setattr(module, "tales_tokenizer", tokenizer)
+    monkeypatch.setattr(ladder.train_parts, "__defaults__", (1,))  # steps
+    monkeypatch.setattr(ladder, "unseen", lambda: unseen(2))
     monkeypatch.setattr(lengths.train_placed, "__defaults__", (1,))  # steps
     monkeypatch.setattr(lengths.unseen_windows, "__defaults__", (4,))  # windows
     monkeypatch.setattr(base_model.make_base, "__defaults__", made)
@@ -86,6 +91,7 @@ SMALLEST = {
     "bench ablation": (("1", "1", Path("ablation.json")), TRAINED),
     "bench bpe": (("1", "0"), f"tokens/s {RACED}"),
     "bench generation": (("1",), "part of the context ms beside the first"),
+    "bench ladder": (("1", Path("ladder.json")), "group model loss seeds"),
     "bench lengths": (("1", Path("lengths.json")), "scheme seed 16-31 32-63 64-95 96-127"),
     "bench minutes": (("1,2", "1"), TRAINED),
     "bench questions": (("1", "20"), "question steps asked right commonest answer"),
@@ -365,6 +371,123 @@ def test_lengths_that_were_measured_are_not_measured_again(tiny, monkeypatch):
     monkeypatch.setattr(lengths, "train_placed", None)
     lengths.lengths("1", path)
     assert path.read_text() == before
+
+
+# --- models with parts left out, and parts of a model switched off ---
+
+unseen = ladder.unseen
+
+
+def with_parts(**changes):
+    torch.manual_seed(0)
+    sizes = replace(ladder.SIZES, vocab_size=37, context_length=16, n_embd=32)
+    model = ladder.PartsGPT(sizes, ladder.Parts(**changes)).double().eval()
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.normal_(0, 0.3)
+    return model
+
+
+@pytest.mark.parametrize("changes", [{}, {"positions": "rotary"}, {"tied": True}])
+def test_with_all_parts_it_is_the_gpt_itself(changes):
+    model = with_parts(**changes)
+    theirs = GPT(model.config).double().eval()
+    theirs.load_state_dict(model.state_dict())
+    assert_close(model(some_ids(2, 16)), theirs(some_ids(2, 16)), atol=1e-10, rtol=0)
+
+
+@pytest.mark.parametrize("name", ladder.LADDER)
+def test_what_a_rung_sees(name):
+    found, idx = with_parts(**vars(ladder.LADDER[name])), some_ids(1, 12)
+    here, before, later = idx.clone(), idx.clone(), idx.clone()
+    here[0, 6], before[0, 5], later[0, 7] = 36, 36, 36
+    moved = [bool((found(changed)[0, 6] - found(idx)[0, 6]).abs().max() > 1e-9) for changed in (here, before, later)]
+    assert moved == {"unigram": [False, False, False], "bigram": [True, False, False]}.get(name, [True, True, False])
+
+
+@pytest.mark.parametrize(("norm", "residual"), [("none", False), ("none", True), ("post", True), ("pre", True)])
+def test_norm_and_sum_are_where_they_are_said_to_be(norm, residual):
+    block, x = with_parts(norm=norm, residual=residual, mlp=0).blocks[0], torch.randn(1, 5, 32, dtype=torch.float64)
+    block.attn.forward = lambda y, context: 2 * y
+    scaled = block.attn_norm
+    expected = {"none": 3 * x if residual else 2 * x, "post": scaled(3 * x), "pre": x + 2 * scaled(x)}
+    assert_close(block(x), expected[norm])
+
+
+def test_a_part_that_is_left_out_is_not_there_and_a_wider_one_is_wider():
+    whole = set(with_parts().state_dict())
+    for changes, part in (({"proj": False}, "attn.proj"), ({"mlp": 0}, ".mlp."), ({"norm": "none"}, "norm")):
+        assert any(part in name for name in whole)
+        assert not any(part in name for name in with_parts(**changes).state_dict())
+    assert with_parts(mlp=8).blocks[0].mlp.up.weight.shape == (8 * 32, 32)
+
+
+@pytest.mark.parametrize("changes", [{"norm": "before"}, {"positions": "learnt"}, {"activation": "tanh"}])
+def test_parts_that_there_are_not_are_told(changes):
+    (name, value) = changes.popitem()
+    with pytest.raises(ValueError, match=f"{name} is {value!r}; it takes"):
+        ladder.Parts(**{name: value})
+
+
+def test_a_part_that_is_switched_off_adds_nothing_and_comes_back():
+    model = with_parts(n_layer=2)
+    block, x = model.blocks[1], torch.randn(1, 5, 32, dtype=torch.float64)
+    before = block(x)
+    with parts.switched_off(model, "layer", 1):
+        assert torch.equal(block(x), x)
+    with parts.switched_off(model, "attn", 1):
+        assert_close(block(x), x + block.mlp(block.mlp_norm(x)))
+    with parts.switched_off(model, "mlp", 1):
+        assert_close(block(x), x + block.attn(block.attn_norm(x)))
+    assert torch.equal(block(x), before)
+
+
+def test_heads_switched_off_one_by_one_take_away_what_all_of_them_add():
+    model, x = with_parts(n_layer=1), torch.randn(1, 5, 32, dtype=torch.float64)
+    attention = model.blocks[0].attn
+    whole, missing = attention(x), []
+    for head in range(4):
+        with parts.switched_off(model, "head", 0, head):
+            missing.append(whole - attention(x))
+    assert min(change.abs().max() for change in missing) > 1e-3
+    assert_close(sum(missing), whole - attention.proj.bias)
+
+
+def test_a_part_comes_back_after_an_error_too():
+    model = with_parts(n_layer=1)
+    kept = {name: weight.clone() for name, weight in model.state_dict().items()}
+    with pytest.raises(KeyError), parts.switched_off(model, "layer", 0):
+        raise KeyError
+    assert all(torch.equal(weight, kept[name]) for name, weight in model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [(("norm", 0), "part is 'norm'"), (("mlp", 2), "layer is 2; .* 0 to 1"), (("head", 0, 4), "head is 4; .* 0 to 3")],
+)
+def test_a_part_that_there_is_not_is_told(asked, told):
+    with pytest.raises(ValueError, match=told), parts.switched_off(with_parts(), *asked):
+        pass
+
+
+def test_mean_losses_add_up_to_that_of_all_tokens():
+    own, texts = load_checkpoint(BASE), list(tales.generate_many(3, tales.FIRST_UNSEEN_SEED))
+    found = parts.mean_losses(own.model, own.tokenizer, texts)
+    assert {"all", "name", "name told before", "wording", "end"} <= found.keys()
+    assert found["name"] > found["name told before"]
+    assert min(found.values()) <= found["all"] <= max(found.values())
+
+
+def test_faults_are_counted_by_kind():
+    reasons = {"Rosa is there twice": 2, "'she' could mean nobody": 1, "Ida has not come into the tale": 3}
+    reasons |= {
+        "Mara is at the mill, Ben at the river": 1,
+        "the kite is with Mara, not Ben": 1,
+        "the tale has begun": 1,
+    }
+    found = parts.fault_kinds(SimpleNamespace(faults=reasons))
+    assert [found[kind] for kind in ("one twice", "who is there", "who is where")] == [2, 3, 1]
+    assert found.total() == 9
 
 
 # --- tales with questions ---

@@ -34,7 +34,7 @@ ORDER = (
     *(*inside("tales", "words", "generator", "checker", "questions"), "tales"),
     *MACHINE[1:],
     *inside("plots", "cards", "style", "tokens", "bars", "sampling", "curves", "matrices", "model", "roadmap"),
-    *("plots.tale_card", "plots", "plots.widgets"),
+    *("plots.halves", "plots.stacks", "plots.tale_card", "plots", "plots.widgets"),
     *("exercises.engine", *inside("exercises.engine", "comparing", "exercise", "probes", "record", "running")),
     *("exercises.engine.verdicts", "exercises.eNN", "exercises"),
     *("experiments", "experiments.timing", "experiments.NAME"),

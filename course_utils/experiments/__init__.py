@@ -10,6 +10,7 @@ BENCHES = {
     "bpe": (HERE + "bpe_speed:bpe", "training and encoding beside Hugging Face tokenizers and tiktoken"),
     "generation": (HERE + "generation_speed:generation", "cached generation beside Hugging Face's, same weights"),
     "kill": (HERE + "kill:kill", "a training run killed at many moments, and what its checkpoint then holds"),
+    "ladder": (HERE + "ladder:ladder", "small models with ever more parts, or one part changed, to data/ladder.json"),
     "lengths": (HERE + "lengths:lengths", "position schemes on texts longer than trained on, to data/lengths.json"),
     "minutes": (HERE + "ablation:minutes", "what the recipe reaches in one and in three minutes of training"),
     "older": (HERE + "older:older", "the tests of the model with the oldest supported packages"),

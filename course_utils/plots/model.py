@@ -53,7 +53,8 @@ def draw_model(config: Any, parameters: Mapping[str, int] | None = None) -> Figu
     """Draw a GPT from token ids down to logits, with shapes at the arrows, and one of its blocks opened beside it.
 
     `config` has the fields of `gpt.GPTConfig`. `parameters` counts a part's numbers by the part's name in `gpt.GPT`:
-    token_embedding, position_embedding, blocks, final_norm, lm_head; or total. B texts, T tokens, C numbers for each.
+    token_embedding, position_embedding, blocks, final_norm, lm_head; those of one block attn_norm, attn, mlp_norm, mlp;
+    or total. B texts, T tokens, C numbers for each.
     """
     axes = canvas(432)
     box = draw_tower(axes, 135, config, dict(parameters or {}))
@@ -62,7 +63,7 @@ def draw_model(config: Any, parameters: Mapping[str, int] | None = None) -> Figu
         axes.plot([135 + 95, left], [y, corner], color=FAINT_INK, linewidth=0.9, linestyle=(0, (3, 3)))
     draw_box(axes, left, top, right - left, bottom - top, "part", radius=8, facecolor="#FFFFFF", linewidth=0.9)
     write(axes, left, 26, f"One of the {config.n_layer} blocks", LARGE, ha="left", weight="bold")
-    draw_block(axes, (left + right) / 2 - 10, top + 5, config)
+    draw_block(axes, (left + right) / 2 - 10, top + 5, config, dict(parameters or {}))
     return axes.figure
 
 
@@ -101,18 +102,20 @@ def draw_tower(axes: Axes, x: float, config: Any, parameters: dict[str, int]) ->
     return block
 
 
-def draw_block(axes: Axes, x: float, y: float, config: Any) -> None:
+def draw_block(axes: Axes, x: float, y: float, config: Any, parameters: Mapping[str, int]) -> None:
     """Draw a block: twice a norm, a part, and a sum with what came in."""
     heads = f"{config.n_head} heads of {config.n_embd // config.n_head} numbers"
     wide = f"{config.n_embd:,} → {4 * config.n_embd:,} → {config.n_embd:,}"
-    halves = (("causal attention", "tokens look back", heads), ("MLP", "each token for itself", wide))
-    for half in halves:
+    halves = (("attn", "causal attention", "tokens look back", heads), ("mlp", "MLP", "each token for itself", wide))
+    for name, title, does, sizes in halves:
+        # A part that says how many numbers it has says it in place of what it does: there's room for one.
+        norm, part = count_line(parameters, f"{name}_norm"), count_line(parameters, name)
         entry = y + 13
-        y = draw_flow(axes, x, y, size="(B, T, C)", length=32)
-        y = draw_part(axes, x, y, ["LayerNorm"])
-        y = draw_flow(axes, x, y, length=19)
-        y = draw_part(axes, x, y, half)
-        y = draw_flow(axes, x, y, length=19)
+        y = draw_flow(axes, x, y, size="(B, T, C)", length=26 if norm else 32)
+        y = draw_part(axes, x, y, ["LayerNorm", *norm])
+        y = draw_flow(axes, x, y, "(B, T, C)", length=19)
+        y = draw_part(axes, x, y, [title, *(part or [does]), sizes])
+        y = draw_flow(axes, x, y, "(B, T, C)", length=19)
         side = x + 108  # the residual path goes around
         axes.plot([x, side, side], [entry, entry, y + 8], color=FAINT_INK, linewidth=1.3, linestyle="-")
         draw_arrow(axes, (side, y + 8), (x + 9, y + 8))
