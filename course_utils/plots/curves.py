@@ -113,7 +113,7 @@ def draw_differences(differences: Mapping[str, Sequence[float]], label: str) -> 
     require(len(differences) > 0, "there is nothing to draw; give at least one row of differences")
     empty = [name for name, values in differences.items() if len(values) == 0]
     require(not empty, f"{empty[0] if empty else ''!r} has no difference; give one for each seed")
-    figure, axes = chart(height=70 + 19 * len(differences))
+    figure, axes = chart(height=90 + 22 * len(differences))
     look = ROLES["value"]
     for place, values in enumerate(differences.values()):
         axes.barh(place, float(np.mean(values)), height=0.6, color=look.fill, edgecolor=look.edge, linewidth=0.8)
@@ -121,6 +121,8 @@ def draw_differences(differences: Mapping[str, Sequence[float]], label: str) -> 
     axes.axvline(0, color=FAINT_INK, linewidth=1)
     axes.set(xlabel=label, ylim=(len(differences) - 0.4, -0.6))  # the first row on top
     axes.set_yticks(range(len(differences)), [*differences])
+    low, high = axes.get_xlim()
+    axes.set_xticks([tick for tick in axes.get_xticks() if low <= tick <= high])
     return figure
 
 
