@@ -132,8 +132,7 @@ def count_targets(batch: Batch) -> Tensor:
 def schedule(step: int, config: TrainingConfig) -> float:
     """The fraction of the learning rate at one step, counted from 0: warm-up, stable, decay.
 
-    Up in a line, level, then down half a cosine (Loshchilov and Hutter 2017, "SGDR", equation 5; the three phases are
-    Hu et al. 2024, "MiniCPM", section 4.1).
+    The cosine is Loshchilov and Hutter 2017, "SGDR", equation 5; the phases are Hu et al. 2024, "MiniCPM", section 4.1.
 
     >>> [round(schedule(step, TrainingConfig(steps=10, warmup=0.2)), 2) for step in (0, 1, 6, 10)]
     [0.5, 1.0, 0.55, 0.1]

@@ -140,12 +140,26 @@ NOTEBOOKS = (
         builds=("attention",),
         borrows=("gpt.Attention", "gpt.GPTConfig", "checkpoints.BASE", "checkpoints.load_checkpoint"),
     ),
-    Notebook("10_transformer", "The transformer", ("model",), builds=("gpt",)),
+    Notebook(
+        "10_transformer",
+        "The transformer",
+        ("model",),
+        does="climb from a unigram model to a whole GPT, write it on one screen, count it, match Hugging Face's, and "
+        "switch parts of a trained one off",
+        builds=("gpt",),
+        borrows=(
+            *("checkpoints.BASE", "checkpoints.load_checkpoint", "evaluation.score", "evaluation.tell_tales"),
+            *("generation.Sampler", "pretrained.gpt_to_huggingface"),
+        ),
+    ),
     Notebook(
         "11_pretraining",
         "Pretraining",
         ("split and train", "base model"),
+        does="predict the loss before the first step, learn one batch by heart, write AdamW, the schedule and a step, "
+        "open Muon, train a model that tells tales, and see where the last tenth of a nat is",
         builds=("optimizers", "training", "recipe", "evaluation", "checkpoints", "pretrained"),
+        borrows=("generation.Sampler", "generation.generate_text"),
     ),
     Notebook(
         "12_text_generation",
