@@ -36,11 +36,11 @@ def draw_map(here: str | int) -> Figure:
     A `here` that is not on the map is a ValueError that lists what is.
     """
     own = find(here)
-    axes = canvas(384)
+    axes = canvas(378)
     draw_heading(axes, own)
     draw_steps(axes, own.number, top=46)
     write(axes, MARGIN, 180, "The whole road", LARGE, ha="left", weight="bold")
-    draw_road(axes, own.number, upper=222, lower=334)
+    draw_road(axes, own.number, upper=222, lower=328)
     return axes.figure
 
 
@@ -155,7 +155,7 @@ def draw_road(axes: Axes, here: str, upper: float, lower: float) -> None:
 def pave(axes: Axes, start: float, turn: float, end: float, upper: float, lower: float) -> None:
     """Draw the road's surface and the dashed line on it: along the upper row, around the turn, along the lower row."""
     right, left, radius = WIDTH - MARGIN, start, 14
-    middle = lower - 37  # below three rows of chips
+    middle = lower - 40
     route = [(start, upper), (right - radius, upper), (right, upper), (right, upper + radius), (right, middle - radius)]
     route += [
         (right, middle),
