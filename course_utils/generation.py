@@ -272,21 +272,24 @@ def beam_search(
     """
     check_prompts(model, [prompt], max_new_tokens)
     require(isinstance(width, int) and width >= 1, f"width is {width!r}; it takes a whole number from 1 on")
-    device = model.token_embedding.weight.device
-    beams: list[tuple[list[int], float]] = [([], 0.0)]
+    device, cache = model.token_embedding.weight.device, KVCache(model, 1)
+    growing: list[tuple[list[int], float]] = [([], 0.0)]
+    ended: list[tuple[list[int], float]] = []
     for _ in range(max_new_tokens):
-        ended = [beam for beam in beams if beam[0] and beam[0][-1] in stop_tokens]
-        growing = [beam for beam in beams if beam not in ended]
+        idx = torch.tensor([[*prompt, *ids] for ids, _ in growing], device=device)
+        best = next_logits(model, idx, None, cache).log_softmax(-1).topk(min(width, model.config.vocab_size))
+        longer = [
+            ([*ids, token], total + gained, row)
+            for row, (ids, total) in enumerate(growing)
+            for gained, token in zip(best.values[row].tolist(), best.indices[row].tolist(), strict=True)
+        ]
+        # Those that have ended stay in the race, but only while `width` others aren't likelier.
+        kept = sorted([*longer, *((*beam, -1) for beam in ended)], key=lambda beam: -beam[1])[:width]
+        ended = [(ids, total) for ids, total, _ in kept if ids[-1] in stop_tokens]
+        growing = [(ids, total) for ids, total, _ in kept if ids[-1] not in stop_tokens]
         if not growing:
             break
-        # Read anew at each step: a cache would have to follow each beam to its new row.
-        idx = torch.tensor([[*prompt, *ids] for ids, _ in growing], device=device)
-        best = next_logits(model, idx, None, None).log_softmax(-1).topk(min(width, model.config.vocab_size))
-        rows = zip(growing, best.values.tolist(), best.indices.tolist(), strict=True)
-        longer = [
-            ([*ids, token], total + gained)
-            for (ids, total), values, tokens in rows
-            for gained, token in zip(values, tokens, strict=True)
-        ]
-        beams = sorted([*ended, *longer], key=lambda beam: -beam[1])[:width]
-    return beams
+        # Each text takes the keys and values of the text that it continues along, to its own row.
+        rows = [row for ids, _, row in kept if ids[-1] not in stop_tokens]
+        cache.layers = [(keys[rows], values[rows]) for keys, values in cache.layers]
+    return sorted([*ended, *growing], key=lambda beam: -beam[1])

@@ -279,6 +279,23 @@ def test_probabilities_may_be_a_tensor_that_learns():
     assert words(draw_distribution(["a", "b", "c", "d"], chances)).count("25.0%") == 4
 
 
+def test_a_filter_shows_what_it_leaves_and_how_many():
+    said = words(draw_filters(list("abcd"), FOUR, {"the best two": [0.625, 0.375, 0, 0]}))
+    assert {"the best two\n2 tokens left", "62%", "38%", "0%"} <= set(said)
+
+
+def test_a_tradeoff_names_its_curves_and_the_settings_asked_for():
+    said = words(draw_tradeoff({"one": {"top_k": [(0.2, 0.9, "2"), (0.4, 0.8, "")]}}, (0.5, 1.0)))
+    assert {"one", "top_k", "the world", "2", "distinct 4-grams", "consistent tales"} <= set(said)
+
+
+def test_with_a_cache_each_token_is_read_once():
+    figure = draw_reading(list("abcd"), prompt=2)
+    fills = [patch.get_facecolor() for patch in figure.axes[0].patches]
+    read, kept = (fills.count(to_rgba(ROLES[role].fill)) for role in ("query", "key"))
+    assert (read, kept) == (2 + 3 + 2 + 1, 2)  # two steps: without a cache 2 and 3 tokens, with one 2 and 1
+
+
 def test_each_curve_of_shares_is_named_with_its_last_value():
     said = words(draw_shares([1, 2], {"sentences": [0.5, 0.987], "whole tales": [0.0, 0.5]}, "minutes of training"))
     assert {"sentences 98.7%", "whole tales 50.0%", "minutes of training"} <= set(said)
@@ -299,6 +316,12 @@ BAD_INPUT = {
     "merges of two texts": (lambda: draw_merges([["a"], ["b"]]), "different texts: 'a' and 'b'"),
     "no loss yet": (lambda: draw_loss(History()), "train for at least one step"),
     "no curve": (lambda: draw_shares([1], {}, "x"), "0 curves to draw; this takes one or two"),
+    "panels of none": (lambda: draw_filters(["a"], [1.0], {}), "0 panels to draw; this takes one to four"),
+    "filter of others": (lambda: draw_filters(["a"], [1.0], {"x": [0.5, 0.5]}), "in place of"),
+    "probabilities missing": (lambda: draw_filters(["a", "b"], [1.0], {"x": [1.0]}), "2 tokens and probabilities"),
+    "no tradeoff": (lambda: draw_tradeoff({}, (0, 1)), "0 panels to draw; this takes one or two"),
+    "too many curves": (lambda: draw_tradeoff({"x": dict.fromkeys("abcde", [])}, (0, 1)), "a panel takes 4"),
+    "nothing to read": (lambda: draw_reading(["a", "b"], prompt=2), "prompt is 2 of 2 tokens"),
     "curve too short": (lambda: draw_shares([1, 2], {"a": [0.5]}, "x"), "'a' has 1 values at 2 places"),
     "no share": (lambda: draw_shares([1], {"a": [1.5]}, "x"), "'a' holds a number that is no share"),
     "lengths differ": (lambda: draw_distribution(["a"], [0.5, 0.5]), r"1 tokens and probabilities of shape \(2,\)"),

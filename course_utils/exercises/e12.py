@@ -499,7 +499,7 @@ STREAM = Exercise(
     ],
     mistakes=[
         Mistake(
-            "Each token is decoded by itself, so the bytes of a character never meet. Keep those that wait, and add to them",
+            "Each token is decoded by itself, so the bytes of a character never meet. Keep those that wait",
             "waiting += token",
             "waiting = token",
         ),
