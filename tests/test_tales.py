@@ -107,7 +107,7 @@ def test_the_shipped_file_is_what_the_generator_tells():
 
 
 def test_the_file_can_be_rebuilt(tmp_path):
-    count = tales.rebuild(tmp_path / "tales.txt", size=5_000)
+    count = tales.write_corpus(tmp_path / "tales.txt", size=5_000)
     assert tales.corpus(tmp_path / "tales.txt") == TALES[:count]
 
 
