@@ -132,9 +132,9 @@ class PartsGPT(GPT):
 
 @torch.no_grad()
 def draw_weights(model: GPT, std: float = 0.7, position_std: float = 0.1, echo: float = 0.1) -> None:
-    """Draw fresh weights for a model with parts left out: the recipe's, except that no branch starts at zero.
+    """Draw fresh weights for a model with parts left out: the recipe's, but every layer keeps the size of its input.
 
-    Without residual connections a branch of zeros would pass nothing on.
+    Without residual connections, branches that start at zero, or smaller and smaller, would pass nothing on.
     """
     std = 0.07 if model.config.tied else std
     model.token_embedding.weight.normal_(0.0, std)
@@ -142,7 +142,7 @@ def draw_weights(model: GPT, std: float = 0.7, position_std: float = 0.1, echo: 
         model.position_embedding.weight.normal_(0.0, position_std * std / 0.7)
     for layer in model.blocks.modules():
         if isinstance(layer, nn.Linear):
-            layer.weight.normal_(0.0, (3 * layer.in_features) ** -0.5)
+            layer.weight.normal_(0.0, layer.in_features**-0.5)
             layer.bias.zero_()
     if not model.config.tied:
         model.lm_head.weight.copy_(echo * model.token_embedding.weight)
@@ -173,7 +173,6 @@ GROUPS = {
         "two blocks": ALL,
         "no MLP": replace(ALL, mlp=0),
         "MLP 1 times as wide": replace(ALL, mlp=1),
-        "MLP 2 times as wide": replace(ALL, mlp=2),
         "MLP 8 times as wide": replace(ALL, mlp=8),
         "ReLU": replace(ALL, activation="relu"),
         "no output projection": replace(ALL, proj=False),
@@ -182,8 +181,8 @@ GROUPS = {
         "no positions": replace(ALL, positions="none"),
         "rotary positions": replace(ALL, positions="rotary"),
     },
-    # Twelve blocks, with the norm nowhere, behind the sum, or in front of the branch.
-    "norm": {norm: replace(ALL, norm=norm, n_layer=12) for norm in NORMS},
+    # Eight blocks, with the norm nowhere, behind the sum, or in front of the branch.
+    "norm": {norm: replace(ALL, norm=norm, n_layer=8) for norm in NORMS},
 }
 LADDER = GROUPS["ladder"]
 
