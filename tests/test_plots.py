@@ -320,7 +320,7 @@ BAD_INPUT = {
     "filter of others": (lambda: draw_filters(["a"], [1.0], {"x": [0.5, 0.5]}), "in place of"),
     "probabilities missing": (lambda: draw_filters(["a", "b"], [1.0], {"x": [1.0]}), "2 tokens and probabilities"),
     "no tradeoff": (lambda: draw_tradeoff({}, (0, 1)), "0 panels to draw; this takes one or two"),
-    "too many curves": (lambda: draw_tradeoff({"x": dict.fromkeys("abcde", [])}, (0, 1)), "a panel takes 4"),
+    "too many curves": (lambda: draw_tradeoff({"x": {name: [] for name in "abcde"}}, (0, 1)), "a panel takes 4"),
     "nothing to read": (lambda: draw_reading(["a", "b"], prompt=2), "prompt is 2 of 2 tokens"),
     "curve too short": (lambda: draw_shares([1, 2], {"a": [0.5]}, "x"), "'a' has 1 values at 2 places"),
     "no share": (lambda: draw_shares([1], {"a": [1.5]}, "x"), "'a' holds a number that is no share"),

@@ -92,6 +92,9 @@ def draw_tradeoff(panels: Mapping[str, Mapping[str, Sequence[Point]]], goal: tup
         panel.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         panel.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         panel.margins(0.1)
+        for axis in (panel.xaxis, panel.yaxis):
+            low, high = axis.get_view_interval()
+            axis.set_ticks([tick for tick in axis.get_majorticklocs() if low <= tick <= high])
         panel.legend(fontsize=SMALLEST, loc="lower left", facecolor=CARD, framealpha=1)
     axes[0][0].set_ylabel("consistent tales")
     return figure
