@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
+from nbformat import NotebookNode
 
 os.environ.setdefault("COURSE_PRESET", "laptop")
 os.environ.setdefault("COURSE_DEVICE", "cpu")
@@ -27,6 +28,14 @@ settings.register_profile("all", deadline=None, suppress_health_check=[HealthChe
 settings.register_profile("quick", settings.get_profile("all"), max_examples=25)
 
 
+def is_long(notebook: NotebookNode) -> bool:
+    """Tell whether a notebook trains for so long that it is left out with the slow tests, by the seconds it states.
+
+    What comes in its place is its solved form in the smallest preset, see tests/test_solved.py.
+    """
+    return notebook.metadata.get("course", {}).get("seconds", 0) >= 40
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Draw fewer random examples where slow tests are left out; give each of several workers' kernels one thread."""
     settings.load_profile("quick" if config.getoption("markexpr") == "not slow" else "all")
@@ -35,7 +44,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long, so that no worker is left alone with it at the end."""
+    """Notebooks that train for long are slow tests; what is slow comes first, so that no worker ends alone with it."""
+    for item in items:
+        if item.path.suffix == ".ipynb" and is_long(item.parent.nb):
+            item.add_marker("slow")
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 

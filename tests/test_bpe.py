@@ -37,6 +37,7 @@ from course_utils.tokenizers import END_OF_TEXT, from_dict
 
 EXAMPLE = list(b"aaabdaaabac")
 CHAT = ["<|endoftext|>", "<|user|>"]
+EXAMPLES = settings.default.max_examples  # a hundred; a quarter of them without the slow tests
 # Libraries differ on characters newer than their tables: draw from those of Unicode 15 or older.
 NEWER = float(".".join(unicodedata.unidata_version.split(".")[:2])) > 15.1
 TABLE = unicodedata.ucd_3_2_0 if NEWER else unicodedata
@@ -141,7 +142,7 @@ def test_merging_is_replacing_from_left_to_right(ids, pair):
     assert merge(ids, pair, ord("Z")) == list(map(ord, replaced))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * EXAMPLES)
 @given(st.lists(REPETITIVE, max_size=4), st.integers(0, 40))
 def test_the_incremental_trainer_learns_what_the_naive_one_learns(texts, n_merges):
     assert train_bpe(texts, 256 + n_merges) == naive_train(texts, n_merges)
@@ -183,7 +184,7 @@ def test_training_that_cannot_be_is_refused(texts, vocab_size, special):
         train_bpe(texts, vocab_size, special)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * EXAMPLES)
 @given(REPETITIVE, REPETITIVE)
 def test_the_heap_merges_as_the_definition_does(text, piece):
     ranks = ranks_from_merges(train_bpe(text, 300, pattern=r"(?s).+"))
@@ -228,7 +229,7 @@ def test_gpt2s_ranks_give_tiktokens_ids_on_tiny_shakespeare():
     assert gpt2_tokenizer().encode(text) == reference().encode(text)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=4 * EXAMPLES)
 @given(st.lists(ANY_TEXT, min_size=25, max_size=25))
 def test_gpt2s_ranks_give_tiktokens_ids_on_any_strings(texts):
     assert list(map(gpt2_tokenizer().encode, texts)) == list(map(reference().encode, texts))
@@ -271,7 +272,7 @@ def test_a_damaged_vocabulary_file_is_refused(monkeypatch, tmp_path):
         bpe.gpt2_ranks.__wrapped__()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=EXAMPLES // 2)
 @given(REPETITIVE, st.lists(ANY_TEXT, min_size=5, max_size=5))
 def test_our_merges_give_the_same_ids_in_tiktoken(training_text, texts):
     tokenizer = BPETokenizer(train_bpe(training_text, 320))
@@ -280,7 +281,7 @@ def test_our_merges_give_the_same_ids_in_tiktoken(training_text, texts):
     assert BPETokenizer.from_tiktoken(encoding).ranks == tokenizer.ranks
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=EXAMPLES // 2)
 @given(REPETITIVE, st.lists(ANY_TEXT, min_size=5, max_size=5))
 def test_our_merges_give_the_same_ids_in_hugging_faces_tokenizers(training_text, texts):
     tokenizer = BPETokenizer(train_bpe(training_text, 320))
@@ -303,7 +304,7 @@ def test_whole_vocabularies_give_the_same_ids_in_hugging_faces_tokenizers(make):
     assert theirs.get_vocab_size() == tokenizer.vocab_size
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * EXAMPLES)
 @given(ANY_TEXT)
 def test_every_text_comes_back(text):
     for tokenizer in (gpt2_tokenizer(), story_tokenizer()):
@@ -343,7 +344,7 @@ def cut(text, places):
     return [text[a:b] for a, b in pairwise(edges)]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=4 * EXAMPLES)
 @given(st.one_of(SPECIAL_TEXT, ANY_TEXT), st.lists(st.integers(0, 200), max_size=8), st.sets(st.sampled_from(CHAT)))
 def test_a_stream_of_chunks_is_encoded_as_the_whole(text, places, allowed):
     choice = {"allowed_special": allowed, "disallowed_special": ()}

@@ -11,6 +11,8 @@ from course_utils.tales import check, generate
 from course_utils.tales.generator import EVENT, FORMS
 from course_utils.tales.words import PEOPLE, PLACES, THINGS
 
+EXAMPLES = settings.default.max_examples  # a hundred; a quarter of them without the slow tests
+
 # Each row: a tale that a reader finds right, a change that makes one sentence wrong, which sentence, and why.
 # The changed tale is judged by reading too; `wrong` is the first sentence a reader stumbles over.
 PAIRS = [
@@ -507,7 +509,7 @@ def test_changed_words_in_whole_tales_are_nearly_all_caught():
 WORDS = [w for seed in range(40) for w in re.findall(r"\S+|\s", generate(seed))]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=3 * EXAMPLES)
 @given(st.one_of(st.text(), st.lists(st.sampled_from(WORDS)).map("".join)))
 def test_no_text_makes_it_crash(text):
     report = check(text)
@@ -527,7 +529,7 @@ def test_no_order_and_no_filling_of_its_own_sentences_makes_it_crash():
         assert not check(" ".join([sentences[0], *random.sample(sentences[1:], len(sentences) - 1)])).share > 1
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * EXAMPLES)
 @given(st.lists(st.integers(0, 10), min_size=1, max_size=14), st.integers(0, 400))
 def test_mixed_sentences_do_not_make_it_crash(picks, seed):
     sentences = [s.text for n in range(8) for s in check(generate(seed + n)).sentences]

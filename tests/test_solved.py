@@ -10,6 +10,7 @@ from nbclient import NotebookClient
 from notebook_rules import code_cells, tree
 from solved import checks, solved, stub
 
+from conftest import is_long
 from course_utils.exercises import exercises, find, notebooks
 from course_utils.exercises.engine.record import read_record
 from course_utils.tools.sync import Course, number, read
@@ -48,8 +49,11 @@ def test_no_stored_cell_shows_a_solution(path: Path):
     assert not {"solution", "hint"} & {ast.unparse(node.func) for node in nodes}
 
 
-@pytest.mark.slow
-@EACH
+# Without the slow tests each notebook runs once: as it is stored, or solved if that would take too long.
+SOLVED = [pytest.param(path, marks=[] if is_long(read(path)) else pytest.mark.slow, id=path.stem) for path in PATHS]
+
+
+@pytest.mark.parametrize("path", SOLVED)
 def test_with_the_solutions_filled_in_every_check_passes(path: Path, tmp_path: Path, monkeypatch):
     notebook = solved(read(path))
     environment = {**os.environ, "COURSE_PRESET": "smoke", "COURSE_DEVICE": "cpu", "COURSE_WORK": str(tmp_path)}

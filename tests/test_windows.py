@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from course_utils.windows import (
@@ -218,7 +218,6 @@ def test_numpys_whole_numbers_are_whole_numbers():
     assert theirs.indices(np.int64(7)) == ours.indices(7)
 
 
-@settings(max_examples=60)
 @given(st.integers(1, 3000), st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=8))
 def test_a_shuffle_puts_every_number_in_one_place(size, keys):
     assert sorted(shuffled(place, size, keys) for place in range(size)) == list(range(size))
