@@ -106,9 +106,11 @@ def draw_curve(axes: Axes, name: str, points: Sequence[Point], role: str, marker
     x, y = ([point[i] for point in points] for i in (0, 1))
     line = {"color": look.edge, "linestyle": look.line, "linewidth": 1.4}
     axes.plot(x, y, marker=marker, markersize=6, markerfacecolor=look.fill, label=name, **line)
+    # The first curve's settings stand below their points and the others' above: the curves lie close together.
+    offset, side = ((-5, -12), "right") if role == CURVES[0][0] else ((5, 4), "left")
     for across, up, setting in points:
-        place = {"textcoords": "offset points", "size": SMALLEST, "color": look.edge, "weight": "bold"}
-        axes.annotate(setting, (across, up), (5, 4), **place)
+        looks = {"textcoords": "offset points", "size": SMALLEST, "color": look.edge, "weight": "bold", "ha": side}
+        axes.annotate(setting, (across, up), offset, **looks)
 
 
 def draw_reading(tokens: Sequence[str], prompt: int) -> Figure:
