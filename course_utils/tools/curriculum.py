@@ -149,7 +149,7 @@ NOTEBOOKS = (
         builds=("gpt",),
         borrows=(
             *("checkpoints.BASE", "checkpoints.load_checkpoint", "evaluation.score", "evaluation.tell_tales"),
-            *("generation.Sampler", "pretrained.gpt_to_huggingface"),
+            *("generation.Sampler", "gpt.KVCache", "pretrained.gpt_to_huggingface"),
         ),
     ),
     Notebook(
