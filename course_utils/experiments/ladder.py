@@ -4,6 +4,7 @@ All learn from the same tales, with the same loss, for as many steps. Run as `py
 notebook 10 shows the table and trains one row live.
 """
 
+import contextlib
 import json
 import statistics
 from collections.abc import Callable
@@ -209,14 +210,18 @@ def parts_gpt(parts: Parts) -> PartsGPT:
 
 
 def train_parts(parts: Parts, seed: int, run: runtime.Runtime, steps: int = STEPS) -> tuple[PartsGPT, list[float]]:
-    """Return a model with these parts, trained on fresh tales, and the loss of each step."""
+    """Return a model with these parts, trained on fresh tales, and the loss of each step.
+
+    Where numbers become infinite, training ends early: without norms a deep model may break down.
+    """
     runtime.seed_everything(seed)
     model, batches = parts_gpt(parts).to(run.device), FreshTales(tokenizer(), BATCH, SIZES.context_length, seed)
     # Muon is for the matrices of blocks; a model without blocks has none.
     optimizer = "muon" if parts.n_head else "adamw"
     trainer = Trainer(model, replace(recipe(steps, run.dtype), optimizer=optimizer))
-    while trainer.steps_done < steps:
-        trainer.step(*batches(trainer.steps_done))
+    with contextlib.suppress(FloatingPointError):  # the weights are then those before the step
+        while trainer.steps_done < steps:
+            trainer.step(*batches(trainer.steps_done))
     return model.eval(), trainer.history.losses
 
 
