@@ -443,16 +443,17 @@ def small_tales(length):
     return [[*start, end] for start in begun for end in ENDINGS if simulate([*start, end])]
 
 
-def test_all_small_tales_are_judged_as_a_second_simulation_judges_them():
+@pytest.mark.parametrize(("length", "most"), [(2, 200), pytest.param(3, 4000, marks=pytest.mark.slow)])
+def test_all_small_tales_are_judged_as_a_second_simulation_judges_them(length, most):
     begun, verdicts = [OPENING], []
-    for _ in range(3):
+    for _ in range(length):
         longer = [[*start, middle] for start in begun for middle in MIDDLES]
         for sentences in ([*start, ending] for start in longer for ending in ENDINGS):
             verdicts.append(simulate(sentences))
             assert check(" ".join(sentences)).consistent == verdicts[-1], sentences
         begun = [start for start in longer if possible(start)]
-    assert sum(verdicts) > 500
-    assert verdicts.count(False) > 4000
+    assert verdicts.count(True) > most / 8
+    assert verdicts.count(False) > most
 
 
 CHANGES = {"Mara": "Tom", "Tom": "Mara", "mill": "river", "river": "mill", "kite": "drum"}
@@ -517,10 +518,11 @@ def test_no_text_makes_it_crash(text):
     assert all(text[s.start : s.end] == s.text for s in report.sentences)
 
 
-def test_no_order_and_no_filling_of_its_own_sentences_makes_it_crash():
+@pytest.mark.parametrize("count", [150, pytest.param(1500, marks=pytest.mark.slow)])
+def test_no_order_and_no_filling_of_its_own_sentences_makes_it_crash(count):
     random = Random(3)
     ways = [way for event in EVENT.values() for group in (event.ways, *event.own.values()) for way in group]
-    for seed in range(1500):
+    for seed in range(count):
         sentences = [s.text for s in check(generate(seed)).sentences]
         for way in random.sample(ways, 4):
             filled = [(slot.before, random.choice(list(FORMS[slot.form].values()))) for slot in way.slots]

@@ -637,7 +637,7 @@ def test_a_notebook_holds_picture_caption_and_alternative_text():
         f"from course_utils.plots import draw_map, show\nshow(draw_map('03'), {CAPTION!r})"
     )
     notebook = nbformat.v4.new_notebook(cells=[cell])
-    NotebookClient(notebook, timeout=600, kernel_name="python3").execute()
+    NotebookClient(notebook, timeout=600, startup_timeout=600, kernel_name="python3").execute()
     picture, caption = notebook.cells[0].outputs
     assert picture.metadata["image/png"]["alt"] == CAPTION
     assert caption.data["text/markdown"] == f"*Figure: {CAPTION}*"

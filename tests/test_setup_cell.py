@@ -84,7 +84,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def session(folder: Path, *cells: str) -> str:
     """Run cells in a fresh kernel in `folder`; return what they printed. An error in one is raised."""
     made = new_notebook(cells=[new_code_cell(cell) for cell in cells])
-    client = NotebookClient(made, kernel_name="bare", timeout=60, resources={"metadata": {"path": str(folder)}})
+    client = NotebookClient(made, kernel_name="bare", timeout=600, resources={"metadata": {"path": str(folder)}})
     client.execute()
     outputs = [output for cell in made.cells for output in cell.outputs]
     return "".join(output.get("text", "") or str(output.get("data", "")) for output in outputs)

@@ -58,7 +58,7 @@ def test_with_the_solutions_filled_in_every_check_passes(path: Path, tmp_path: P
     notebook = solved(read(path))
     environment = {**os.environ, "COURSE_PRESET": "smoke", "COURSE_DEVICE": "cpu", "COURSE_WORK": str(tmp_path)}
     place = {"metadata": {"path": path.parent}}
-    client = NotebookClient(notebook, timeout=3000, kernel_name="python3", resources=place)
+    client = NotebookClient(notebook, timeout=3000, startup_timeout=600, kernel_name="python3", resources=place)
     client.execute(env=environment)
     monkeypatch.setenv("COURSE_WORK", str(tmp_path))
     passed = [name for name, row in read_record().items() if row["passed"]]

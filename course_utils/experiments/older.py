@@ -21,7 +21,7 @@ def commands(python: str, constraints: Path) -> list[list[str]]:
         [python, "-m", "pip", "install", "--quiet", "-r", "requirements.txt", "-c", str(constraints)],
         [*tests, "addopts=--doctest-modules", "tests", "course_utils"],
         # What they print was stored by the other preset: here it only matters that every cell runs.
-        [*tests, "addopts=--nbval-lax --nbval-current-env --nbval-cell-timeout=300", "notebooks"],
+        [*tests, "addopts=--nbval-lax --nbval-current-env --nbval-cell-timeout=3000", "notebooks"],
     ]
 
 
