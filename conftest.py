@@ -33,7 +33,7 @@ def is_long(notebook: NotebookNode) -> bool:
 
     What comes in its place is its solved form in the smallest preset, see tests/test_solved.py.
     """
-    return notebook.metadata.get("course", {}).get("seconds", 0) >= 40
+    return notebook.metadata.get("course", {}).get("seconds", 0) >= 60
 
 
 def pytest_configure(config: pytest.Config) -> None:
