@@ -227,16 +227,18 @@ def up_to_stop(row: list[int], stop_tokens: Sequence[int]) -> list[int]:
 def stream_text(
     model: GPT,
     tokenizer: Tokenizer,
-    prompt: str,
+    prompt: str | Sequence[int],
     max_new_tokens: int,
     sampler: Sampler = GREEDY,
     stop_tokens: Sequence[int] = (),
 ) -> Iterator[str]:
-    """Yield the continuation of `prompt` piece by piece; a character whose bytes are not all there yet waits."""
+    """Yield the continuation of `prompt` piece by piece; a character whose bytes are not all there yet waits.
+
+    `prompt` is a text, in which special tokens count, or token ids.
+    """
+    start = tokenizer.encode(prompt, allowed_special="all") if isinstance(prompt, str) else prompt
     ids, shown, text = [], "", ""
-    for column in stream_tokens(
-        model, [tokenizer.encode(prompt, allowed_special="all")], max_new_tokens, sampler, stop_tokens
-    ):
+    for column in stream_tokens(model, [start], max_new_tokens, sampler, stop_tokens):
         ids.append(int(column))
         if ids[-1] in stop_tokens:
             ids.pop()

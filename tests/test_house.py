@@ -17,9 +17,9 @@ PACKAGE = Path(__file__).resolve().parent.parent / "course_utils"
 MACHINE = (
     *("common", "runtime", "text", "tokenizers", "bpe", "windows", "embeddings", "positions", "attention"),
     *("gpt", "llama", "encoder_decoder", "optimizers", "checkpoints", "pretrained", "training", "distributed"),
-    *("generation", "evaluation", "recipe", "chat", "finetuning", "lora"),
+    *("generation", "evaluation", "batches", "recipe", "chat", "finetuning", "lora"),
 )
-PLANNED = ("llama", "encoder_decoder", "distributed", "chat", "finetuning", "lora")
+PLANNED = ("llama", "encoder_decoder", "distributed", "chat", "lora")
 WINGS = ("tales", "plots", "exercises", "experiments", "tools")
 
 
@@ -31,7 +31,7 @@ def inside(wing: str, *names: str) -> tuple[str, ...]:
 # A module imports only from those before it. A wing's own name is its face, `__init__.py`.
 ORDER = (
     *("__init__", "tools", "tools.curriculum", "common"),
-    *(*inside("tales", "words", "generator", "checker", "questions"), "tales"),
+    *(*inside("tales", "words", "voices", "generator", "checker", "questions", "dialogues"), "tales"),
     *MACHINE[1:],
     *inside("plots", "cards", "style", "tokens", "bars", "sampling", "curves", "matrices", "model", "roadmap"),
     *("plots.halves", "plots.stacks", "plots.tale_card", "plots", "plots.widgets"),

@@ -7,7 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from course_utils import tales
-from course_utils.recipe import CHAT_TOKENS, POOL, SMALL, WIDTH, FreshTales, recipe, small_gpt, tales_tokenizer
+from course_utils.recipe import CHAT_TOKENS, SMALL, FreshTales, recipe, small_gpt, tales_tokenizer
 from course_utils.tokenizers import END_OF_TEXT, CharTokenizer
 from course_utils.training import IGNORED, train
 
@@ -39,27 +39,6 @@ def test_a_row_is_one_whole_fresh_tale_and_its_targets_are_shifted_by_one(tokeni
         assert x[: len(ids) - 1].tolist() == ids[:-1]
         assert y[: len(ids) - 1].tolist() == ids[1:]
         assert (y[len(ids) - 1 :] == IGNORED).all()
-
-
-def test_batches_hold_tales_of_one_length_and_each_tale_comes_once(tokenizer):
-    data = FreshTales(tokenizer, 4, 400)
-    batches = [data.batch(step) for step in range(2 * POOL)]
-    assert sorted(number for batch in batches for number, _ in batch) == list(range(2 * POOL * 4))
-    spreads = [max(lengths) - min(lengths) for lengths in ([len(ids) for _, ids in batch] for batch in batches)]
-    assert sorted(spreads)[POOL] < 15
-    shortest = [min(len(ids) for _, ids in batch) for batch in batches[:POOL]]
-    assert shortest != sorted(shortest)
-
-
-def test_batches_come_in_few_widths_and_none_is_wider_than_the_context(tokenizer):
-    data, cut = FreshTales(tokenizer, 4, 400), FreshTales(tokenizer, 4, 90)
-    for step in range(POOL):
-        lengths = [len(ids) - 1 for _, ids in data.batch(step)]
-        x, y = data(step)
-        assert x.shape == y.shape == (4, -(-max(lengths) // WIDTH) * WIDTH)
-        assert (y != IGNORED).sum(1).tolist() == lengths
-        assert cut(step)[0].shape[1] <= 90
-    assert any(cut(step)[0].shape[1] == 90 for step in range(POOL))  # not a multiple, and still the most
 
 
 def test_tales_depend_on_seed_and_step_alone_and_never_repeat(tokenizer):

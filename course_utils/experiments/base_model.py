@@ -27,13 +27,13 @@ from course_utils.training import IGNORED, History, Progress, ProgressBar, Train
 
 SIZES = replace(SMALL, n_layer=6)
 UNSEEN = 1  # the seed of the tales that are never learned from
-LOOKS, JUDGED = 18, 200  # how often the training stops to tell tales, and how many
+LOOKS, JUDGED = 12, 200  # how often the training stops to tell tales, and how many
 VALIDATION = 8  # batches of tales that are never learned from
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the training: how many steps, of rows of how many tales, and at which fraction of the full rates."""
+    """A part of the training: how many steps, of rows of how many tales, and at which fractions of the full rates."""
 
     name: str
     steps: int
@@ -43,12 +43,14 @@ class Stage:
     seed: int
     rate: float = 1.0
     stable: float = 0.47
+    final_rate: float = 0.0
 
     def settings(self, dtype: torch.dtype) -> TrainingConfig:
         """Return the recipe at this stage's length and rates."""
         full = recipe(self.steps, dtype)
         rates = {"learning_rate": self.rate * full.learning_rate, "muon_rate": self.rate * full.muon_rate}
-        return replace(full, stable=self.stable, evaluate_every=max(1, self.steps // LOOKS), **rates)
+        shape = {"stable": self.stable, "final_rate": self.final_rate}
+        return replace(full, evaluate_every=max(1, self.steps // LOOKS), **shape, **rates)
 
     def data(self, tokenizer: Tokenizer, seed: int) -> FreshTales:
         """Return the fresh tales of one seed, in rows of this stage's form."""
@@ -56,10 +58,11 @@ class Stage:
 
 
 # Most is learned from single tales, which are cheap. Then the context becomes twice as long, and rows of two tales
-# teach the model to keep them apart. Without that it would know no position past its longest tale.
+# teach the model to keep them apart. Without that it would know no position past its longest tale. The rates fall all
+# the way to zero in the second stage only: what is learned at rates near zero does not survive high ones.
 STAGES = (
-    Stage("tales", 9_000, 64, 128, 1, seed=0),
-    Stage("pairs", 1_200, 32, 256, 2, seed=2, rate=0.5, stable=0.27),
+    Stage("tales", 6_400, 64, 128, 1, seed=0, stable=0.57, final_rate=0.3),
+    Stage("pairs", 2_000, 32, 256, 2, seed=2, rate=0.5, stable=0.27),
 )
 
 

@@ -1,6 +1,7 @@
 """Tales from a little world whose truth is known: make them, check them, ask about them.
 
-`world.py` holds the words, `telling.py` tells, `checking.py` reads back, `asking.py` asks; this module is their face.
+`words` is the vocabulary, `generator` tells, `checker` reads back, `questions` asks, and
+`dialogues` talks in the `voices` of two of the people; this module is their face.
 In a file, tales are separated by `SEPARATOR`, a line that holds `<|endoftext|>` and nothing else.
 """
 
@@ -9,30 +10,39 @@ from pathlib import Path
 
 from course_utils.common import DATA, require
 from course_utils.tales.checker import Judgement, Report, check, split
+from course_utils.tales.dialogues import Turn, dialogue, in_style, verdict
 from course_utils.tales.generator import tell
 from course_utils.tales.questions import Moment, Question, ask, lexicon, trace
+from course_utils.tales.voices import CLARA, HUGO, Voice
 
 __all__ = [
+    "CLARA",
     "END_OF_TALE",
     "FIRST_FRESH_SEED",
     "FIRST_UNSEEN_SEED",
+    "HUGO",
     "SEPARATOR",
     "Judgement",
     "Moment",
     "Question",
     "Report",
+    "Turn",
+    "Voice",
     "ask",
     "check",
     "corpus",
+    "dialogue",
     "entropy",
     "generate",
     "generate_many",
+    "in_style",
     "lexicon",
     "log_probability",
     "opening",
     "share_copied",
     "split_tales",
     "trace",
+    "verdict",
     "write_corpus",
 ]
 

@@ -1,4 +1,4 @@
-"""Tales read back: every sentence is matched with the ways of `world.py` and replayed in a small state of the world."""
+"""Tales read back: every sentence is matched with the ways of `words.py` and replayed in a small state of the world."""
 
 import re
 from dataclasses import dataclass, field

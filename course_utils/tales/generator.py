@@ -1,4 +1,4 @@
-"""Tales told: the ways of `world.py` made into parts, filled with people, places and things, one choice at a time."""
+"""Tales told: the ways of `words.py` made into parts, filled with people, places and things, one choice at a time."""
 
 import math
 import random

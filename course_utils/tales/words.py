@@ -1,6 +1,6 @@
 """The little world, written down: its people, places and things, what can happen, and the shapes of its stories.
 
-Nothing here runs. `telling.py` makes tales from these words, `checking.py` reads tales back with the very same words.
+Nothing here runs. `generator` makes tales from these words, `checker` reads tales back with the very same words.
 """
 
 from typing import NamedTuple
@@ -241,7 +241,7 @@ CATEGORIES = {
 #   own O A     O belongs to A         scene P   the tale is now at P
 #   near A B    both at one place      new X     X has not been in the tale yet
 #   no F X      F is over for X        own {…}   each word of that kind has ways of its own
-# Other facts (asked, lost, owes …) are read in `SAYS` of `checking.py`. A role that a way leaves out is found from
+# Other facts (asked, lost, owes …) are read in `SAYS` of `checker.py`. A role that a way leaves out is found from
 # the facts. Between braces: {A} the name or she/he, {A.call} always the name, {A.him}, {A.his}, {A.who} the trait;
 # {O} the noun, {O.full} with its adjective, {O.a} with an article too, {it O} "it" where that is clear; {P.at}, {P.to}.
 EVENTS = """
