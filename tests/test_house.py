@@ -19,7 +19,7 @@ MACHINE = (
     *("gpt", "llama", "encoder_decoder", "optimizers", "checkpoints", "pretrained", "training", "distributed"),
     *("generation", "evaluation", "batches", "recipe", "chat", "finetuning", "lora"),
 )
-PLANNED = ("llama", "encoder_decoder", "distributed", "chat", "lora")
+PLANNED = ("llama", "encoder_decoder", "distributed", "chat")
 WINGS = ("tales", "plots", "exercises", "experiments", "tools")
 
 

@@ -1,0 +1,212 @@
+"""LoRA: fine-tuning by small low-rank matrices beside frozen ones, and adapter files that `peft` reads too.
+
+Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", section 4.1.
+"""
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from course_utils.checkpoints import misfits
+from course_utils.common import require, write_whole
+from course_utils.gpt import GPT
+from course_utils.pretrained import regroup, their_name
+
+# The linear layers of a block, by the end of their names.
+LAYERS = ("attn.qkv", "attn.proj", "mlp.up", "mlp.down")
+# What `peft` can vary and ours can't.
+FIXED = {
+    "peft_type": "LORA",
+    "task_type": "CAUSAL_LM",
+    "bias": "none",
+    "lora_dropout": 0.0,
+    "use_rslora": False,
+    "use_dora": False,
+}
+
+
+@dataclass(frozen=True)
+class LoRAConfig:
+    """The form of an adapter, checked when made: rank, scale (`alpha / rank` multiplies the update), and which layers.
+
+    >>> LoRAConfig(rank=8, alpha=16).scale
+    2.0
+    """
+
+    rank: int = 8
+    alpha: float = 16.0
+    layers: tuple[str, ...] = ("attn.qkv", "attn.proj")
+
+    def __post_init__(self) -> None:
+        require(isinstance(self.rank, int) and self.rank >= 1, f"rank is {self.rank!r}; it takes 1 or more")
+        require(self.alpha > 0, f"alpha is {self.alpha}; it takes a number above 0")
+        object.__setattr__(self, "layers", tuple(self.layers))  # JSON has lists only
+        odd = [name for name in self.layers if name not in LAYERS]
+        known = len(self.layers) > 0 and not odd
+        require(known, f"layers is {self.layers}; it takes some of {', '.join(LAYERS)}")
+
+    @property
+    def scale(self) -> float:
+        """What the product of the two small matrices is multiplied by."""
+        return self.alpha / self.rank
+
+
+class LoRALinear(nn.Module):
+    """A frozen linear layer and a low-rank update beside it: W x + b + (alpha / r) B A x. (…, n_in) -> (…, n_out)
+
+    A (r, n_in) is drawn at random, B (n_out, r) is zero, so a fresh adapter changes nothing.
+    """
+
+    def __init__(self, base: nn.Linear, config: LoRAConfig) -> None:
+        super().__init__()
+        self.base = base.requires_grad_(False)
+        self.config = config
+        # Made from the weight, they have its dtype and are on its device.
+        self.A = nn.Parameter(base.weight.new_empty(config.rank, base.in_features))
+        self.B = nn.Parameter(base.weight.new_zeros(base.out_features, config.rank))
+        # If both were zero, neither would ever get a gradient: each one's is a product with the other.
+        nn.init.kaiming_uniform_(self.A, a=math.sqrt(5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        # Through the narrow middle, never by the full matrix B A: that would cost as much as the layer itself.
+        return self.base(x) + self.config.scale * (x @ self.A.T @ self.B.T)
+
+    def delta(self) -> Tensor:
+        """Return what the adapter adds to the weight, (n_out, n_in)."""
+        return self.config.scale * self.B @ self.A
+
+
+def adapters(model: nn.Module) -> Iterator[tuple[str, LoRALinear]]:
+    """Yield the layers of a model that carry an adapter, with their names."""
+    return ((name, layer) for name, layer in model.named_modules() if isinstance(layer, LoRALinear))
+
+
+def replace_layer(model: nn.Module, name: str, layer: nn.Module) -> None:
+    """Put another layer where the one of this name is."""
+    parent, _, last = name.rpartition(".")
+    setattr(model.get_submodule(parent), last, layer)
+
+
+def add_lora(model: GPT, config: LoRAConfig) -> GPT:
+    """Freeze a model and put an adapter beside each of the chosen layers, in place; return the same model."""
+    has = next((name for name, _ in adapters(model)), None)
+    require(has is None, f"the model carries an adapter already, at {has}: merge_lora or remove_lora comes first")
+    model.requires_grad_(False)
+    for name, layer in chosen(model, config).items():
+        replace_layer(model, name, LoRALinear(layer, config))
+    return model
+
+
+@torch.no_grad()
+def merge_lora(model: GPT) -> GPT:
+    """Add each adapter to the weights beside it, in place: the same model without adapters, as fast as before."""
+    for _, layer in adapters(model):
+        layer.base.weight += layer.delta()
+    return remove_lora(model)
+
+
+def remove_lora(model: GPT) -> GPT:
+    """Take the adapters off, in place: the model is what it was before, and can be trained again."""
+    for name, layer in list(adapters(model)):
+        replace_layer(model, name, layer.base)
+    return model.requires_grad_(True)
+
+
+def chosen(model: GPT, config: LoRAConfig) -> dict[str, nn.Linear]:
+    """Return the layers that an adapter of this form is for, by name, without adapters that they carry now."""
+    inner = {name: layer.base for name, layer in adapters(model)}
+    return {
+        name: inner.get(name, layer)
+        for name, layer in model.named_modules()
+        if name.startswith("blocks.") and name.endswith(config.layers)
+    }
+
+
+def peft_name(model: GPT, name: str, part: str = "") -> str:
+    """Return what `peft` calls one of the small matrices of the layer `name`, or the layer, where `part` is empty."""
+    stem = their_name(model.config, f"{name}.weight").removesuffix(".weight")
+    return f"base_model.model.{stem}.lora_{part}.weight" if part else stem
+
+
+def laid_out(model: GPT, name: str, part: str, weight: Tensor, back: bool = False) -> Tensor:
+    """Lay out a small matrix as `peft` does beside Hugging Face's layer, or back: only rotary models differ, in B."""
+    if part == "A" or model.config.positions == "learned":
+        return weight.contiguous()
+    return regroup(model.config, f"{name}.weight", weight, back)
+
+
+def save_adapter(model: GPT, folder: str | Path) -> None:
+    """Write the adapter as `peft` writes one: `adapter_config.json` and `adapter_model.safetensors`, scale included."""
+    layers = dict(adapters(model))
+    require(len(layers) > 0, "the model carries no adapter: save it after add_lora and before merge_lora")
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {
+        peft_name(model, name, part): laid_out(model, name, part, getattr(layer, part).detach().cpu())
+        for name, layer in layers.items()
+        for part in ("A", "B")
+    }
+    config = next(iter(layers.values())).config
+    about = FIXED | {
+        "r": config.rank,
+        "lora_alpha": config.alpha,
+        # GPT-2's layers on Hugging Face store their weights the other way round.
+        "fan_in_fan_out": model.config.positions == "learned",
+        # Two parts of the name: `c_proj` alone would be the attention's layer and the MLP's.
+        "target_modules": sorted({".".join(peft_name(model, name).split(".")[-2:]) for name in layers}),
+    }
+    write_whole(folder / "adapter_model.safetensors", save(weights, metadata={"format": "pt"}))
+    write_whole(folder / "adapter_config.json", (json.dumps(about, indent=2) + "\n").encode())
+
+
+@torch.no_grad()
+def load_adapter(model: GPT, folder: str | Path) -> LoRAConfig:
+    """Put an adapter from `save_adapter` or `peft` on a model, in place; one that it carries is taken off before.
+
+    A folder that is damaged, or holds an adapter of another form or for another model, is a ValueError; the model then
+    stays as it was.
+    """
+    about, stored = read_adapter(Path(folder))
+    kinds = [kind for kind in LAYERS if any(f".{kind}." in ours for ours in our_names(model, stored))]
+    config = LoRAConfig(about["r"], about["lora_alpha"], tuple(kinds))
+    layers = chosen(model, config)
+    shapes = {"A": lambda layer: (config.rank, layer.in_features), "B": lambda layer: (layer.out_features, config.rank)}
+    wanted = {peft_name(model, name, part): shapes[part](layers[name]) for name in layers for part in shapes}
+    other = misfits(wanted, {name: tuple(weight.shape) for name, weight in stored.items()})
+    require(not other, f"{folder} holds an adapter for another model: {other}")
+    add_lora(remove_lora(model), config)
+    for name, layer in adapters(model):
+        for part in shapes:
+            weight = laid_out(model, name, part, stored[peft_name(model, name, part)], back=True)
+            getattr(layer, part).copy_(weight)
+    return config
+
+
+def our_names(model: GPT, stored: dict[str, Tensor]) -> list[str]:
+    """Return our names, each with a dot at its end, of the layers that stored matrices belong to."""
+    everything = chosen(model, LoRAConfig(layers=LAYERS))
+    return [f"{name}." for name in everything if peft_name(model, name, "A") in stored]
+
+
+def read_adapter(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return the settings and the small matrices of an adapter; settings that ours can't follow are a ValueError."""
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        require((folder / name).is_file(), f"{folder} holds no {name}: give a folder that save_adapter or peft wrote")
+    try:
+        about = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+        stored = load_file(folder / "adapter_model.safetensors")
+        require({"r", "lora_alpha"} <= about.keys(), f"{folder} is damaged: its configuration lacks r or lora_alpha")
+    except (SafetensorError, json.JSONDecodeError, AttributeError) as error:
+        raise ValueError(f"{folder} is damaged: {error}") from error
+    for name, value in FIXED.items():
+        found = about.get(name, value)
+        require(found == value, f"{folder} has {name} {found!r}; our adapters have {value!r}")
+    return about, stored

@@ -1,0 +1,164 @@
+"""LoRA: equal to the equation, to merged weights and to peft; adapters saved, swapped and refused."""
+
+import copy
+import json
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from course_utils.gpt import GPT, GPTConfig
+from course_utils.lora import (
+    LAYERS,
+    LoRAConfig,
+    LoRALinear,
+    adapters,
+    add_lora,
+    load_adapter,
+    merge_lora,
+    remove_lora,
+    save_adapter,
+)
+from course_utils.pretrained import save_huggingface
+from course_utils.training import TrainingConfig, train
+
+IDX = torch.arange(24).view(2, 12) % 20
+EVERY = LoRAConfig(rank=3, alpha=7, layers=LAYERS)
+
+
+def model(positions="learned", seed=0):
+    torch.manual_seed(seed)
+    return GPT(GPTConfig(vocab_size=20, context_length=16, n_layer=2, n_head=2, n_embd=16, positions=positions)).eval()
+
+
+def trained(positions="learned", config=EVERY, seed=0):
+    """A model with an adapter that does something."""
+    adapted = add_lora(model(positions), config)
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        for _, layer in adapters(adapted):
+            layer.A.normal_()
+            layer.B.normal_(0, 0.3)
+    return adapted
+
+
+def test_a_layer_is_the_equation():
+    torch.manual_seed(0)
+    base = torch.nn.Linear(5, 4)
+    layer = LoRALinear(base, LoRAConfig(rank=2, alpha=6))
+    torch.nn.init.normal_(layer.B)
+    x = torch.randn(3, 5)
+    assert_close(layer(x), x @ (base.weight + 6 / 2 * layer.B @ layer.A).T + base.bias)
+
+
+def test_a_fresh_adapter_changes_nothing_and_only_it_can_learn():
+    plain = model()
+    before = plain(IDX)
+    adapted = add_lora(plain, LoRAConfig(rank=2, alpha=4))
+    assert torch.equal(adapted(IDX), before)
+    learns = {name for name, weight in adapted.named_parameters() if weight.requires_grad}
+    assert learns == {f"blocks.{n}.attn.{part}.{m}" for n in (0, 1) for part in ("qkv", "proj") for m in "AB"}
+    assert all(layer.A.abs().sum() > 0 and layer.B.abs().sum() == 0 for _, layer in adapters(adapted))
+
+
+def test_training_moves_the_adapter_and_nothing_else():
+    adapted = add_lora(model(), EVERY)
+    before = copy.deepcopy(adapted.state_dict())
+    train(adapted, lambda step: (IDX[:, :-1], IDX[:, 1:]), TrainingConfig(steps=20, learning_rate=1e-2))
+    for name, weight in adapted.state_dict().items():
+        assert torch.equal(weight, before[name]) != name.endswith((".A", ".B")), name
+
+
+@pytest.mark.parametrize("positions", ["learned", "rotary"])
+def test_merged_it_computes_the_same_and_removed_it_is_the_base_again(positions):
+    adapted = trained(positions)
+    assert not torch.allclose(adapted(IDX), model(positions)(IDX))
+    names = set(model(positions).state_dict())
+    merged = merge_lora(copy.deepcopy(adapted))
+    assert set(merged.state_dict()) == names
+    assert_close(merged(IDX), adapted(IDX))
+    assert torch.equal(remove_lora(adapted)(IDX), model(positions)(IDX))
+    assert all(weight.requires_grad for weight in adapted.parameters())
+
+
+@pytest.mark.parametrize("positions", ["learned", "rotary"])
+def test_an_adapter_comes_back_from_its_folder_and_two_can_be_swapped(positions, tmp_path):
+    one, other = trained(positions), trained(positions, LoRAConfig(rank=2, alpha=5), seed=1)
+    save_adapter(one, tmp_path / "one")
+    save_adapter(other, tmp_path / "other")
+    base = model(positions)
+    for adapted, name in ((one, "one"), (other, "other"), (one, "one")):
+        load_adapter(base, tmp_path / name)
+        assert torch.equal(base(IDX), adapted(IDX))
+
+
+@pytest.mark.parametrize("layers", [LAYERS, ("attn.qkv",), ("mlp.down", "attn.proj")])
+@pytest.mark.parametrize("positions", ["learned", "rotary"])
+def test_peft_reads_it_and_computes_the_same(positions, layers, tmp_path):
+    peft, transformers = pytest.importorskip("peft"), pytest.importorskip("transformers")
+    adapted = trained(positions, LoRAConfig(rank=3, alpha=7, layers=layers))
+    save_huggingface(model(positions), tmp_path / "base")
+    save_adapter(adapted, tmp_path / "adapter")
+    base = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "base")
+    theirs = peft.PeftModel.from_pretrained(base, tmp_path / "adapter").eval()
+    with torch.inference_mode():
+        assert_close(theirs(IDX).logits, adapted(IDX))
+        assert_close(theirs.merge_and_unload()(IDX).logits, adapted(IDX))
+
+
+@pytest.mark.parametrize("positions", ["learned", "rotary"])
+def test_an_adapter_of_peft_is_read(positions, tmp_path):
+    peft, transformers = pytest.importorskip("peft"), pytest.importorskip("transformers")
+    save_huggingface(model(positions), tmp_path / "base")
+    base = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "base")
+    target = {"learned": ["c_attn"], "rotary": ["query_key_value"]}[positions]
+    form = peft.LoraConfig(r=4, lora_alpha=10, target_modules=target, task_type="CAUSAL_LM", init_lora_weights=False)
+    theirs = peft.get_peft_model(base, form).eval()
+    theirs.save_pretrained(tmp_path / "adapter")
+    ours = model(positions)
+    assert load_adapter(ours, tmp_path / "adapter") == LoRAConfig(4, 10, ("attn.qkv",))
+    with torch.inference_mode():
+        assert_close(ours(IDX), theirs(IDX).logits)
+
+
+def test_a_wrong_folder_is_refused_and_the_model_stays(tmp_path):
+    save_adapter(trained(), tmp_path / "good")
+    carrying = trained(seed=3)
+    before = carrying(IDX)
+    wider = GPT(GPTConfig(vocab_size=20, context_length=16, n_layer=2, n_head=2, n_embd=32))
+    with pytest.raises(ValueError, match="another model"):
+        load_adapter(wider, tmp_path / "good")
+    assert not list(adapters(wider))
+    about = json.loads((tmp_path / "good/adapter_config.json").read_text())
+    for change, said in (
+        ({"use_dora": True}, "use_dora"),
+        ({"r": 5}, "another model"),
+        ({"bias": "all"}, "bias 'all'"),
+    ):
+        (tmp_path / "good/adapter_config.json").write_text(json.dumps(about | change))
+        with pytest.raises(ValueError, match=said):
+            load_adapter(carrying, tmp_path / "good")
+        assert torch.equal(carrying(IDX), before)
+    with pytest.raises(ValueError, match="holds no adapter_config"):
+        load_adapter(carrying, tmp_path / "nothing")
+
+
+def test_twice_or_never_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="already"):
+        add_lora(trained(), EVERY)
+    with pytest.raises(ValueError, match="no adapter"):
+        save_adapter(model(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"rank": 0}, "rank is 0"),
+        ({"alpha": 0}, "alpha is 0"),
+        ({"layers": ("qkv",)}, "layers is"),
+        ({"layers": ()}, "layers is"),
+    ],
+)
+def test_a_form_that_cannot_be_is_refused(wrong, said):
+    with pytest.raises(ValueError, match=said):
+        LoRAConfig(**wrong)
