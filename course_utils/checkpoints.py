@@ -21,7 +21,9 @@ from course_utils.tokenizers import Tokenizer
 from course_utils.tokenizers import from_dict as tokenizer_from_dict
 
 FORMAT = "text-to-transformer checkpoint 2"
-BASE = DATA / "checkpoints" / "base.safetensors"  # the model that ships with the course
+# The models that ship with the course.
+BASE = DATA / "checkpoints" / "base.safetensors"
+CHAT = DATA / "checkpoints" / "chat.safetensors"
 # The kinds of model that a file may hold, by the name of their class: the class, and that of its configuration.
 KINDS: dict[str, tuple[type[nn.Module], type]] = {"GPT": (GPT, GPTConfig)}
 

@@ -6,6 +6,7 @@ One table, which `python -m course_utils` reads before anything is installed: st
 # name: (module:function, what it does). Each takes its arguments as strings; most need none. They fail by raising.
 HERE = "course_utils.experiments."
 BENCHES = {
+    "answers": (HERE + "chat_model:bench_answers", "what the shipped chat model knows about tales it never read"),
     "ablation": (HERE + "ablation:ablation", "the recipe with each ingredient changed, written to data/ablation.json"),
     "bpe": (HERE + "bpe_speed:bpe", "training and encoding beside Hugging Face tokenizers and tiktoken"),
     "generation": (HERE + "generation_speed:generation", "cached generation beside Hugging Face's, same weights"),
@@ -23,5 +24,6 @@ BENCHES = {
 }
 REBUILDS = {
     "base": (HERE + "base_model:make_base", "train the base model and write it with its card"),
+    "chat": (HERE + "chat_model:make_chat", "fine-tune the base model to chat, and write it with its card"),
     "tales": ("course_utils.tales:write_corpus", "write data/tales.txt"),
 }

@@ -1,0 +1,144 @@
+"""The chat model that the course ships: the base model, fine-tuned on conversations about fresh tales.
+
+`python -m course_utils rebuild chat` trains it; interrupted, the same command goes on from there.
+`python -m course_utils bench answers` asks the shipped one about tales that it never read.
+"""
+
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from course_utils import runtime, tales
+from course_utils.answers import Marks, examination, examine, interval, marks, style
+from course_utils.checkpoints import BASE, CHAT, load_checkpoint, save_checkpoint
+from course_utils.common import write_whole
+from course_utils.evaluation import TEMPERATURE, score, tell_tales
+from course_utils.experiments.timing import markdown_table, print_table
+from course_utils.finetuning import FreshDialogues
+from course_utils.generation import Sampler
+from course_utils.gpt import GPT
+from course_utils.recipe import recipe
+from course_utils.tokenizers import Tokenizer
+from course_utils.training import Progress, ProgressBar, TrainingConfig, settings_of, train
+
+STEPS, BATCH = 4_000, 32
+# Half the rates of pretraining: faster, and it forgets how to tell tales; slower, and it learns less in the time.
+RATE = 0.5
+LOOKS, ASKED, UNSEEN = 8, 400, 1
+
+
+def settings(steps: int, rate: float, dtype: Any) -> TrainingConfig:
+    """Return the recipe at a fraction of its rates."""
+    full = recipe(steps, dtype)
+    rates = {"learning_rate": rate * full.learning_rate, "muon_rate": rate * full.muon_rate}
+    return replace(full, **rates, stable=0.3)
+
+
+def measure_chat(model: GPT, tokenizer: Tokenizer, count: int, told: int = 0) -> dict[str, Any]:
+    """Ask a model about unseen tales, and let it tell some: marks by kind, style, and the fraction of whole tales."""
+    answers = examine(model, tokenizer, examination(count))
+    found: dict[str, Any] = {kind: asdict(mark) for kind, mark in marks(answers).items()}
+    measured = {"marks": found, "style": style(answers, tales.HUGO)}
+    if told:
+        sampler = Sampler(temperature=TEMPERATURE, seed=0)
+        measured["tales"] = score(tell_tales(model, tokenizer, [""] * told, sampler)).tales
+    return measured
+
+
+def mark_rows(found: dict[str, dict[str, int]]) -> list[tuple]:
+    """Return a table of marks by kind of question."""
+    rows: list[tuple] = [("question", "asked", "right", "95 % interval", "wrong", "refused", "unclear")]
+    for kind, values in found.items():
+        mark = Marks(**values)
+        low, high = interval(mark.right, mark.count)
+        counts = (mark.wrong, mark.refused, mark.unclear)
+        rows.append((kind, mark.count, f"{mark.fraction:.1%}", f"{low:.1%} to {high:.1%}", *counts))
+    return rows
+
+
+def bench_answers(count: str = "2000", path: str = str(CHAT)) -> None:
+    """Print how the shipped chat model answers questions about unseen tales, and how it still tells tales."""
+    runtime.start()
+    chat = load_checkpoint(path)
+    found = measure_chat(chat.model, chat.tokenizer, int(count), told=500)
+    print_table(mark_rows(found["marks"]))
+    print(f"\nin the voice: {found['style']:.1%}; whole tales, of 500 told from nothing: {found['tales']:.1%}")
+
+
+class Examiner:
+    """A callback: now and then the model is asked, and what came of it is printed."""
+
+    def __init__(self, tokenizer: Tokenizer, every: int) -> None:
+        self.tokenizer, self.every = tokenizer, every
+        self.rows: list[dict[str, float]] = []
+        self.started = time.perf_counter()
+
+    def __call__(self, now: Progress) -> None:
+        if now.step % self.every and now.step != now.steps:
+            return
+        began = time.perf_counter()
+        now.model.eval()
+        found = measure_chat(now.model, self.tokenizer, ASKED, told=100)
+        now.model.train()
+        shares = {kind: Marks(**found["marks"][kind]).fraction for kind in ("answerable", "not told")}
+        self.rows.append({"step": now.step, "minutes": (began - self.started) / 60, "tales": found["tales"], **shares})
+        print("\n" + ", ".join(f"{name} {value:.3g}" for name, value in self.rows[-1].items()), flush=True)
+        self.started += time.perf_counter() - began  # asking is not training
+
+
+def make_chat(path: Path = CHAT, base: Path = BASE, steps: int = STEPS, rate: float = RATE, asked: int = 2000) -> None:
+    """Fine-tune the base model, or go on where an earlier run stopped, and write the chat model with its card."""
+    run = runtime.start()
+    start = load_checkpoint(base, run.device)
+    model, tokenizer = start.model, start.tokenizer
+    examiner = Examiner(tokenizer, max(1, steps // LOOKS))
+    config = settings(steps, rate, run.dtype)
+    history = train(
+        model,
+        FreshDialogues(tokenizer, BATCH, model.config.context_length, seed=3),
+        config,
+        callbacks=[ProgressBar(), examiner],
+        checkpoint=runtime.work_folder() / "chat.safetensors",
+        save_every=max(1, steps // 50),
+        tokenizer=tokenizer,
+    )
+    if len(history.losses) < steps:
+        return  # interrupted: `train` has said so, and the next call goes on
+    metadata = {"settings": settings_of(config), "curve": examiner.rows, "voice": tales.HUGO.name}
+    metadata |= measure_chat(model, tokenizer, asked, told=500)
+    save_checkpoint(path, model, tokenizer, metadata)
+    write_whole(path.with_suffix(".md"), card(metadata).encode())
+
+
+CARD = """# The chat model: `chat.safetensors`
+
+The base model, fine-tuned to be {voice}, who answers questions about tales in a manner of his own, and says so when a tale
+doesn't. `python -m course_utils rebuild chat` made it, and `python -m course_utils bench answers` measures it.
+
+| | |
+| --- | --- |
+| data | {count} conversations about fresh tales, each read once; one row in eight is a tale by itself |
+| recipe | Muon at {muon_rate} for matrices, AdamW at {learning_rate} for the rest, {steps} steps of {batch} |
+| in {voice}'s manner | {style:.1%} of the answers |
+| whole tales free of mistakes | {tales:.1%} of 500, from nothing at temperature {temperature} |
+
+{asked} questions about tales that no training has seen, each in a conversation of its own:
+
+{marks}
+"""
+
+
+def card(metadata: dict[str, Any]) -> str:
+    """Return what is to be known of the chat model, in Markdown."""
+    config = metadata["settings"]
+    found = metadata["marks"]
+    return CARD.format(
+        **{name: metadata[name] for name in ("voice", "style", "tales")},
+        **{name: config[name] for name in ("muon_rate", "learning_rate", "steps")},
+        count=f"{config['steps'] * BATCH:,}",
+        batch=BATCH,
+        temperature=TEMPERATURE,
+        asked=f"{found['answerable']['count'] + found['not told']['count']:,}",
+        marks=markdown_table(mark_rows(found)),
+    )
