@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from course_utils import tales
 from course_utils.common import require
-from course_utils.finetuning import Message, as_messages, replies
+from course_utils.finetuning import replies
 from course_utils.gpt import GPT
+from course_utils.template import Message, as_messages
 from course_utils.tokenizers import Tokenizer
 
 

@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "course_utils"
 MACHINE = (
     *("common", "runtime", "text", "tokenizers", "bpe", "windows", "embeddings", "positions", "attention"),
     *("gpt", "llama", "encoder_decoder", "optimizers", "checkpoints", "pretrained", "training", "distributed"),
-    *("generation", "evaluation", "batches", "recipe", "chat", "finetuning", "answers", "lora"),
+    *("generation", "evaluation", "batches", "recipe", "chat", "template", "finetuning", "answers", "lora"),
 )
 PLANNED = ("llama", "encoder_decoder", "distributed", "chat")
 WINGS = ("tales", "plots", "exercises", "experiments", "tools")

@@ -113,8 +113,8 @@ def make_chat(path: Path = CHAT, base: Path = BASE, steps: int = STEPS, rate: fl
 
 CARD = """# The chat model: `chat.safetensors`
 
-The base model, fine-tuned to be {voice}, who answers questions about tales in a manner of his own, and says so when a tale
-doesn't. `python -m course_utils rebuild chat` made it, and `python -m course_utils bench answers` measures it.
+The base model, fine-tuned to be {voice}, who answers questions about tales in a manner of his own, and says so where a
+tale doesn't. `python -m course_utils rebuild chat` made it, and `python -m course_utils bench answers` measures it.
 
 | | |
 | --- | --- |

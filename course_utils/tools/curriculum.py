@@ -169,8 +169,8 @@ NOTEBOOKS = (
         "nothing, streaming, beam search",
         builds=("generation", "gpt.KVCache"),
     ),
-    Notebook("13_chat_data", "Chat data", ("fine-tuning data",), builds=("chat",)),
-    Notebook("14_finetuning", "Fine-tuning", ("fine-tune",), builds=("finetuning",)),
+    Notebook("13_chat_data", "Chat data", ("fine-tuning data",), builds=("chat", "template")),
+    Notebook("14_finetuning", "Fine-tuning", ("fine-tune",), builds=("finetuning", "answers")),
     Notebook("15_lora", "LoRA", ("fine-tune", "chat model"), builds=("lora",)),
     Notebook(
         "A_tensors_and_gradients",
