@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from course_utils import tales
@@ -102,6 +102,23 @@ def verdicts(said: Sequence[str]) -> dict[str, int]:
     """Count each verdict."""
     counts = Counter(said)
     return {name: counts[name] for name in ("right", "wrong", "refused", "unclear")}
+
+
+def judge_about(tale: str) -> Callable[[list[Message]], str]:
+    """Return a judge of the last reply of a conversation about a tale: a verdict, or "" if it can't tell.
+
+    >>> judge = judge_about("One hot morning, Mara was at the mill.")
+    >>> judge([{"role": "user", "content": "Where is Mara?"}, {"role": "assistant", "content": "Mara is at the mill."}])
+    'right'
+    """
+    known = {question.text.lower(): question for question in tales.ask(tale)}
+
+    def judge(messages: list[Message]) -> str:
+        said, reply = messages[-2]["content"].strip().lower(), messages[-1]["content"]
+        question = next((question for text, question in known.items() if said.endswith(text)), None)
+        return "" if question is None else tales.verdict(reply, question)
+
+    return judge
 
 
 def style(answers: Sequence[Answer], voice: tales.Voice) -> float:

@@ -1,12 +1,15 @@
 """Examining a chat model: conversations that end with a question, verdicts by kind, intervals."""
 
+import random
+
 import pytest
 import torch
 
 from course_utils import tales
-from course_utils.answers import Answer, Marks, examination, examine, interval, marks, style
+from course_utils.answers import Answer, Marks, examination, examine, interval, judge_about, marks, style
 from course_utils.gpt import GPT, GPTConfig
 from course_utils.recipe import tales_tokenizer
+from course_utils.tales.dialogues import in_voice
 
 
 def answer(kind, answered, verdict, reply=""):
@@ -65,3 +68,14 @@ def test_the_interval():
 def test_style():
     found = [answer("who has", True, "right", reply) for reply in ("Aye, Mara has the kite.", "Mara has the kite.")]
     assert style(found, tales.HUGO) == 0.5
+
+
+def test_a_judge_knows_the_questions_of_its_tale_however_they_begin():
+    tale = tales.generate(600_000)
+    judge = judge_about(tale)
+    for question in tales.ask(tale):
+        for said in (question.text, f"So, {question.text[0].lower()}{question.text[1:]} "):
+            reply = in_voice(tales.HUGO, question, random.Random(0))
+            talk = [{"role": "user", "content": said}, {"role": "assistant", "content": reply}]
+            assert judge(talk) == "right"
+    assert judge([{"role": "user", "content": "How are you?"}, {"role": "assistant", "content": "Fit."}]) == ""

@@ -17,10 +17,10 @@ PACKAGE = Path(__file__).resolve().parent.parent / "course_utils"
 MACHINE = (
     *("common", "runtime", "text", "tokenizers", "bpe", "windows", "embeddings", "positions", "attention"),
     *("gpt", "llama", "encoder_decoder", "optimizers", "checkpoints", "pretrained", "training", "distributed"),
-    *("generation", "evaluation", "batches", "recipe", "chat", "template", "finetuning", "answers", "lora"),
+    *("generation", "evaluation", "batches", "recipe", "template", "finetuning", "answers", "lora"),
 )
-PLANNED = ("llama", "encoder_decoder", "distributed", "chat")
-WINGS = ("tales", "plots", "exercises", "experiments", "tools")
+PLANNED = ("llama", "encoder_decoder", "distributed")
+WINGS = ("tales", "chat", "plots", "exercises", "experiments", "tools")
 
 
 def inside(wing: str, *names: str) -> tuple[str, ...]:
@@ -32,9 +32,11 @@ def inside(wing: str, *names: str) -> tuple[str, ...]:
 ORDER = (
     *("__init__", "tools", "tools.curriculum", "common"),
     *(*inside("tales", "words", "voices", "generator", "checker", "questions", "dialogues"), "tales"),
+    *inside("chat", "messages", "words", "dates", "kinds", "whatsapp", "exports", "files", "reading", "names"),
+    *("chat.conversations", "chat"),
     *MACHINE[1:],
     *inside("plots", "cards", "style", "tokens", "bars", "sampling", "curves", "matrices", "model", "roadmap"),
-    *("plots.halves", "plots.stacks", "plots.tale_card", "plots", "plots.widgets"),
+    *("plots.halves", "plots.stacks", "plots.tale_card", "plots", "plots.widgets", "plots.chat_box"),
     *("exercises.engine", *inside("exercises.engine", "comparing", "exercise", "probes", "record", "running")),
     *("exercises.engine.verdicts", "exercises.eNN", "exercises"),
     *("experiments", "experiments.timing", "experiments.NAME"),
@@ -48,7 +50,7 @@ STANDARD_LIBRARY_ONLY += ("experiments", "__main__")
 
 # Which test file a module has, where it isn't test_<module>.py: a wing has one for its face and all behind it.
 TESTED_BY = {"__main__": "main"} | {wing: wing for wing in WINGS if wing != "tools"}
-TESTED_BY |= {"plots.cards": "cards", "plots.matrices": "matrices", "plots.widgets": "widgets"}
+TESTED_BY |= {f"plots.{name}": name for name in ("cards", "matrices", "widgets", "chat_box")}
 UNTESTED = {"__init__", "tools"}  # nothing in them but a docstring
 
 

@@ -63,6 +63,7 @@ class Stage:
 STAGES = (
     Stage("tales", 6_400, 64, 128, 1, seed=0, stable=0.57, final_rate=0.3),
     Stage("pairs", 2_000, 32, 256, 2, seed=2, rate=0.5, stable=0.27),
+    Stage("polish", 900, 64, 256, 1, seed=4, rate=0.35, stable=0.17),
 )
 
 

@@ -1,0 +1,106 @@
+"""Several exports as one, and one chat as conversations."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from course_utils.chat.messages import Chat, Message, Report
+from course_utils.common import require
+
+
+def wall_clock(time: datetime | None) -> datetime:
+    """A time without its zone, so that all exports can be compared; the first day of all if there's none."""
+    return datetime.min if time is None else time.replace(tzinfo=None)
+
+
+def join(chats: Iterable[Chat]) -> Chat:
+    """Join several exports. A message that is in two of them is kept once.
+
+    Within one export nothing is a double: if you write "ha" twice in a minute, you wrote it twice. If two exports share
+    a quarter of their messages, they're the same chat, whatever their names.
+
+    >>> mara, finn = Message("Mara", None, "ha"), Message("Finn", None, "yes")
+    >>> [m.text for m in join([Chat([mara, mara]), Chat([mara, finn])]).messages]
+    ['ha', 'ha', 'yes']
+    """
+    report, kept, known = Report(), [], {}
+    for chat in chats:
+        require(isinstance(chat, Chat), f"join takes chats, not {type(chat).__name__}")
+        report.include(chat.report)
+        kept += new_messages(chat, known, report)
+    return Chat(in_order(kept), report)
+
+
+def new_messages(chat: Chat, known: dict[str, Counter], report: Report) -> Iterator[Message]:
+    """Yield those messages of an export that aren't `known` yet by chat, and make them known."""
+    found: dict[str, Counter] = {}
+    for message in chat.messages:
+        found.setdefault(message.chat, Counter())[identity(message)] += 1
+    names = {title: same_chat(title, counts, known) for title, counts in found.items()}
+    left = {title: known.get(name, Counter()).copy() for title, name in names.items()}
+    for message in chat.messages:
+        key, title = identity(message), message.chat
+        if left[title][key] > 0:
+            left[title][key] -= 1
+            report.note("a message that stands in two of the exports", message.text)
+        else:
+            yield message if names[title] == title else replace(message, chat=names[title])
+    for title, name in names.items():
+        known[name] = known.get(name, Counter()) | found[title]
+
+
+def same_chat(title: str, counts: Counter, known: dict[str, Counter]) -> str:
+    """The name under which a chat is known already, because of its name or a quarter of its messages; or its own."""
+    if title in known:
+        return title
+    for name, others in known.items():
+        shared = sum((counts & others).values())
+        if shared and shared * 4 >= min(counts.total(), others.total()):
+            return name
+    return title
+
+
+def identity(message: Message) -> tuple:
+    """What two copies of a message have in common: one phone writes seconds, the other doesn't."""
+    time = message.time and wall_clock(message.time).replace(second=0, microsecond=0)
+    return message.sender, time, message.text, message.kind
+
+
+def in_order(messages: list[Message]) -> list[Message]:
+    """The messages by chat and time; what has no time stays behind the message before it."""
+    keys, first, latest = [], {}, {}
+    for message in messages:
+        place = first.setdefault(message.chat, len(first))
+        if message.time is not None:
+            latest[place] = wall_clock(message.time)
+        keys.append((place, latest.get(place, datetime.min)))
+    return [messages[i] for i in sorted(range(len(messages)), key=keys.__getitem__)]
+
+
+def conversations(chat: Chat, pause: float = 6) -> list[list[Message]]:
+    """Cut a chat into conversations: a new one begins after a pause of more than `pause` hours.
+
+    Split training and validation data between conversations, never between messages. Otherwise a validation message
+    has its neighbours in the training data, and they give it away.
+
+    >>> at = [datetime(2025, 2, 28, hour) for hour in (8, 9, 18)]
+    >>> chat = Chat([Message("Mara", time, "hi") for time in at])
+    >>> [len(part) for part in conversations(chat)], len(conversations(chat, pause=0.5))
+    ([2, 1], 3)
+    """
+    is_length = isinstance(pause, int | float) and 0 < pause <= 1e6
+    require(is_length, f"pause is {pause!r}; it takes a number of hours above 0")
+    if not chat.messages:
+        return []
+    longest = timedelta(hours=pause)
+    parts = [[chat.messages[0]]]
+    for before, message in pairwise(chat.messages):
+        gap = timedelta(0)
+        if before.time is not None and message.time is not None:
+            gap = wall_clock(message.time) - wall_clock(before.time)
+        if gap > longest or before.chat != message.chat:
+            parts.append([])
+        parts[-1].append(message)
+    return parts

@@ -1,0 +1,279 @@
+"""Dates as phones write them: the shape of a line's header, the order of day and month, and times of day."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, time
+from itertools import pairwise
+
+# Marks that steer the direction of writing, and a byte order mark that got into the middle of a file.
+MARKS = "\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\ufeff"
+# At most a few of them, so that no line of thousands takes long.
+MARK = f"[{MARKS}]{{0,4}}"
+SPACE = f"[ \t\u00a0\u2009\u202f{MARKS}]{{0,4}}"
+MARKS_AND_SPACES = re.compile(f"[ \t\u00a0\u2009\u202f{MARKS}]+")
+
+# The words of a 12-hour clock, before the time or behind it. Spaces and full stops are ignored.
+HALF_WORDS = {
+    "am": "am ص öö 오전 午前 上午 凌晨 清晨 早上 vorm vormittags morgens पूर्वाह्न قظ לפנה״צ πμ sa",
+    "pm": "pm م ös 오후 午後 下午 nachm nachmittags अपराह्न بظ אחה״צ μμ ch",
+    "noon": "mittags 中午",
+    "evening": "abends 晚上",
+    "night": "nachts 午夜",
+}
+# How they are found in a line; "a.m." and its sisters are one pattern.
+HALF_SPELLINGS = """
+ص م ÖÖ ÖS 오전 오후 午前 午後 上午 下午 凌晨 清晨 早上 中午 晚上 午夜
+vormittags vorm. nachmittags nachm. morgens mittags abends nachts
+पूर्वाह्न अपराह्न ق.ظ. ب.ظ. לפנה״צ אחה״צ π.μ. μ.μ. SA CH
+"""
+HALF = {word: half for half, words in HALF_WORDS.items() for word in words.split()}
+# The hour of a 24-hour clock for hours 0 to 12. Noon lasts from 11 to 2, and 12 in the evening is midnight.
+HOURS = {
+    "am": (*range(12), 0),
+    "pm": (*range(12, 24), 12),
+    "noon": (12, 13, 14, 15, *range(4, 13)),
+    "evening": (0, *range(13, 24), 0),
+    "night": (*range(6), *range(18, 24), 0),
+}
+# What stands between date and time beside a comma: French, Finnish, Danish, Swedish, Indonesian, English.
+BETWEEN = "à|klo|kl\\.?|pukul|at|om|um"
+
+WEEKDAY_NAMES = """
+monday tuesday wednesday thursday friday saturday sunday
+montag dienstag mittwoch donnerstag freitag samstag sonntag
+lunes martes miércoles jueves viernes sábado domingo
+lundi mardi mercredi jeudi vendredi samedi dimanche
+lunedì martedì mercoledì giovedì venerdì sabato domenica
+maandag dinsdag woensdag donderdag vrijdag zaterdag zondag
+"""
+WEEKDAYS = {name: i for row in WEEKDAY_NAMES.strip().splitlines() for i, name in enumerate(row.split())}
+WEEKDAY_DATE = re.compile(rf"\b({'|'.join(WEEKDAYS)})[,.]? (\d{{1,2}}[./-]\d{{1,2}}[./-](?:\d{{4}}|\d\d))\b")
+# Day 0 of the two calendars, counted as Python's `date.toordinal` does.
+PERSIAN_EPOCH, ISLAMIC_EPOCH = 226_894, 226_630
+
+LATIN = f"[AaPp]\\.?{SPACE}[Mm]\\.?"
+WORD = "(?:" + "|".join([LATIN, *map(re.escape, HALF_SPELLINGS.split())]) + ")"
+# The first character of a line that may be a header.
+MAY_START = re.compile(f"[{MARKS}\\[\\d]")
+HEADER = re.compile(
+    f"{MARK}(?P<open>\\[?){MARK}"
+    f"(?P<date>\\d{{1,4}}(?P<sep>{SPACE}[./\\-年]{SPACE})\\d{{1,2}}(?:{SPACE}[./\\-月]{SPACE})\\d{{1,4}})"
+    f"(?P<gap>(?:[.日])?{SPACE}[,،]?{SPACE}(?:(?:{BETWEEN}){SPACE})?)"
+    f"(?P<time>(?P<before>{WORD}{SPACE})?\\d{{1,2}}(?P<colon>[:.]|{SPACE}h{SPACE})\\d\\d(?P<seconds>[:.]\\d\\d)?"
+    f"(?P<behind>{SPACE}{WORD})?)"
+    f"(?P<close>{MARK}\\] ?|{SPACE}[-–](?:{SPACE}|$))"
+)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How the headers of one export look, apart from their numbers: one locale of one app."""
+
+    bracket: bool
+    separator: str
+    spaced: bool
+    year: str  # "first" or "last" where it has four digits, "short" where it has two
+    gap: str
+    colon: str
+    seconds: bool
+    half: str  # "", or "before" or "behind" with how it's written
+
+    def __str__(self) -> str:
+        """As a date would look, for a reader."""
+        separator = self.separator + " " * self.spaced
+        number = {"first": ("YYYY", "N", "N"), "last": ("N", "N", "YYYY"), "short": ("N", "N", "N")}[self.year]
+        clock = f"H{self.colon}MM" + f"{self.colon}SS" * self.seconds
+        word = {"": "", "before": "AM ", "behind": " AM"}[self.half.split()[0] if self.half else ""]
+        clock = word + clock if self.half.startswith("before") else clock + word
+        text = f"{separator.join(number)}{'' if self.gap in ',،.' else ' '}{self.gap} {clock}"
+        return f"[{text}]" if self.bracket else f"{text} -"
+
+    def pattern(self) -> Callable[[str], re.Match[str] | None]:
+        """A function that matches a line with a header of this shape; its groups are date and time."""
+        space = SPACE if self.spaced else MARK
+        first, last = {"first": ("{4}", "{1,2}"), "last": ("{1,2}", "{4}"), "short": ("{1,2}", "{2}")}[self.year]
+        last = "{1,2}" if self.spaced and self.year == "short" else last
+        separators = [f"{space}{re.escape(self.separator)}{SPACE if self.spaced else MARK}"] * 2
+        if self.separator == "年":
+            separators[1] = "月"
+        dates = f"\\d{first}{separators[0]}\\d{{1,2}}{separators[1]}\\d{last}"
+        gap = "".join(f"{SPACE}{re.escape(part)}" for part in re.findall(r"\w+|\W", self.gap)) + SPACE
+        word = {"upper": "[AP]M", "lower": "[ap]m", "dots": LATIN, "word": WORD}.get(self.half.partition(" ")[2], "")
+        clock = f"\\d{{1,2}}{SPACE}{re.escape(self.colon)}{SPACE}\\d\\d" + "[:.]\\d\\d" * self.seconds
+        clock = word + SPACE + clock if self.half.startswith("before") else clock + (word and SPACE + word)
+        close = f"{MARK}\\] ?" if self.bracket else f"{SPACE}[-–](?:{SPACE}|$)"
+        opening = f"{MARK}\\[{MARK}" if self.bracket else MARK
+        return re.compile(f"{opening}({dates}){gap}({clock}){close}").match
+
+
+def shape_of(line: str) -> Shape | None:
+    """The shape of a line's header, or None if the line doesn't begin with one.
+
+    >>> shape_of("28.02.25, 18:05 - Mara: hi") == shape_of("3.12.24, 9:10 - Finn: yes")
+    True
+    >>> print(shape_of("[28/02/2025, 18:05:09] Mara: hi"), shape_of("Mara: hi"))
+    [N/N/YYYY, H:MM:SS] None
+    """
+    match = HEADER.match(line) if MAY_START.match(line) else None
+    if not match or bool(match["open"]) != ("]" in match["close"]):
+        return None
+    lengths = [len(part) for part in re.findall(r"\d+", match["date"])]
+    year = "first" if lengths[0] == 4 else "last" if lengths[2] == 4 else "short"
+    spaced = bool(re.search(r"\s", match["sep"]))
+    # Korea writes 25. 2. 3., with the year in front; elsewhere a short year has two digits and is the last.
+    if 3 in lengths or lengths.count(4) > 1 or (year == "short" and lengths[0 if spaced else 2] != 2):
+        return None
+    bare = [MARKS_AND_SPACES.sub("", match[name]) for name in ("sep", "gap", "colon")]
+    half = half_style(match)
+    return Shape(bool(match["open"]), bare[0], spaced, year, bare[1], bare[2], bool(match["seconds"]), half)
+
+
+def half_style(match: re.Match[str]) -> str:
+    """Where the word of a 12-hour clock stands and how it is written: "behind upper" for 6:05 PM."""
+    word = match["before"] or match["behind"]
+    if not word:
+        return ""
+    latin = re.fullmatch(f"{SPACE}{LATIN}{SPACE}", word)
+    style = "word" if not latin else "dots" if "." in word else "upper" if "M" in word else "lower"
+    return f"{'before' if match['before'] else 'behind'} {style}"
+
+
+def numbers_of(text: str) -> tuple[int, int, int]:
+    """The three numbers of a date as it is written, in any script's digits."""
+    first, second, third = (int(part) for part in re.findall(r"\d+", text)[:3])
+    return first, second, third
+
+
+def clock(text: str) -> time | None:
+    """A time of day from its text, with or without seconds and a word for the half of the day; None if impossible.
+
+    >>> clock("6:05 p. m."), clock("下午6:05"), clock("12:05 AM"), clock("25:00")
+    (datetime.time(18, 5), datetime.time(18, 5), datetime.time(0, 5), None)
+    """
+    hour, minute, second = [*(int(part) for part in re.findall(r"\d+", text)), 0][:3]
+    word = re.sub(r"[\d.:]", "", MARKS_AND_SPACES.sub("", text)).casefold()
+    if word in HALF and hour <= 12:
+        hour = HOURS[HALF[word]][hour]
+    return time(hour, minute, second) if hour < 24 and minute < 60 and second < 60 else None
+
+
+def calendar_date(text: str, order: str) -> date | None:
+    """A date from its text and the order of its numbers, or None if there's no such day.
+
+    Years of the Persian, Islamic and Buddhist calendars are converted; Islamic dates may be a day off.
+
+    >>> calendar_date("28.02.25", "DMY"), calendar_date("28.02.25", "MDY"), calendar_date("1403/12/10", "YMD")
+    (datetime.date(2025, 2, 28), None, datetime.date(2025, 2, 28))
+    """
+    by_letter = dict(zip(order, numbers_of(text), strict=True))
+    year, month, day = by_letter["Y"], by_letter["M"], by_letter["D"]
+    try:
+        if 1300 <= year < 1500:
+            return persian(year, month, day) if year < 1425 else islamic(year, month, day)
+        return date(year + 2000 if year < 100 else year - 543 if 2500 < year < 2700 else year, month, day)
+    except (ValueError, OverflowError):
+        return None
+
+
+def foreign_calendar(text: str, order: str) -> str | None:
+    """The name of the calendar that a date is from, if it isn't the common one."""
+    year = numbers_of(text)[order.index("Y")]
+    names = {range(1300, 1425): "Persian", range(1425, 1500): "Islamic", range(2501, 2700): "Buddhist"}
+    return next((name for years, name in names.items() if year in years), None)
+
+
+def persian(year: int, month: int, day: int) -> date | None:
+    """A date of the Persian calendar: six months of 31 days, then 30, eight leap years in 33."""
+    if not (1 <= month <= 12 and 1 <= day <= (31 if month < 7 else 30)):
+        return None
+    before = 365 * (year - 1) + (8 * year + 21) // 33 + 31 * (month - 1) - max(0, month - 7)
+    return date.fromordinal(before + day + PERSIAN_EPOCH)
+
+
+def islamic(year: int, month: int, day: int) -> date | None:
+    """A date of the Islamic calendar by its arithmetic rule; where the moon is observed it may differ by a day."""
+    if not (1 <= month <= 12 and 1 <= day <= 30):
+        return None
+    return date.fromordinal((11 * year + 3) // 30 + 354 * year + 30 * month - (month - 1) // 2 + day + ISLAMIC_EPOCH)
+
+
+@dataclass(frozen=True)
+class Order:
+    """The order of day, month and year, why it's this one, and whether the file proves it."""
+
+    name: str
+    reason: str
+    certain: bool = True
+
+
+def infer_order(shape: Shape, dates: Sequence[str]) -> Order:
+    """The order of the numbers in an export's dates (each different from the one before), from all of them.
+
+    >>> shape = shape_of("3/2/25, 6:05 PM - Mara: hi")
+    >>> infer_order(shape, ["3/2/25", "3/14/25"])
+    Order(name='MDY', reason='3/14/25 fits no other order', certain=True)
+    >>> infer_order(shape, ["1/2/25", "2/2/25", "1/3/25"]).name, infer_order(shape, ["3/2/25"]).certain
+    ('DMY', False)
+    """
+    if shape.year == "first":
+        return Order("YMD", "the year stands first")
+    candidates = ("DMY", "MDY", "YMD") if shape.year == "short" and shape.spaced else ("DMY", "MDY")
+    dates = [text for text in dates if any(calendar_date(text, order) for order in candidates)]
+    days = {order: [calendar_date(text, order) for text in dates] for order in candidates}
+    # A few lines of another kind may look like headers, so one date in a hundred need not fit.
+    fits = [order for order in candidates if days[order].count(None) * 100 <= len(dates)]
+    if len(fits) == 1:
+        others = [order for order in candidates if order != fits[0]]
+        proof = next(text for i, text in enumerate(dates) if any(days[order][i] is None for order in others))
+        return Order(fits[0], f"{proof} fits no other order")
+    if not fits:
+        return Order(min(candidates, key=lambda order: days[order].count(None)), "most dates fit", certain=False)
+    back = {order: sum(a > b for a, b in pairwise(filter(None, days[order]))) for order in fits}
+    best, second = sorted(fits, key=back.__getitem__)[:2]
+    if back[second] > 3 * back[best]:
+        return Order(best, "only in this order does time run forwards")
+    return Order(likely(shape, {order: days[order] for order in fits}), "nothing in the file proves it", certain=False)
+
+
+def likely(shape: Shape, days: dict[str, list[date | None]]) -> str:
+    """The order that is the custom for such dates, where the dates themselves don't tell."""
+    if shape.spaced and "YMD" in days:
+        return "YMD"  # Korean; others who put a space after the full stop write the year in full
+    if shape.separator != "/":
+        return "DMY"
+    # Messages come in quick succession: the reading in which they're closer together is the better bet.
+    span = {order: max(filter(None, each)) - min(filter(None, each)) for order, each in days.items()}
+    if len(set(span.values())) > 1:
+        return min(span, key=span.__getitem__)
+    return "MDY" if shape.year == "short" and shape.half == "behind upper" else "DMY"
+
+
+def weekday_order(lines: Iterable[str]) -> Order | None:
+    """The order in which each date that stands behind the name of its weekday is right, if there is only one.
+
+    >>> weekday_order(["Mara: see you on Sunday, 2/3/25"]).name, weekday_order(["see you on Sunday"])
+    ('DMY', None)
+    """
+    found = [match for line in lines for match in WEEKDAY_DATE.finditer(line.casefold())]
+    dates = [(WEEKDAYS[match[1]], match[2]) for match in found]
+
+    def right(order: str) -> bool:
+        days = [(weekday, calendar_date(text, order)) for weekday, text in dates]
+        return all(day is not None and day.weekday() == weekday for weekday, day in days)
+
+    orders = [order for order in ("DMY", "MDY") if dates and right(order)]
+    return Order(orders[0], f"{found[0][0]} is right in no other order") if len(orders) == 1 else None
+
+
+def order_switch(dates: Sequence[str]) -> int | None:
+    """Where in a row of dates the order of day and month changes for good, because two exports were joined.
+
+    >>> order_switch(["27/2/25", "28/2/25", "2/28/25", "3/14/25"]), order_switch(["27/2/25", "28/2/25"])
+    (2, None)
+    """
+    forced = [(i, a > 12) for i, (a, b, _) in enumerate(map(numbers_of, dates)) if (a > 12) != (b > 12)]
+    changes = [j for j, (one, two) in enumerate(pairwise(forced), start=1) if one[1] != two[1]]
+    if len(changes) != 1 or min(changes[0], len(forced) - changes[0]) * 10 < len(forced):
+        return None
+    return forced[changes[0]][0]

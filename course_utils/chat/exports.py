@@ -1,0 +1,466 @@
+"""JSON exports: Telegram, Instagram and Messenger, Discord, and plain JSON Lines."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta, timezone
+from itertools import pairwise
+from typing import Any
+
+from course_utils.chat.messages import KINDS, Message, Report
+from course_utils.chat.words import META_ROWS
+
+Entry = dict[str, Any]
+# In what JSON Lines call the four things that we need, the first that is there counts.
+SENDER_KEYS = ("sender", "from", "author", "name", "user", "username", "speaker", "role", "sender_name", "senderName")
+TEXT_KEYS = ("text", "content", "message", "body")
+TIME_KEYS = ("time", "timestamp", "date", "datetime", "created_at", "sent_at", "ts", "timestamp_ms")
+UNICODE_PAIRS = re.compile("[\ud800-\udfff]")
+EDITED = " (edited)"
+# A message of somebody who left Telegram has neither a name nor, in old files, a number.
+GONE = "Deleted Account"
+
+
+# --- what all of them need ---
+
+
+def words(value: Any) -> str:
+    """A text from a value that should be one: Telegram's lists of parts are joined, other things become "".
+
+    >>> words(["see ", {"type": "link", "text": "a.example"}, "!"]), words(None), words(7)
+    ('see a.example!', '', '7')
+    """
+    if isinstance(value, str):
+        # Half a pair of surrogates can't be written to a file; JSON lets it pass.
+        return UNICODE_PAIRS.sub("\ufffd", value) if UNICODE_PAIRS.search(value) else value
+    if isinstance(value, list):
+        return "".join(map(words, value))
+    if isinstance(value, dict):
+        return words(value.get("text"))
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
+
+
+def dicts(value: Any) -> list[Entry]:
+    """Those items of a list that are dictionaries; nothing if it's no list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def number(value: Any) -> float | None:
+    """A number, also one that is written as a string."""
+    try:
+        return float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def utc(seconds: Any) -> datetime | None:
+    """A time in UTC from seconds since 1970, or from milliseconds, which are a thousand times as many."""
+    value = number(seconds)
+    if value is None or value != value:
+        return None
+    try:
+        # 1e11 seconds are the year 5138; 1e11 milliseconds are 1973.
+        return datetime.fromtimestamp(value / 1000 if abs(value) >= 1e11 else value, timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def iso(value: Any) -> datetime | None:
+    """A time from text like 2025-02-28T18:05:09+01:00, with the zone if it names one.
+
+    >>> iso("2025-02-28T18:05:09.1234567Z"), iso("soon")
+    (datetime.datetime(2025, 2, 28, 18, 5, 9, 123456, tzinfo=datetime.timezone.utc), None)
+    """
+    # Before Python 3.11 `fromisoformat` takes neither "Z" nor seven digits of a second.
+    text = re.sub(r"(\.\d{1,6})\d*", lambda match: match[1].ljust(7, "0"), words(value).strip().replace("Z", "+00:00"))
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def any_time(value: Any) -> datetime | None:
+    """A time from seconds, milliseconds, or text."""
+    return utc(value) if number(value) is not None else iso(value)
+
+
+# --- Telegram ---
+
+
+def telegram(data: Entry, report: Report, title: str) -> Iterator[Message]:
+    """Telegram Desktop's `result.json`, of one chat or of all."""
+    chats = dicts([data])
+    if "messages" not in data:
+        chats = [chat for part in ("chats", "left_chats") for chat in dicts(part_list(data.get(part)))]
+    gone: dict[str, str] = {}
+    for chat in chats:
+        name = words(chat.get("name")) or ("Saved Messages" if chat.get("type") == "saved_messages" else title)
+        for entry in entries(chat.get("messages"), report):
+            yield counted(telegram_message(entry, name, gone, report), entry, report)
+
+
+def part_list(value: Any) -> Any:
+    """The list in one part of a full export."""
+    return value.get("list") if isinstance(value, dict) else value
+
+
+def telegram_message(entry: Entry, chat: str, gone: dict[str, str], report: Report) -> Message:
+    """One entry of Telegram's."""
+    when = telegram_time(entry, report)
+    if entry.get("type") == "service" or "action" in entry:
+        return telegram_service(entry, when, chat)
+    text = words(entry.get("text")) or words(entry.get("text_entities"))
+    kind, text, media = telegram_kind(entry, text)
+    if words(entry.get("forwarded_from")):
+        report.note("forwarded: somebody else's words", text)
+    return Message(telegram_sender(entry, gone, report), when, text, kind, media, chat)
+
+
+def telegram_sender(entry: Entry, gone: dict[str, str], report: Report) -> str | None:
+    """Who wrote it; accounts that were deleted are told apart by their numbers where the file has these."""
+    name = words(entry.get("from"))
+    if name or "from" not in entry:
+        return name or None
+    report.note("the account of a sender was deleted, so that there is no name", words(entry.get("text")))
+    key = words(entry.get("from_id"))
+    return gone.setdefault(key, GONE if not gone else f"{GONE} {len(gone) + 1}")
+
+
+def telegram_time(entry: Entry, report: Report) -> datetime | None:
+    """The local time of the exporter, with the zone where the file also has seconds since 1970."""
+    local, exact = iso(entry.get("date")), utc(entry.get("date_unixtime"))
+    if local is None or exact is None or local.tzinfo is not None:
+        return local or exact
+    offset = local - exact.replace(tzinfo=None)
+    if abs(offset) > timedelta(hours=14):
+        report.doubt("date and date_unixtime don't belong together; the second was taken", words(entry.get("date")))
+        return exact
+    return local.replace(tzinfo=timezone(offset))
+
+
+def telegram_service(entry: Entry, when: datetime | None, chat: str) -> Message:
+    """What happened in a chat: calls, and all that isn't somebody's message."""
+    action, actor = words(entry.get("action")), words(entry.get("actor")) or None
+    if action in ("phone_call", "group_call", "conference_call"):
+        details = [words(entry.get(key)) for key in ("discard_reason", "duration_seconds")]
+        return Message(actor, when, " ".join(filter(None, [action.replace("_", " "), *details])), "call", None, chat)
+    members = entry.get("members")
+    about = ", ".join(filter(None, map(words, members))) if isinstance(members, list) else ""
+    text = " ".join(filter(None, [actor, action.replace("_", " "), words(entry.get("title")), about]))
+    return Message(None, when, text, "system", None, chat)
+
+
+def telegram_kind(entry: Entry, text: str) -> tuple[str, str, str | None]:
+    """Kind, text and file of an entry of Telegram's."""
+    if isinstance(entry.get("poll"), dict):
+        return "poll", poll_text(entry["poll"]), None
+    if isinstance(entry.get("contact_information"), dict):
+        person = entry["contact_information"]
+        names = [words(person.get(key)) for key in ("first_name", "last_name", "phone_number")]
+        return "contact", " ".join(filter(None, names)), None
+    if isinstance(entry.get("location_information"), dict):
+        place = entry["location_information"]
+        return "location", f"{words(place.get('latitude'))}, {words(place.get('longitude'))}", None
+    file = words(entry.get("file")) or words(entry.get("photo"))
+    if file or entry.get("media_type") or entry.get("photo") or entry.get("file"):
+        # Where files were left out there is a sentence about that in place of a path.
+        name = file if file and not file.startswith("(") else ""
+        return "media", text, name or words(entry.get("media_type")) or ("photo" if entry.get("photo") else "file")
+    if entry.get("type") == "unsupported" or not text:
+        return "unknown", text, None
+    edited = iso(entry.get("edited")) or utc(entry.get("edited_unixtime"))
+    # Files of before 2020 say 1970 where they mean never.
+    return "edited" if edited and edited.year > 1970 else "message", text, None
+
+
+def poll_text(poll: Entry) -> str:
+    """A poll's question, and a line for each option with its votes."""
+    options = [
+        f"- {words(option.get('text'))} ({words(option.get('voters')) or 0})" for option in dicts(poll.get("answers"))
+    ]
+    return "\n".join([words(poll.get("question")), *options])
+
+
+# --- Instagram and Messenger ---
+
+
+def mend(text: str) -> str:
+    """Text whose UTF-8 bytes were each taken for a character, as it was meant; other text unchanged.
+
+    Where such a text was cut, half a character at its end is left out.
+
+    >>> mend("sch\\u00c3\\u00b6n"), mend("schön")
+    ('schön', 'schön')
+    """
+    try:
+        raw = text.encode("latin-1")
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        cut = error.reason == "unexpected end of data" and error.start > 0 and len(raw) - error.start < 4
+        return raw[: error.start].decode("utf-8") if cut and not raw[: error.start].isascii() else text
+    except UnicodeEncodeError:
+        return text
+
+
+def mended(value: Any) -> Any:
+    """The same for all strings of a JSON value, names too."""
+    if isinstance(value, str):
+        return value if value.isascii() else mend(value)
+    if isinstance(value, list):
+        return [mended(item) for item in value]
+    if isinstance(value, dict):
+        return {key: mended(item) for key, item in value.items()}
+    return value
+
+
+def meta(pages: list[Entry], report: Report, title: str) -> Iterator[Message]:
+    """A chat of Instagram's or Messenger's, from all its pages; the oldest message first."""
+    # Where a character lies beyond Latin-1, the file is sound.
+    sound = any(ord(character) > 255 for page in pages for character in json.dumps(page, ensure_ascii=False))
+    whole = pages if sound else [mended(page) for page in pages]
+    if whole != pages:
+        report.note("UTF-8 that was written as Latin-1 was mended (Ã¶ is ö)", words(pages[0].get("title")))
+    name = next(filter(None, (words(page.get("title")) for page in whole)), title)
+    found = [entry for page in whole for entry in entries(page.get("messages"), report)]
+    times = [number(entry.get("timestamp_ms")) or 0 for entry in found]
+    # Newest first in each page. Turned round before sorting, since messages of one instant are newest first too.
+    turned = [found[i] for i in sorted(range(len(found) - 1, -1, -1), key=times.__getitem__)]
+    for entry in without_doubles(turned, report):
+        yield counted(meta_message(entry, name), entry, report)
+
+
+def without_doubles(found: list[Entry], report: Report) -> Iterator[Entry]:
+    """Leave out an entry that is there twice, or is there once more with " (edited)"."""
+
+    def key(entry: Entry) -> tuple:
+        text = words(entry.get("content"))
+        return words(entry.get("sender_name")), number(entry.get("timestamp_ms")), text.removesuffix(EDITED)
+
+    latest = {}
+    for i, entry in enumerate(found):
+        if entry.get("content") and (key(entry) not in latest or words(entry.get("content")).endswith(EDITED)):
+            latest[key(entry)] = i
+    for i, entry in enumerate(found):
+        if not entry.get("content") or latest[key(entry)] == i:
+            yield entry
+        else:
+            report.count("double", words(entry.get("content")))
+            report.note("an entry that is there twice, once as edited or on another page", words(entry.get("content")))
+
+
+FILES = ("photos", "videos", "audio_files", "gifs", "files", "sticker", "media")
+
+
+def meta_message(entry: Entry, chat: str) -> Message:
+    """One entry of Instagram's or Messenger's."""
+    sender, when = words(entry.get("sender_name")) or None, utc(entry.get("timestamp_ms"))
+    text = words(entry.get("content"))
+    kind, media = "message", first_file(entry)
+    said = meta_sentence(text.removeprefix(sender or "").strip().rstrip(".").casefold())
+    share = entry.get("share") if isinstance(entry.get("share"), dict) else {}
+    if entry.get("is_unsent") or entry.get("is_unsent_image_by_messenger_kid_parent"):
+        kind = "deleted"
+    elif "call_duration" in entry or entry.get("type") == "Call":
+        kind = "call"
+    elif media or said == "media":
+        kind, text, media = "media", "" if said == "media" else text, media or words(share.get("link")) or "attachment"
+    elif said or entry.get("type") in ("Subscribe", "Unsubscribe"):
+        kind = said or "system"
+    elif text.endswith(EDITED):
+        kind, text = "edited", text.removesuffix(EDITED)
+    elif not text:
+        kind, media = ("media", words(share.get("link")) or "share") if share else ("unknown", None)
+    return Message(None if kind == "system" else sender, when, text, kind, media, chat)
+
+
+def first_file(entry: Entry) -> str | None:
+    """The path of the first file of an entry."""
+    for key in FILES:
+        value = entry.get(key)
+        for item in [value] if isinstance(value, dict) else dicts(value):
+            return words(item.get("uri")) or key
+    return None
+
+
+def meta_sentence(text: str) -> str | None:
+    """The kind of a sentence that the app wrote as if a person had: "media", "call", "system" or "poll"."""
+    return next((kind for kind, pattern in META_PATTERNS if pattern.fullmatch(text)), None)
+
+
+def meta_patterns() -> Iterator[tuple[str, re.Pattern[str]]]:
+    """The table of such sentences as patterns, in which * stands for a name or a word."""
+    for row in META_ROWS.strip().splitlines():
+        kind, _, cells = row.partition(": ")
+        for cell in cells.split(" | "):
+            phrase = ".+".join(map(re.escape, cell.strip().split("*")))
+            yield kind, re.compile(f"(?:you |du |.{{1,60}} )?{phrase}", re.DOTALL)
+
+
+META_PATTERNS = tuple(meta_patterns())
+
+
+def encrypted(pages: list[Entry], report: Report, title: str) -> Iterator[Message]:
+    """A chat of Messenger's that is end-to-end encrypted, whose export has other names for the same things."""
+    found = [entry for page in pages for entry in entries(page.get("messages"), report)]
+    times = [number(entry.get("timestamp")) or 0 for entry in found]
+    backwards = sum(a > b for a, b in pairwise(times)) > len(times) / 2
+    turned = range(len(found) - 1, -1, -1) if backwards else range(len(found))
+    chat = next((words(page.get("threadName")) for page in pages if page.get("threadName")), title)
+    for i in sorted(turned, key=times.__getitem__):
+        yield counted(encrypted_message(found[i], chat), found[i], report)
+
+
+def encrypted_message(entry: Entry, chat: str) -> Message:
+    """One entry of an encrypted chat."""
+    text, said = words(entry.get("text")), words(entry.get("type")).casefold()
+    media = first_file(entry)
+    kind = "message" if text else "unknown"
+    if entry.get("isUnsent"):
+        kind = "deleted"
+    elif media or said in ("media", "image", "video", "audio", "sticker", "gif", "file"):
+        kind, media = "media", media or said
+    elif said in ("call", "poll", "location", "contact", "system"):
+        kind = said
+    sender = words(entry.get("senderName")) or None
+    return Message(None if kind == "system" else sender, utc(entry.get("timestamp")), text, kind, media, chat)
+
+
+# --- Discord ---
+
+
+def discord(pages: list[Entry], report: Report, title: str) -> Iterator[Message]:
+    """A channel as DiscordChatExporter writes it."""
+    for page in pages:
+        channel = page.get("channel") if isinstance(page.get("channel"), dict) else {}
+        for entry in entries(page.get("messages"), report):
+            yield counted(discord_message(entry, words(channel.get("name")) or title, report), entry, report)
+
+
+def discord_message(entry: Entry, chat: str, report: Report) -> Message:
+    """One entry of Discord's."""
+    author = entry.get("author") if isinstance(entry.get("author"), dict) else {}
+    sender = words(author.get("nickname")) or words(author.get("name")) or None
+    text, when = words(entry.get("content")), iso(entry.get("timestamp"))
+    said = words(entry.get("type")) or "Default"
+    if said not in ("Default", "Reply"):
+        kind = "call" if said == "Call" else "system"
+        return Message(sender if kind == "call" else None, when, text or said, kind, None, chat)
+    forwarded = entry.get("forwardedMessage") if isinstance(entry.get("forwardedMessage"), dict) else {}
+    if forwarded:
+        report.note("forwarded: somebody else's words", words(forwarded.get("content")))
+        text = text or words(forwarded.get("content"))
+    files = [*dicts(entry.get("attachments")), *dicts(forwarded.get("attachments")), *dicts(entry.get("stickers"))]
+    media = next((words(file.get("fileName")) or words(file.get("name")) or "file" for file in files), None)
+    kind = "media" if media else "edited" if text and entry.get("timestampEdited") else "message" if text else "unknown"
+    kind, text = ("poll", poll_text(entry["poll"])) if isinstance(entry.get("poll"), dict) else (kind, text)
+    return Message(sender, when, text, kind, media, chat)
+
+
+# --- JSON Lines ---
+
+
+def plain(found: Iterable[Any], report: Report, title: str) -> Iterator[Message]:
+    """One message in each object, under the usual names; or a list of messages in each, as for training."""
+    for i, entry in enumerate(found, start=1):
+        if isinstance(entry, dict) and isinstance(entry.get("messages"), list):
+            for inner in entries(entry["messages"], report):
+                yield counted(plain_message(inner, words(entry.get("id")) or f"{title} {i}"), inner, report)
+        elif isinstance(entry, dict) and any(key in entry for key in TEXT_KEYS):
+            yield counted(plain_message(entry, words(entry.get("chat")) or title), entry, report)
+        else:
+            report.count("not a message", json.dumps(entry)[:200])
+
+
+def plain_message(entry: Entry, chat: str) -> Message:
+    """One object as a message."""
+
+    def first(keys: Iterable[str]) -> Any:
+        return next((entry[key] for key in keys if entry.get(key) is not None), None)
+
+    kind = next((entry[key] for key in ("kind", "type") if entry.get(key) in KINDS), "message")
+    sender = first(SENDER_KEYS)
+    name = words(sender.get("name")) if isinstance(sender, dict) else words(sender)
+    text = words(first(TEXT_KEYS))
+    kind = "unknown" if kind == "message" and not text else kind
+    return Message(
+        None if kind == "system" else name or None,
+        any_time(first(TIME_KEYS)),
+        text,
+        kind,
+        words(entry.get("media")) or None,
+        chat,
+    )
+
+
+# --- counting, and what is what ---
+
+
+def entries(value: Any, report: Report) -> Iterator[Entry]:
+    """The entries of a list of messages; what isn't an object is counted and left out."""
+    for entry in value if isinstance(value, list) else []:
+        if isinstance(entry, dict):
+            yield entry
+        else:
+            report.count("not a message", repr(entry)[:200])
+
+
+def counted(message: Message, entry: Entry, report: Report) -> Message:
+    """The message, counted under its kind."""
+    about = message.text or message.media or ", ".join(map(str, entry))
+    report.count(message.kind, f"{message.sender}: {about}" if message.sender else about)
+    if message.time is None:
+        report.note("an entry without a time that can be read", about)
+    if message.kind == "unknown":
+        report.doubt("an entry without text or file: what it was, the export doesn't say", about)
+    return message
+
+
+def recognise(data: Any) -> str | None:
+    """Which app wrote a JSON value, by the names in it; None if no app that we know.
+
+    >>> recognise({"participants": [{"name": "Mara"}], "messages": []})
+    'meta'
+    """
+    if not isinstance(data, dict):
+        return None
+    messages = dicts(data.get("messages"))
+    keys = {key for message in messages[:50] for key in message}
+    if any(isinstance(data.get(part), dict) and "list" in data[part] for part in ("chats", "left_chats")):
+        return "telegram"
+    if "senderName" in keys or ("threadName" in data and "sender_name" not in keys):
+        return "messenger"
+    people = data.get("participants")
+    if keys & {"sender_name", "timestamp_ms"} or ("messages" in data and isinstance(people, list)):
+        return (
+            "messenger" if isinstance(people, list) and people and all(isinstance(p, str) for p in people) else "meta"
+        )
+    if isinstance(data.get("channel"), dict) or ("author" in keys and "timestamp" in keys):
+        return "discord"
+    if isinstance(data.get("messages"), list) and (keys & {"date", "from", "actor", "date_unixtime"} or "type" in data):
+        return "telegram"
+    return None
+
+
+def is_plain(value: Any) -> bool:
+    """Whether an object is a message of JSON Lines, or a list of such."""
+    if not isinstance(value, dict):
+        return False
+    if any(key in value for key in TEXT_KEYS):
+        return any(key in value for key in SENDER_KEYS)
+    return any(map(is_plain, dicts(value.get("messages"))[:3]))
+
+
+PARSERS: dict[str, Callable[..., Iterator[Message]]] = {
+    "telegram": lambda pages, report, title: (m for page in pages for m in telegram(page, report, title)),
+    "meta": meta,
+    "messenger": encrypted,
+    "discord": discord,
+    "jsonl": plain,
+}
+NAMES = {
+    "telegram": "Telegram Desktop's JSON",
+    "meta": "Instagram's or Messenger's JSON",
+    "messenger": "JSON of Messenger's encrypted chats",
+    "discord": "DiscordChatExporter's JSON",
+    "jsonl": "JSON Lines",
+}
