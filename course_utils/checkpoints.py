@@ -20,7 +20,8 @@ from course_utils.gpt import GPT, GPTConfig
 from course_utils.tokenizers import Tokenizer
 from course_utils.tokenizers import from_dict as tokenizer_from_dict
 
-FORMAT = "text-to-transformer checkpoint 2"
+FORMAT = "text-to-transformer checkpoint 3"
+ENTRY = "checkpoint"  # the one entry of the file's metadata
 # The models that ship with the course.
 BASE = DATA / "checkpoints" / "base.safetensors"
 CHAT = DATA / "checkpoints" / "chat.safetensors"
@@ -57,11 +58,12 @@ def save_checkpoint(
     # A copy on the CPU for each: safetensors stores neither views nor memory that two tensors share.
     parts = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in parts.items()}
     try:
-        texts = {name: json.dumps(value) for name, value in header.items()}
+        # All in one entry: several are stored in an order that differs from run to run, and so would the file.
+        text = json.dumps(header)
     except TypeError as error:
         found = "metadata is kept as JSON, which holds numbers, texts, lists and dictionaries"
         raise ValueError(f"{found}: {error}") from None
-    write_whole(Path(path), save(parts, metadata=texts))
+    write_whole(Path(path), save(parts, metadata={ENTRY: text}))
 
 
 def stored_weights(model: nn.Module) -> dict[str, Tensor]:
@@ -117,7 +119,8 @@ def read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         # The form: 8 bytes with the length of a JSON header, the header, then the numbers.
         parts = load(content)
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-        return {name: json.loads(value) for name, value in header.get("__metadata__", {}).items()}, parts
+        found = json.loads(header.get("__metadata__", {}).get(ENTRY, "{}"))
+        return (found if isinstance(found, dict) else {}), parts
     except (SafetensorError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} is damaged or no safetensors file: {error}") from error
 

@@ -6,7 +6,7 @@ Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", section 4.
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ from course_utils.common import require, write_whole
 from course_utils.gpt import GPT
 from course_utils.pretrained import regroup, their_name
 
-# The linear layers of a block, by the end of their names.
+# The linear layers of a block, by the end of their names, and the output layer.
 LAYERS = ("attn.qkv", "attn.proj", "mlp.up", "mlp.down")
+HEAD = "lm_head"
 # What `peft` can vary and ours can't.
 FIXED = {
     "peft_type": "LORA",
@@ -49,9 +50,8 @@ class LoRAConfig:
         require(isinstance(self.rank, int) and self.rank >= 1, f"rank is {self.rank!r}; it takes 1 or more")
         require(self.alpha > 0, f"alpha is {self.alpha}; it takes a number above 0")
         object.__setattr__(self, "layers", tuple(self.layers))  # JSON has lists only
-        odd = [name for name in self.layers if name not in LAYERS]
-        known = len(self.layers) > 0 and not odd
-        require(known, f"layers is {self.layers}; it takes some of {', '.join(LAYERS)}")
+        known = len(self.layers) > 0 and {*self.layers} <= {*LAYERS, HEAD}
+        require(known, f"layers is {self.layers}; it takes some of {', '.join(LAYERS)}, {HEAD}")
 
     @property
     def scale(self) -> float:
@@ -99,8 +99,9 @@ def add_lora(model: GPT, config: LoRAConfig) -> GPT:
     """Freeze a model and put an adapter beside each of the chosen layers, in place; return the same model."""
     has = next((name for name, _ in adapters(model)), None)
     require(has is None, f"the model carries an adapter already, at {has}: merge_lora or remove_lora comes first")
+    layers = chosen(model, config)
     model.requires_grad_(False)
-    for name, layer in chosen(model, config).items():
+    for name, layer in layers.items():
         replace_layer(model, name, LoRALinear(layer, config))
     return model
 
@@ -122,17 +123,38 @@ def remove_lora(model: GPT) -> GPT:
 
 def chosen(model: GPT, config: LoRAConfig) -> dict[str, nn.Linear]:
     """Return the layers that an adapter of this form is for, by name, without adapters that they carry now."""
+    tied = model.config.tied and HEAD in config.layers
+    require(not tied, f"{HEAD} shares its weights with the embedding: an adapter merged there would change both")
     inner = {name: layer.base for name, layer in adapters(model)}
-    return {
-        name: inner.get(name, layer)
-        for name, layer in model.named_modules()
-        if name.startswith("blocks.") and name.endswith(config.layers)
-    }
+    names = [name for name, _ in model.named_modules() if name.startswith("blocks.") or name == HEAD]
+    return {n: inner.get(n, model.get_submodule(n)) for n in names if n.endswith(config.layers)}
+
+
+@torch.no_grad()
+def widen_vocabulary(model: GPT, vocab_size: int) -> GPT:
+    """Return a copy of a model with room for more tokens, such as a chat's; what it computes for the old ones stays.
+
+    A new token's vector is the mean of all, with a little noise of its own, always the same: an adapter that was
+    trained on such a copy fits on another.
+    """
+    old = model.config.vocab_size
+    require(vocab_size >= old, f"vocab_size is {vocab_size}; it takes {old}, as the model has, or more")
+    wide = GPT(replace(model.config, vocab_size=vocab_size)).to(model.token_embedding.weight)
+    stored, fixed = model.state_dict(), torch.Generator().manual_seed(0)
+    for name in ("token_embedding.weight", f"{HEAD}.weight"):
+        rows = stored[name]
+        noise = torch.randn(vocab_size - old, rows.shape[1], generator=fixed).to(rows)
+        stored[name] = torch.cat([rows, rows.mean(dim=0) + noise * rows.std(dim=0)])
+    if model.config.tied:
+        stored[f"{HEAD}.weight"] = stored["token_embedding.weight"]
+    wide.load_state_dict(stored)
+    return wide.train(model.training)
 
 
 def peft_name(model: GPT, name: str, part: str = "") -> str:
     """Return what `peft` calls one of the small matrices of the layer `name`, or the layer, where `part` is empty."""
-    stem = their_name(model.config, f"{name}.weight").removesuffix(".weight")
+    # A rotary model's output layer has had two names; its model file has the older one.
+    stem = HEAD if name == HEAD else their_name(model.config, f"{name}.weight").removesuffix(".weight")
     return f"base_model.model.{stem}.lora_{part}.weight" if part else stem
 
 
@@ -175,7 +197,8 @@ def load_adapter(model: GPT, folder: str | Path) -> LoRAConfig:
     stays as it was.
     """
     about, stored = read_adapter(Path(folder))
-    kinds = [kind for kind in LAYERS if any(f".{kind}." in ours for ours in our_names(model, stored))]
+    kinds = [kind for kind in (*LAYERS, HEAD) if any(name.endswith(kind) for name in our_names(model, stored))]
+    require(len(kinds) > 0, f"{folder} holds an adapter for another model: it has no layer that takes one here")
     config = LoRAConfig(about["r"], about["lora_alpha"], tuple(kinds))
     layers = chosen(model, config)
     shapes = {"A": lambda layer: (config.rank, layer.in_features), "B": lambda layer: (layer.out_features, config.rank)}
@@ -191,9 +214,9 @@ def load_adapter(model: GPT, folder: str | Path) -> LoRAConfig:
 
 
 def our_names(model: GPT, stored: dict[str, Tensor]) -> list[str]:
-    """Return our names, each with a dot at its end, of the layers that stored matrices belong to."""
-    everything = chosen(model, LoRAConfig(layers=LAYERS))
-    return [f"{name}." for name in everything if peft_name(model, name, "A") in stored]
+    """Return our names of the layers that stored matrices belong to."""
+    everything = chosen(model, LoRAConfig(layers=LAYERS if model.config.tied else (*LAYERS, HEAD)))
+    return [name for name in everything if peft_name(model, name, "A") in stored]
 
 
 def read_adapter(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

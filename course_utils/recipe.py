@@ -5,6 +5,7 @@ What leaving out each ingredient costs is measured by `python -m course_utils be
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -58,17 +59,27 @@ def initialise_small(model: GPT, std: float = 0.7, position_std: float = 0.1, ec
 
 
 class FreshTales(Rows):
-    """Rows of tales that were never seen before, one or more in each: a function of (seed, step) alone."""
+    """Rows of tales that were never seen before: a function of (seed, step) alone.
+
+    `tales_per_row` is how many stand in a row, one number after the other: (1, 1, 2) makes each third row a pair.
+    """
 
     def __init__(
-        self, tokenizer: Tokenizer, batch_size: int, context_length: int, seed: int = 0, *, tales_per_row: int = 1
+        self,
+        tokenizer: Tokenizer,
+        batch_size: int,
+        context_length: int,
+        seed: int = 0,
+        *,
+        tales_per_row: Sequence[int] = (1,),
     ) -> None:
-        require(tales_per_row >= 1, f"tales_per_row is {tales_per_row}; it takes a whole number from 1 on")
+        counts = len(tales_per_row) > 0 and all(isinstance(count, int) and count >= 1 for count in tales_per_row)
+        require(counts, f"tales_per_row is {tales_per_row}; it takes whole numbers from 1 on, such as (1,) or (1, 2)")
         require(seed >= 0, f"seed is {seed}; it takes a whole number from 0 on")
         ends = END_OF_TEXT in tokenizer.special_tokens
         require(ends, f"the tokenizer has no {END_OF_TEXT}, which stands between tales: make it a special token")
         self.tokenizer = tokenizer
-        self.tales_per_row = tales_per_row
+        self.tales_per_row = tuple(tales_per_row)
         self.stop = tokenizer.special_tokens[END_OF_TEXT]
         super().__init__(batch_size, context_length, pad_id=self.stop)
         # Each seed has ten million tales of its own.
@@ -76,8 +87,8 @@ class FreshTales(Rows):
 
     def seeds(self, number: int) -> range:
         """Return the seeds of the tales in one row."""
-        first = self.first + number * self.tales_per_row
-        return range(first, first + self.tales_per_row)
+        first = self.first + number * max(self.tales_per_row)
+        return range(first, first + self.tales_per_row[number % len(self.tales_per_row)])
 
     def text(self, number: int) -> str:
         """Return what stands in one row, counted from 0 through all batches."""

@@ -4,12 +4,12 @@ A conversation is a list of messages as Hugging Face writes them: `{"role": "use
 "assistant". What the user says is read, what the assistant says is learned (Ouyang et al. 2022, section 3).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from course_utils import tales
 from course_utils.common import require
 from course_utils.recipe import CHAT_TOKENS
 from course_utils.tokenizers import END_OF_TEXT, Tokenizer
@@ -81,16 +81,19 @@ def fit(tokenizer: Tokenizer, messages: Sequence[Message], room: int) -> list[Me
     return kept
 
 
-def as_messages(turns: Sequence[tales.Turn], assistant: str) -> list[Message]:
-    """Return turns as messages, `assistant` being the one that a model is to become; the others are the user.
+def as_messages(turns: Iterable[Sequence[Any]], assistant: str) -> list[Message]:
+    """Return turns (speaker, text) as messages: the model is to become `assistant`, and all others are the user.
 
     What one of the two says in a row becomes one message, a line for each.
+
+    >>> as_messages([("Ida", "Ahoy."), ("Ida", "Hugo?")], "Hugo")
+    [{'role': 'user', 'content': 'Ahoy.\\nHugo?'}]
     """
     messages: list[Message] = []
-    for turn in turns:
-        role = "assistant" if turn.speaker == assistant else "user"
+    for speaker, text, *_ in turns:
+        role = "assistant" if speaker == assistant else "user"
         if messages and messages[-1]["role"] == role:
-            messages[-1]["content"] += "\n" + turn.text
+            messages[-1]["content"] += "\n" + text
         else:
-            messages.append({"role": role, "content": turn.text})
+            messages.append({"role": role, "content": text})
     return messages

@@ -10,6 +10,8 @@ from torch import nn
 
 from course_utils.exercises.e08 import Mixer
 from course_utils.exercises.e10 import Curve
+from course_utils.exercises.e13 import SPECIAL, Letters
+from course_utils.exercises.e15 import Normal
 
 Inputs = Callable[[Random], tuple]
 
@@ -170,6 +172,18 @@ def padded(chance: Random) -> tuple:
     return torch.tensor([[i >= start for i in range(length)] for start in starts]), chance.randrange(1, length + 1)
 
 
+def losses_and_mask(chance: Random) -> tuple:
+    b, t = sizes(chance, 2)
+    learned = torch.tensor([[chance.random() < 0.5 for _ in range(t + 1)] for _ in range(b)])
+    learned[:, -1] = True
+    return floats(chance, b, t + 1).abs() + 0.1, learned
+
+
+def verdicts(chance: Random) -> tuple:
+    told = [(True, chance.choice(["right", "wrong", "refused", "unclear"])) for _ in range(chance.randrange(1, 9))]
+    return (told + [(False, chance.choice(["right", "wrong", "unclear"])) for _ in range(chance.randrange(1, 9))],)
+
+
 def after_others(chance: Random) -> tuple:
     T, D, past = chance.randrange(1, 5), chance.randrange(1, 5), chance.randrange(5)
     return (*(floats(chance, T, D) for _ in range(3)), floats(chance, past, D), floats(chance, past, D))
@@ -196,6 +210,69 @@ def small_gpt(chance: Random) -> tuple:
     ids = torch.tensor([[chance.randrange(V) for _ in range(T)] for _ in range(B)])
     tables = [floats(chance, size, C, spread=0.4) for size in (V, T + chance.randrange(3), V)]
     return ids, tables[0], tables[1], [curve(chance) for _ in range(chance.randrange(1, 4))], curve(chance), tables[2]
+
+
+def exported(chance: Random) -> tuple:
+    """Lines of an export, the first with a header."""
+    head = "{:02}/{:02}/2026, {:02}:{:02} - "
+    starts = [head.format(*(chance.randrange(1, 28) for _ in range(4))) for _ in range(3)]
+    rests = ("Ida: a", "Ida: b: c", "Hugo: ", "you were added", "Hugo: x - y: z")
+    lines = [f"{starts[0]}Ida: first"]
+    for _ in range(chance.randrange(6)):
+        lines.append(chance.choice(("", *starts)) + chance.choice(rests))
+    return (lines,)
+
+
+def dates(chance: Random) -> tuple:
+    """Dates in one of the two orders, early in the month or at any day."""
+    turned, latest = chance.random() < 0.5, chance.choice((12, 13, 31))
+    pairs = [(chance.randint(1, latest), chance.randint(1, 12)) for _ in range(chance.randrange(5))]
+    return ([f"{b}/{a}/26" if turned else f"{a}/{b}/26" for a, b in pairs],)
+
+
+def to_hold_out(chance: Random) -> tuple:
+    parts = [[*words(chance, 5), "end"] for _ in range(chance.randrange(1, 7))]
+    return parts, chance.randrange(len(parts))
+
+
+def to_template(chance: Random) -> tuple:
+    roles = [chance.choice(("user", "assistant")) for _ in range(chance.randrange(5))]
+    special = dict(zip(SPECIAL, chance.sample(range(60), 4), strict=True))
+    messages = [{"role": role, "content": text(chance) + chance.choice(list(SPECIAL))} for role in roles]
+    return messages, Letters(), special
+
+
+def chat_ids(chance: Random) -> list[int]:
+    """Ids in which the marks of a chat, 1 to 3, stand anywhere."""
+    return [0, *(chance.choice((1, 2, 3, 7, 8, 9)) for _ in range(chance.randrange(1, 15))), *[0] * chance.randrange(3)]
+
+
+def partly_learned(chance: Random) -> tuple:
+    ids = chat_ids(chance)
+    return ids, [chance.random() < 0.5 for _ in ids]
+
+
+def with_adapter(chance: Random) -> tuple:
+    """The weight of a layer, the two small matrices of its adapter, and alpha."""
+    n_in, n_out, rank = sizes(chance, 3, 7)
+    return floats(chance, n_out, n_in), floats(chance, rank, n_in), floats(chance, n_out, rank), chance.uniform(0.5, 20)
+
+
+def to_adapt(chance: Random) -> tuple:
+    W, A, B, alpha = with_adapter(chance)
+    return floats(chance, chance.randrange(1, 4), W.shape[1]), W, floats(chance, len(W)), A, B, alpha
+
+
+def parameter_names(chance: Random) -> tuple:
+    kinds = ("base.weight", "base.bias", "A", "B", "weight", "Alpha", "B.bias")
+    names = {f"blocks.{chance.randrange(9)}.up.{chance.choice(kinds)}" for _ in range(9)}
+    return sorted(names, key=lambda _: chance.random()), chance.uniform(0.01, 1)
+
+
+def to_save(chance: Random) -> tuple:
+    n_in, n_out, rank = sizes(chance, 3, 6)
+    names = chance.sample(["q", "k", "up", "down"], chance.randrange(1, 4))
+    return {n: (floats(chance, rank, n_in), floats(chance, n_out, rank)) for n in names}, chance.uniform(0.5, 20)
 
 
 INPUTS: dict[str, Inputs] = {
@@ -292,4 +369,19 @@ INPUTS: dict[str, Inputs] = {
     "12.5": padded,
     "12.6": after_others,
     "12.7": cut_bytes,
+    "13.1": exported,
+    "13.2": dates,
+    "13.3": to_hold_out,
+    "13.4": to_template,
+    "13.5": lambda chance: (chat_ids(chance), 1, 2, 3),
+    "13.6": partly_learned,
+    "14.1": losses_and_mask,
+    "14.2": lambda chance: tuple(chance.choice(["Mara", "Finn", "at the mill", None]) for _ in range(2)),
+    "14.3": lambda chance: (lambda n: (chance.randrange(n + 1), n))(chance.randrange(1, 300)),
+    "14.4": verdicts,
+    "15.2": to_adapt,
+    "15.3": lambda chance: (Normal(chance.randrange(999)), *sizes(chance, 3, 8)),
+    "15.4": parameter_names,
+    "15.5": with_adapter,
+    "15.6": to_save,
 }

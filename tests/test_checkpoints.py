@@ -74,6 +74,15 @@ def test_a_tokenizer_comes_back_and_gives_the_same_ids(tmp_path, kind):
     assert found.special_tokens == tokenizer.special_tokens
 
 
+def test_the_same_model_gives_the_same_bytes(tmp_path):
+    model, metadata = small_model(), {name: name for name in "abcdefgh"}
+    contents = set()
+    for number in range(5):
+        save_checkpoint(tmp_path / str(number), model, metadata=metadata)
+        contents.add((tmp_path / str(number)).read_bytes())
+    assert len(contents) == 1
+
+
 def damaged(path, how):
     content = path.read_bytes()
     length = 8 + int.from_bytes(content[:8], "little")
@@ -106,7 +115,7 @@ def rewrite(path, header=None, rename=None, reshape=None, drop=None):
         parts[name] = parts[name][:1]
     for name in drop or ():
         facts.pop(name)
-    save_file(parts, path, metadata={k: json.dumps(v) for k, v in facts.items()})
+    save_file(parts, path, metadata={checkpoints.ENTRY: json.dumps(facts)})
 
 
 @pytest.mark.parametrize(

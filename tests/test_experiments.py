@@ -52,7 +52,7 @@ tokenizer = cache(lambda: tales_tokenizer(1200))
 def tiny(tmp_path, monkeypatch):
     """An empty folder to work in, and all that takes time made small: models, texts, vocabularies, numbers of steps."""
     text = "To be, or not to be: that is the question.\n" * 300
-    stages = base_model.Stage("tales", 4, 2, 50, 1, seed=0), base_model.Stage("pairs", 2, 2, 100, 2, seed=2)
+    stages = base_model.Stage("tales", 4, 2, 50, (1,), seed=0), base_model.Stage("pairs", 2, 2, 100, (2,), seed=2)
     made = Path("base.safetensors"), stages, replace(SMALL, **TINY, context_length=50), 2
     variants = {
         name: replace(v, sizes=replace(v.sizes, **TINY, context_length=12)) for name, v in ablation.VARIANTS.items()
@@ -89,7 +89,9 @@ RACED = "quartiles speed beside the last quartiles"
 # What is run, with which arguments, and a line of what it then prints or writes: the heading of its table.
 SMALLEST = {
     "bench ablation": (("1", "1", Path("ablation.json")), TRAINED),
+    "bench answers": (("3", "base.safetensors"), "question asked right 95 % interval wrong refused unclear"),
     "bench bpe": (("1", "0"), f"tokens/s {RACED}"),
+    "bench finetuning": (("1", Path("finetuning.json")), "change seed answerable not told style tales"),
     "bench generation": (("1",), "part of the context ms beside the first"),
     "bench ladder": (("1", Path("ladder.json")), "group model loss seeds"),
     "bench lengths": (("1", Path("lengths.json")), "scheme seed 16-31 32-63 64-95 96-127"),
@@ -101,6 +103,8 @@ SMALLEST = {
     "bench tales": (("2",), "tales from count sentences whole tales copied"),
     "bench training": (("1", "1"), f"tokens/s {RACED}"),
     "rebuild base": ((), "| stage | step | minutes | loss | sentences | whole tales |"),
+    "rebuild chat": ((Path("chat.safetensors"), Path("base.safetensors"), 2, 0.5, 3), "| question | asked | right |"),
+    "rebuild exports": ((Path("chat"), 30), "Ida: "),
     "rebuild tales": ((Path("tales.txt"), 5000), "<|endoftext|>"),
 }
 
@@ -558,7 +562,7 @@ def test_the_card_is_the_one_of_the_shipped_file(shipped):
 
 
 def test_what_a_perfect_reader_loses_is_its_share_of_the_entropy():
-    data = FreshTales(tokenizer(), 4, 600, seed=3, tales_per_row=2)
+    data = FreshTales(tokenizer(), 4, 600, seed=3, tales_per_row=(2,))
     seeds = [seed for step in range(2) for number, _ in data.batch(step) for seed in data.seeds(number)]
     tokens = sum(len(tokenizer().encode(tales.generate(seed))) + 1 for seed in seeds)
     assert base_model.perfect_loss(data, 2) == pytest.approx(-sum(map(tales.log_probability, seeds)) / tokens)

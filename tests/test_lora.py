@@ -9,6 +9,7 @@ from torch.testing import assert_close
 
 from course_utils.gpt import GPT, GPTConfig
 from course_utils.lora import (
+    HEAD,
     LAYERS,
     LoRAConfig,
     LoRALinear,
@@ -18,6 +19,7 @@ from course_utils.lora import (
     merge_lora,
     remove_lora,
     save_adapter,
+    widen_vocabulary,
 )
 from course_utils.pretrained import save_huggingface
 from course_utils.training import TrainingConfig, train
@@ -26,14 +28,17 @@ IDX = torch.arange(24).view(2, 12) % 20
 EVERY = LoRAConfig(rank=3, alpha=7, layers=LAYERS)
 
 
-def model(positions="learned", seed=0):
+SIZES = {"vocab_size": 20, "context_length": 16, "n_layer": 2, "n_head": 2, "n_embd": 16}
+
+
+def model(positions="learned", seed=0, tied=True):
     torch.manual_seed(seed)
-    return GPT(GPTConfig(vocab_size=20, context_length=16, n_layer=2, n_head=2, n_embd=16, positions=positions)).eval()
+    return GPT(GPTConfig(**SIZES, positions=positions, tied=tied)).eval()
 
 
-def trained(positions="learned", config=EVERY, seed=0):
+def trained(positions="learned", config=EVERY, seed=0, tied=True):
     """A model with an adapter that does something."""
-    adapted = add_lora(model(positions), config)
+    adapted = add_lora(model(positions, tied=tied), config)
     torch.manual_seed(seed)
     with torch.no_grad():
         for _, layer in adapters(adapted):
@@ -104,6 +109,47 @@ def test_peft_reads_it_and_computes_the_same(positions, layers, tmp_path):
     with torch.inference_mode():
         assert_close(theirs(IDX).logits, adapted(IDX))
         assert_close(theirs.merge_and_unload()(IDX).logits, adapted(IDX))
+
+
+@pytest.mark.parametrize("positions", ["learned", "rotary"])
+def test_an_adapter_on_the_output_layer_is_merged_saved_and_read_by_peft(positions, tmp_path):
+    peft, transformers = pytest.importorskip("peft"), pytest.importorskip("transformers")
+    config = LoRAConfig(rank=3, alpha=7, layers=("mlp.down", HEAD))
+    adapted = trained(positions, config, tied=False)
+    save_huggingface(model(positions, tied=False), tmp_path / "base")
+    save_adapter(adapted, tmp_path / "adapter")
+    again = model(positions, tied=False)
+    assert load_adapter(again, tmp_path / "adapter") == config
+    assert torch.equal(again(IDX), adapted(IDX))
+    base = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "base")
+    theirs = peft.PeftModel.from_pretrained(base, tmp_path / "adapter").eval()
+    with torch.inference_mode():
+        assert_close(theirs(IDX).logits, adapted(IDX))
+        assert_close(merge_lora(again)(IDX), adapted(IDX))
+
+
+def test_an_output_layer_that_shares_its_weights_takes_no_adapter(tmp_path):
+    plain = model()
+    with pytest.raises(ValueError, match="shares its weights"):
+        add_lora(plain, LoRAConfig(layers=(HEAD,)))
+    assert all(weight.requires_grad for weight in plain.parameters())
+    save_adapter(trained(config=LoRAConfig(layers=(HEAD,)), tied=False), tmp_path)
+    with pytest.raises(ValueError, match="another model"):
+        load_adapter(plain, tmp_path)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_wider_vocabulary_changes_nothing_for_the_old_tokens(tied):
+    plain = model(tied=tied)
+    wide = widen_vocabulary(plain, 24)
+    assert wide.config.vocab_size == 24
+    assert wide(torch.tensor([[20, 23]])).shape == (1, 2, 24)
+    assert_close(wide(IDX)[..., :20], plain(IDX))
+    assert torch.equal(wide(IDX), widen_vocabulary(plain, 24)(IDX))
+    assert wide.lm_head.weight.equal(wide.token_embedding.weight) == tied
+    assert wide.token_embedding.weight.unique(dim=0).shape == (24, 16)
+    with pytest.raises(ValueError, match="vocab_size is 19"):
+        widen_vocabulary(plain, 19)
 
 
 @pytest.mark.parametrize("positions", ["learned", "rotary"])

@@ -66,6 +66,12 @@ FIGURES = {
     "map": lambda: draw_map("03"),
     "map at the start": lambda: draw_map("00"),
     "tokens": lambda: draw_tokens([" word", "\n", "a$b$"] * 20, range(60), [2], "Sixty tokens"),
+    "tokens in roles": lambda: draw_tokens(["Ahoy", " Hugo", "."], [7, 8, 9], roles=["masked", "target", "highlight"]),
+    "strips": lambda: plots.draw_strips(
+        {"one": ["token"] * 9 + ["target"] * 4, "row two": ["target", "masked"]},
+        {"token": "read", "target": "learned", "masked": "padding"},
+    ),
+    "gaps": lambda: plots.draw_gaps([0, 0.01, 0.5, 7, 7, 9, 30, 1000], pause=2),
     "windows": lambda: draw_windows(LOREM, 4, 1),
     "many windows": lambda: draw_windows([f"w{i}" for i in range(60)], 5, 3),
     "batches": lambda: draw_batches({"in order": [[0, 3, 6], [9]], "shuffled, once more": [[9, 0, 3], [600]]}),
@@ -73,6 +79,7 @@ FIGURES = {
     "model": lambda: draw_model(config(), PARTS),
     "rotary model": lambda: draw_model(config(positions="rotary", tied=False)),
     "model with a counted block": lambda: draw_model(config(), PARTS | BLOCK),
+    "adapter": lambda: plots.draw_adapter(128, 384, 8),
     "halves": plots.draw_halves,
     "rungs": lambda: plots.draw_rungs({"unigram": [5.2, 5.3], "+ positions, one head": [1.7]}, {"entropy": 0.4}),
     "stacks": lambda: plots.draw_stacks({"small": {"tokens": 3.0, "MLPs": 1.0}, "XL": {"tokens": 1.0, "MLPs": 99.0}}),
@@ -145,6 +152,36 @@ def test_tokens_wrap_inside_the_card():
     places = tokens.flow([100.0] * 7, room=320, gap=5)
     assert [line for _, line in places] == [0, 0, 0, 1, 1, 1, 2]
     assert all(x + 100 <= 320 for x, _ in places)
+
+
+def test_tokens_look_as_their_roles_say():
+    figure = draw_tokens(["a", "b"], roles=["target", "masked"])
+    assert [box.get_facecolor() for box in figure.axes[0].patches] == [
+        to_rgba(ROLES[role].fill) for role in ("target", "masked")
+    ]
+
+
+def test_an_adapter_is_drawn_to_scale():
+    figure = plots.draw_adapter(100, 300, 30)
+    W, B, A = ((box.get_width(), box.get_height()) for box in figure.axes[0].patches)
+    assert W[1] / W[0] == pytest.approx(3)
+    assert (B[0], A[1]) == pytest.approx((W[1] / 10, W[1] / 10))
+    assert (B[1], A[0]) == (W[1], W[0])
+
+
+def test_a_strip_is_as_long_as_its_row():
+    rows = {"long": ["token"] * 6 + ["target"] * 2, "short": ["target"] * 4}
+    figure = plots.draw_strips(rows, {"token": "read", "target": "learned"})
+    *_, read, learned, short = (box.get_width() for box in figure.axes[0].patches)
+    assert (round(read / learned, 3), round(short / learned, 3)) == (3, 2)
+    assert words(figure) == ["read", "learned", "long", "short"]
+
+
+def test_gaps_are_counted_and_the_pause_is_named():
+    figure = plots.draw_gaps([0.01] * 30 + [9.0] * 5, pause=2)
+    heights = sorted(bar.get_height() for bar in figure.axes[0].patches if bar.get_height() > 0)
+    assert heights == [5, 30]
+    assert "pause of 2 h" in words(figure)
 
 
 def test_each_merge_marks_the_token_that_is_new():
@@ -302,8 +339,14 @@ def test_each_curve_of_shares_is_named_with_its_last_value():
 
 
 BAD_INPUT = {
+    "no rank": (lambda: plots.draw_adapter(128, 384, 0), "rank is 0"),
     "no tokens": (lambda: draw_tokens([]), "give at least one"),
     "ids missing": (lambda: draw_tokens(["a", "b"], [1]), "2 tokens and 1 ids"),
+    "roles missing": (lambda: draw_tokens(["a", "b"], roles=["token"]), "2 tokens and 1 roles"),
+    "no strip": (lambda: plots.draw_strips({"a": []}, {}), "no token to draw"),
+    "a strip's role without a name": (lambda: plots.draw_strips({"a": ["token"]}, {}), r"\['token'\] have no name"),
+    "no gaps": (lambda: plots.draw_gaps([], 2), "no gap to draw"),
+    "time runs backwards": (lambda: plots.draw_gaps([-1.0], 2), "shortest gap is -1.0 hours"),
     "a huge token": (lambda: draw_tokens(["a" * 200]), "longer than a line"),
     "no length": (lambda: draw_windows(LOREM, 0, 1), "max_length is 0"),
     "no stride": (lambda: draw_windows(LOREM, 4, 0), "stride is 0"),

@@ -84,6 +84,12 @@ def test_a_long_conversation_loses_whole_messages_from_its_start(tokenizer):
         fit(tokenizer, asked, 4)
 
 
+def test_pairs_of_speaker_and_text_are_turns_too():
+    turns = [("Hugo", "Arr."), ("Ida", "What?"), ("Clara", "Nine."), ("Hugo", "Aye.")]
+    assert [message["content"] for message in as_messages(turns, "Hugo")] == ["Arr.", "What?\nNine.", "Aye."]
+    assert as_messages([], "Hugo") == []
+
+
 def test_turns_become_messages(tokenizer):
     turns = [tales.Turn("Ida", "Ahoy."), tales.Turn("Ida", "Hugo?"), tales.Turn("Hugo", "Arr.")]
     assert as_messages(turns, "Hugo") == [

@@ -24,8 +24,8 @@ KNOWN = Exercise(
     ],
     mistakes=[
         Mistake("A plain Python list hides what's in it. Only a ModuleList tells the module", answer=(21, 25)),
-        Mistake("A plain tensor is no parameter, and nobody saves it: `shift` doesn't count", answer=(12, 16)),
-        Mistake("The buffer isn't learned, that's right. But it is saved", answer=(9, 9)),
+        Mistake("A plain tensor isn't a parameter, and it isn't saved: `shift` doesn't count", answer=(12, 16)),
+        Mistake("You're right that the buffer isn't learned. But it is saved", answer=(9, 9)),
         Mistake("A buffer is saved, but not learned", answer=(13, 13)),
         Mistake("Modules inside count too: those in a ModuleList are found", answer=(3, 7)),
         Mistake("A Linear has a bias as well, one number for each output", answer=(7, 11)),
@@ -60,7 +60,7 @@ def add_branch(x: Tensor, norm: Callable[[Tensor], Tensor], branch: Callable[[Te
 
 
 def add_in_steps(x: Tensor, norm: Callable[[Tensor], Tensor], branch: Callable[[Tensor], Tensor]) -> Tensor:
-    """The same, one thing a line."""
+    """The same, one step a line."""
     copy = norm(x)
     change = branch(copy)
     return torch.add(change, x)
@@ -78,7 +78,7 @@ BRANCH = Exercise(
     ],
     alternatives=[add_in_steps],
     hints=[
-        "Follow one arrow in the drawing: x goes straight to the plus, and a copy of it takes the detour.",
+        "Two ways lead from x to the plus sign. x itself goes straight there, and a copy takes the detour.",
         "The detour is norm first, then branch. What arrives at the plus besides x is branch(norm(x)).",
     ],
     mistakes=[
@@ -89,7 +89,7 @@ BRANCH = Exercise(
             "norm(x + branch(x))",
         ),
         Mistake(
-            "You add the normalised x. What goes straight through is x as it was",
+            "You add the normalised x. Add x as it was",
             "x + branch",
             "norm(x) + branch",
         ),
@@ -113,7 +113,7 @@ BRANCH = Exercise(
             "branch(x + norm(x))",
         ),
         Mistake(
-            "You multiply by x. The two ways are added",
+            "You multiply by x. Add it",
             "x + branch",
             "x * branch",
         ),
@@ -184,7 +184,7 @@ LAYER_NORM = Exercise(
             "mean = x.mean()\n    variance = x.var(unbiased=False)",
         ),
         Mistake(
-            "torch's var divides by C - 1 unless told otherwise: unbiased=False",
+            "torch's var divides by C - 1 unless you write unbiased=False",
             "unbiased=False",
             "unbiased=True",
         ),
@@ -197,18 +197,18 @@ LAYER_NORM = Exercise(
             "x /",
         ),
         Mistake(
-            "That's RMSNorm (Zhang and Sennrich 2019): no mean is taken off, neither from x nor inside the variance",
+            "That's RMSNorm (Zhang and Sennrich 2019), which subtracts no mean. LayerNorm subtracts it from x",
             "variance = x.var(-1, keepdim=True, unbiased=False)\n    return (x - mean)",
             "variance = (x * x).mean(-1, keepdim=True)\n    return x",
         ),
         Mistake(
-            "You weight x before you normalise, and the norm undoes part of it. The learned numbers come last",
+            "You scale and shift x before you normalise, and the norm undoes part of it. Weight and bias come last",
             "mean = x.mean(",
             "x = x * weight + bias\n    weight, bias = 1.0, 0.0\n    mean = x.mean(",
         ),
         Mistake("The learned bias is missing", " * weight + bias", " * weight"),
         Mistake("The learned weight is missing", " * weight + bias", " + bias"),
-        Mistake("Weight and bias are exchanged", "* weight + bias", "* bias + weight"),
+        Mistake("You've swapped weight and bias", "* weight + bias", "* bias + weight"),
         Mistake(
             "weight scales the bias as well. Multiply first, then add the bias",
             "(x - mean) / torch.sqrt(variance + eps) * weight + bias",
@@ -281,11 +281,11 @@ RUN = Exercise(
     mistakes=[
         Mistake("The positions are missing: the model couldn't tell the order", " + positions[: ids.shape[1]]", ""),
         Mistake(
-            "You look positions up by token id. A position is a place in the text: rows 0 to T - 1",
+            "You look positions up by token id. Positions count from the start of the text: rows 0 to T - 1",
             "positions[: ids.shape[1]]",
             "positions[ids.clamp(max=len(positions) - 1)]",
         ),
-        Mistake("Everybody gets the vector of position 0", "positions[: ids.shape[1]]", "positions[0]"),
+        Mistake("Every token gets the vector of position 0", "positions[: ids.shape[1]]", "positions[0]"),
         Mistake(
             "Positions start at 0: the first token gets row 0, not row 1",
             "positions[: ids.shape[1]]",
@@ -298,19 +298,19 @@ RUN = Exercise(
             "x = final_norm(block(x))\n    return x",
         ),
         Mistake(
-            "Only the last block counts: each must read what the one before it wrote. Write x = block(x)",
+            "Only the last block counts, because each reads the same x. Write x = block(x)",
             "x = block(x)\n    return final_norm(x)",
             "y = block(x)\n    return final_norm(y)",
         ),
         Mistake("Only the first block is used. Go through all of them", "in blocks:", "in blocks[:1]:"),
         Mistake("The blocks run from the last to the first", "in blocks:", "in blocks[::-1]:"),
         Mistake(
-            "You add x to each block's result. A block has its sums inside: x = block(x)",
+            "You add x to each block's result. A block does that inside: x = block(x)",
             "x = block(x)",
             "x = x + block(x)",
         ),
         Mistake(
-            "You score with the token embedding. These output weights are their own: head",
+            "You score with the token embedding. This model has output weights of its own: head",
             "@ head.T",
             "@ tokens.T",
         ),
@@ -359,7 +359,7 @@ COUNT = Exercise(
     ],
     alternatives=[lambda V, T, L, C: (V + T + 2 + L * (12 * C + 13)) * C],
     hints=[
-        "A Linear from C to D numbers has C · D weights and D biases. A LayerNorm has 2 · C numbers.",
+        "A Linear from C to D dimensions has C · D weights and D biases. A LayerNorm has 2 · C parameters.",
         "In a block: two norms, qkv (C to 3C), proj (C to C), up (C to 4C), down (4C to C).",
         "Around the blocks: a row for each token, a row for each position, one last norm. The output layer is free.",
     ],
@@ -375,14 +375,14 @@ COUNT = Exercise(
             "vocab_size * n_embd",
         ),
         Mistake(
-            "The last norm is missing, the one behind all blocks",
+            "The last norm is missing, the one after all blocks",
             "(norm + attention + norm + mlp) + norm",
             "(norm + attention + norm + mlp)",
         ),
         Mistake(
             "A block has two norms, one before each half", "(norm + attention + norm + mlp)", "(norm + attention + mlp)"
         ),
-        Mistake("A LayerNorm learns a weight and a bias: 2 · C numbers", "norm = 2 * n_embd", "norm = n_embd"),
+        Mistake("A LayerNorm learns a weight and a bias: 2 · C parameters", "norm = 2 * n_embd", "norm = n_embd"),
         Mistake(
             "The biases of attention are missing: 3C of qkv, C of proj",
             "n_embd * 3 * n_embd + 3 * n_embd + n_embd * n_embd + n_embd",
@@ -397,7 +397,7 @@ COUNT = Exercise(
         Mistake("The MLP goes down again too: 4C to C", " + 4 * n_embd * n_embd + n_embd\n    return", "\n    return"),
         Mistake("There are n_layer blocks: multiply", "n_layer * (norm", "(norm"),
         Mistake(
-            "No layer has its biases. GPT-2's all do",
+            "You left out the biases. In GPT-2 every layer but the output has them",
             answer=lambda V, T, L, C: (V + T + 2 + L * (12 * C + 4)) * C,
         ),
         Mistake(
@@ -436,7 +436,7 @@ FLOPS = Exercise(
     ],
     hints=[
         "A product of (n, k) with (k, m) takes n · k · m multiplications and as many additions.",
-        "One token meets every weight of every matrix once: 12 · C² in a block, V · C in the output layer.",
+        "Each token meets every weight of a matrix once: 12 · C² in a block, V · C in the output layer.",
         "Attention has two more products without weights: queries with T keys, weights with T values. "
         "Each is T · C multiplications for a token.",
     ],
@@ -470,12 +470,12 @@ FLOPS = Exercise(
             "return 6 * T",
         ),
         Mistake(
-            "Looking up an embedding multiplies nothing. Only the output layer counts",
+            "Looking up an embedding multiplies nothing. The token table multiplies once, as the output layer",
             " + vocab_size * n_embd",
             " + 2 * vocab_size * n_embd",
         ),
         Mistake(
-            "The output layer stands once, behind all blocks",
+            "There's only one output layer, after all blocks",
             "n_layer * per_block + vocab_size * n_embd",
             "n_layer * (per_block + vocab_size * n_embd)",
         ),

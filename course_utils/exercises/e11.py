@@ -61,26 +61,26 @@ MEAN_LOSS = Exercise(
     ],
     alternatives=[loss_by_loop, cross_entropy],
     hints=[
-        "torch.log_softmax turns the scores of one position into ln(probability). Which of the three dimensions is it?",
+        "torch.log_softmax turns the scores of one position into ln(probability). Along which of the three dimensions?",
         "targets != -100 says which positions count. Indexing with it keeps those: logits[counted] is (N, V).",
         "Row i needs the column of its target: table[torch.arange(N), targets[counted]]. Then the mean, and a minus.",
     ],
     mistakes=[
         Mistake(
-            "You average over padding: its positions add nothing to the sum, but you count them. Divide by the number "
-            "of targets that aren't -100",
+            "You average over padding too: its positions add nothing to the sum, but they count in the mean. Divide by "
+            "the number of targets that aren't -100",
             "-right.mean()",
             "-right.sum() / targets.numel()",
         ),
         Mistake(
-            "You normalise over the wrong axis: the probabilities of one position, over the vocabulary, add up to 1. "
-            "That's dim=-1",
+            "You normalise over the wrong axis. The probabilities that add up to 1 are those of one position, over the "
+            "vocabulary: dim=-1",
             "dim=-1",
             "dim=1",
         ),
         Mistake(
-            "You shift the targets once more. They're one further than the inputs already: position by position they "
-            "belong together",
+            "You shift the targets again. They're already one ahead of the inputs, so they belong together position by "
+            "position",
             answer=loss_with_shifted_targets,
         ),
         Mistake(
@@ -89,18 +89,18 @@ MEAN_LOSS = Exercise(
             "right.mean()",
         ),
         Mistake(
-            "That's the sum. Ask for the mean, or a large batch looks worse than a small one",
+            "That's the sum. Take the mean, or a large batch looks worse than a small one",
             "right.mean()",
             "right.sum()",
         ),
         Mistake(
-            "You take the raw scores for ln(probability). They become that when log_softmax has divided by the sum",
+            "Those are raw scores, not ln(probability). log_softmax turns one into the other",
             "torch.log_softmax(logits, dim=-1)",
             "logits",
         ),
-        Mistake("Those are probabilities: their logarithm is missing", "torch.log_softmax", "torch.softmax"),
+        Mistake("Those are probabilities. Take their logarithm", "torch.log_softmax", "torch.softmax"),
         Mistake(
-            "You average text by text, then over texts. Then a token in a short text counts for more than one in a "
+            "You average each text first, then the texts, so a token in a short text counts for more than one in a "
             "long text. Take one mean over all targets",
             answer=loss_text_by_text,
         ),
@@ -135,7 +135,7 @@ PERPLEXITY = Exercise(
     ],
     alternatives=[perplexity_by_products, lambda sums, counts: math.e ** (sum(sums) / sum(counts))],
     hints=[
-        "First the mean loss over all targets of all batches. Which two sums do you need?",
+        "You need the mean loss over all targets of all batches. Which two sums is it made of?",
         "Perplexity is e to the power of the mean loss: math.exp.",
     ],
     mistakes=[
@@ -246,13 +246,13 @@ ONE_STEP = Exercise(
     alternatives=[one_step_clearing_after, one_step_by_hand],
     use=three_steps,
     hints=[
-        "Four things, in this order: forget the old gradients, compute the loss, get its gradients, update.",
-        "cross_entropy(model(inputs), targets) is the loss; loss.backward() adds gradients to what is there already.",
+        "Four things, in this order: clear the old gradients, compute the loss, get its gradients, update.",
+        "cross_entropy(model(inputs), targets) is the loss. loss.backward() adds its gradients to those already there.",
         "Return loss.item(), a plain number. A tensor would keep the whole graph of the step alive.",
     ],
     mistakes=[
         Mistake(
-            "Nothing clears the gradients. backward adds to what is there, so each step also repeats all earlier ones: "
+            "Nothing clears the gradients. backward adds to what's there, so each step also repeats all earlier ones: "
             "call optimizer.zero_grad() first",
             "    optimizer.zero_grad()\n",
             "",
@@ -268,13 +268,13 @@ ONE_STEP = Exercise(
             answer=lambda model, optimizer, inputs, targets: step_too_early(model, optimizer, inputs, targets),
         ),
         Mistake(
-            "That loss is computed anew, after the update. Return the one you have: a second forward pass would cost "
-            "a third of the step",
+            "You compute the loss again, after the update. Return the one you have: a second forward pass costs about "
+            "a third of a step",
             "return loss.item()",
             "return cross_entropy(model(inputs), targets).item()",
         ),
         Mistake(
-            "You shift inputs and targets once more. The targets are one further already",
+            "You shift inputs and targets again. The targets are already one ahead",
             "cross_entropy(model(inputs), targets)",
             "cross_entropy(model(inputs[:, :-1]), targets[:, 1:])",
         ),
@@ -346,14 +346,14 @@ ADAMW = Exercise(
     ],
     alternatives=[adamw_in_place, adamw_at_once],
     hints=[
-        "m and v are running means: nine tenths of the old m and one tenth of g; 0.95 of the old v and 0.05 of g².",
-        "Both start at 0, so early ones are too small: divide m by 1 - 0.9^t and v by 1 - 0.95^t for the update only.",
-        "The update is mean / (sqrt(square) + 1e-8), times the rate. The decay takes rate · decay · w, by itself.",
+        "m and v are running means: 0.9 of the old m plus 0.1 of g, and 0.95 of the old v plus 0.05 of g².",
+        "Both start at 0, so at first they're too small. For the update only, divide m by 1 - 0.9^t, v by 1 - 0.95^t.",
+        "The update is rate · mean / (sqrt(square) + 1e-8). Apart from it, the decay takes rate · decay · w off w.",
     ],
     mistakes=[
         Mistake(
-            "You add the decay to the gradient. That's Adam with L2: the division by the square root then cancels it "
-            "for weights with large gradients. Decoupled means that it acts on the weight directly",
+            "You add the decay to the gradient. That's Adam with L2: dividing by the square root all but cancels it "
+            "for weights with large gradients. Decoupled decay acts on the weight directly",
             answer=adam_with_l2,
         ),
         Mistake(
@@ -367,19 +367,19 @@ ADAMW = Exercise(
         ),
         Mistake("You divide by the mean square. Take its square root", "square.sqrt()", "square"),
         Mistake(
-            "The two running means have each other's numbers: 0.9 is for m, 0.95 for v",
+            "You swapped the factors of the two running means: 0.9 is for m, 0.95 for v",
             answer=lambda w, g, m, v, t, rate, decay: exchanged(w, g, m, v, t, rate, decay),
         ),
         Mistake("The decay is missing: it takes rate · decay · w off the weight", "w - rate * decay * w", "w"),
         Mistake(
-            "You decay by decay · w. It is rate · decay · w, so that it shrinks with the learning rate",
+            "You decay by decay · w. It's rate · decay · w, so that it shrinks along with the learning rate",
             "rate * decay * w",
             "decay * w",
         ),
         Mistake("You go uphill: the update is subtracted", "w - rate * mean", "w + rate * mean"),
         Mistake("v is a mean of squares: take g², not g", "g**2", "g.abs()"),
         Mistake(
-            "You store the corrected means. They'd be corrected again at each step: return m and v as they are",
+            "You return the corrected means, so they'd be corrected again at each step. Return m and v as they are",
             ", m, v",
             ", mean, square",
         ),
@@ -433,30 +433,30 @@ DECAYING = Exercise(
     probes=lambda chance: [(model,) for model in small_models(chance)],
     alternatives=[decaying_by_shape, decaying_by_exclusion],
     hints=[
-        "model.named_parameters() gives pairs of a name and a weight. What sets a matrix apart from a bias?",
-        "A bias and a norm's weight are one row of numbers: weight.dim() is 1. A matrix has 2.",
+        "model.named_parameters() gives pairs of a name and a weight. How can you tell a matrix from a bias?",
+        "A bias and a norm's weight have one dimension, so weight.dim() is 1. A matrix has two.",
     ],
     mistakes=[
         Mistake(
-            "All weights decay, biases and norms too. A norm's weights belong near 1, and a bias has nothing to be "
-            "kept small for: take those with two dimensions",
+            "You let all weights decay, biases and norms too. A norm's weights belong near 1, and a bias needn't be "
+            "small: take the weights with two dimensions",
             "weight.dim() >= 2",
             "True",
         ),
         Mistake(
-            "You go by the name. A norm has a weight too, one row of numbers near 1: ask for dim() >= 2",
+            "You go by the name, but a norm has a `weight` too, with one dimension: ask for dim() >= 2",
             "weight.dim() >= 2",
             'name.endswith("weight")',
         ),
-        Mistake("Those are the ones that keep their size: you have it the wrong way round", ">= 2", "< 2"),
+        Mistake("Those are the ones that don't decay: you have it the wrong way round", ">= 2", "< 2"),
         Mistake(
             "The embedding is left out. It's a matrix, a row for each token, and decays like the others",
             "weight.dim() >= 2",
             'weight.dim() >= 2 and "embedding" not in name',
         ),
-        Mistake("Give the names alone, without the weights", "[name for", "[(name, weight) for"),
+        Mistake("Return only the names, without the weights", "[name for", "[(name, weight) for"),
         Mistake(
-            "Only the blocks' matrices are there. Embedding and output matrix decay too",
+            "Only the blocks' matrices are there. The embedding and the output matrix decay too",
             "weight.dim() >= 2",
             'weight.dim() >= 2 and "blocks." in name',
         ),
@@ -508,23 +508,23 @@ RATE = Exercise(
     ],
     alternatives=[rate_by_square],
     hints=[
-        "Three cases, one after the other: below warmup, below warmup + stable, the rest.",
+        "There are three cases: step below warmup, below warmup + stable, and all others.",
         "Steps count from 0. The first of four warm-up steps has a quarter of the rate, the last has all of it.",
         "In the last phase, `done` goes from 0 to 1. (1 + cos(pi · done)) / 2 then goes from 1 to 0.",
     ],
     mistakes=[
         Mistake(
-            "Off by one: the first step gets rate 0 and is wasted. Steps count from 0, so the first of w has 1 / w",
+            "Off by one: the first step gets rate 0 and is wasted. Steps count from 0, so the first of w gets 1 / w",
             "(step + 1) / warmup",
             "step / warmup",
         ),
         Mistake(
-            "The decay runs from step 0, not from its own start: take warmup and stable off both numbers",
+            "The decay runs from step 0, not from its own start: subtract warmup and stable from both numbers",
             "(step - warmup - stable) / (steps - warmup - stable)",
             "step / steps",
         ),
         Mistake(
-            "The decay begins at the right step, but would take all the steps: divide by those that are left",
+            "The decay begins at the right step, but it's too slow: divide by the steps that are left",
             "/ (steps - warmup - stable)",
             "/ steps",
         ),
@@ -542,11 +542,11 @@ RATE = Exercise(
             "step < stable",
         ),
         Mistake(
-            "The warm-up is missing: in the first `warmup` steps the rate climbs in a line",
+            "The warm-up is missing: in the first `warmup` steps the rate climbs in a straight line",
             "step < warmup:",
             "step < 0:",
         ),
-        Mistake("That's upside down: the decay ends at 0, it doesn't start there", "1 + math.cos", "1 - math.cos"),
+        Mistake("That's upside down: the decay should end at 0, not start there", "1 + math.cos", "1 - math.cos"),
         Mistake(
             "Your decay is one step ahead: at its first step, `done` is 0",
             "(step - warmup - stable) /",
@@ -586,18 +586,18 @@ PROMISE = Exercise(
     alternatives=[lambda gap, tokens: math.e ** (-gap * tokens), lambda gap, tokens: math.exp(-gap) ** tokens],
     hints=[
         "The gap is nats per token. How many nats is that per tale?",
-        "The bound says: gap per tale is at least -ln(fraction). Solve it for the fraction.",
+        "The bound says that the gap per tale is at least -ln(fraction). Solve it for the fraction.",
     ],
     mistakes=[
-        Mistake("That's for one token. A tale has many: multiply the gap by them", "-gap * tokens", "-gap"),
+        Mistake("That's for one token. A tale has many: multiply the gap by their number", "-gap * tokens", "-gap"),
         Mistake(
-            "That's the largest fraction with a flaw. The flawless ones are the rest",
+            "That's the largest fraction that can be flawed. You want the rest, the flawless ones",
             "math.exp(-gap * tokens)",
             "1 - math.exp(-gap * tokens)",
         ),
-        Mistake("A fraction above 1: the exponent needs a minus", "-gap", "gap"),
+        Mistake("That's a fraction above 1: the exponent needs a minus", "-gap", "gap"),
         Mistake(
-            "That's only close for a tiny gap: 1 - x is nearly exp(-x) there. Use exp",
+            "1 - x is close to exp(-x) only for tiny x. Use exp",
             "math.exp(-gap * tokens)",
             "(1 - gap) ** tokens",
         ),
@@ -606,9 +606,7 @@ PROMISE = Exercise(
             "math.exp(-gap * tokens)",
             "gap * tokens",
         ),
-        Mistake(
-            "You divide the gap by the tokens. It's nats per token already: multiply", "gap * tokens", "gap / tokens"
-        ),
+        Mistake("You divide by the tokens, but the gap is per token already: multiply", "gap * tokens", "gap / tokens"),
     ],
 )
 

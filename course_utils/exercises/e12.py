@@ -48,7 +48,7 @@ DRAW = Exercise(
         lambda logits, r: torch.searchsorted(logits.softmax(0).cumsum(0), torch.tensor(r), right=True).item(),
     ],
     hints=[
-        "First make probabilities of the scores. Where on the line does each token end?",
+        "First turn the scores into probabilities. Where on the line does each token end?",
         "cumsum gives the ends: probabilities 0.5, 0.3, 0.2 end at 0.5, 0.8, 1. How many ends lie at or before r?",
     ],
     mistakes=[
@@ -58,7 +58,7 @@ DRAW = Exercise(
             "",
         ),
         Mistake(
-            "You take the likeliest token whatever r is. That's greedy; here r decides",
+            "You take the likeliest token, whatever r is. That's greedy. Here r decides",
             answer=lambda logits, r: int(logits.argmax()),
         ),
         Mistake(
@@ -67,14 +67,12 @@ DRAW = Exercise(
             ".exp()",
         ),
         Mistake(
-            "You compare r with each probability by itself. Tokens lie one after the other on the line: add up with "
-            "cumsum",
+            "You compare r with each probability by itself. On the line the tokens lie end to end: add up with cumsum",
             ".cumsum(-1)",
             "",
         ),
         Mistake(
-            "You're one token too far. A token that ends before r is passed; the next one is the answer, and ids start "
-            "at 0",
+            "You're one token too far. Ids start at 0, so the number of tokens that end before r is already the answer",
             "int((ends <= r).sum())",
             "int((ends <= r).sum()) + 1",
         ),
@@ -105,14 +103,14 @@ ODDS = Exercise(
     ],
     mistakes=[
         Mistake(
-            "You multiply the odds by 1 / T. It's the difference of scores that is multiplied, so the odds are raised "
+            "You multiply the odds by 1 / T. What's multiplied is the difference of the scores, so the odds are raised "
             "to the power 1 / T",
             answer=(8, 2),
         ),
-        Mistake("The two are exchanged: a low temperature widens the gap, a high one narrows it", answer=(2, 16)),
+        Mistake("You swapped the two: a low temperature widens the gap, a high one narrows it", answer=(2, 16)),
         Mistake("Dividing every score by the same number keeps the order, but not the odds", answer=(4, 4)),
         Mistake("You multiply the scores by the temperature. They are divided by it", answer=(2.0, 8)),
-        Mistake("That's the factor between the two differences. The odds are e to the difference", answer=(2, 0.5)),
+        Mistake("That's the factor for the difference. The odds are e to the difference", answer=(2, 0.5)),
     ],
 )
 
@@ -157,19 +155,19 @@ NUCLEUS = Exercise(
     probes=some_distributions,
     alternatives=[nucleus_by_hand, lambda probabilities, p: keep_top_p(probabilities.log(), p).softmax(-1)],
     hints=[
-        "Sort from the likeliest on. A token stays if the likelier ones, without it, haven't reached p yet.",
+        "Sort, the likeliest first. A token stays if the likelier ones alone haven't reached p yet.",
         "probabilities.sort(descending=True) returns the values and the ids they came from; cumsum minus the value "
         "itself is what came before.",
         "Put each kept value back at its id, result[order] = kept, and divide by the sum.",
     ],
     mistakes=[
         Mistake(
-            "The token that crosses p is dropped. Without it the rest doesn't reach p: it stays",
+            "You drop the token that crosses p. Keep it, since without it the others don't reach p",
             "before < p",
             "before + ordered <= p",
         ),
         Mistake(
-            "What you return no longer adds up to 1: after a filter, divide by the sum",
+            "Your result no longer adds up to 1: after the cut, divide by the sum",
             "result / result.sum()",
             "result",
         ),
@@ -184,13 +182,12 @@ NUCLEUS = Exercise(
             "descending=False",
         ),
         Mistake(
-            "A second softmax, over probabilities, gives the dropped tokens e to the 0 = 1, and they are back. Divide "
-            "by the sum",
+            "A second softmax brings the dropped tokens back, because e to the 0 is 1. Divide by the sum",
             "result / result.sum()",
             "torch.softmax(result, dim=0)",
         ),
         Mistake(
-            "p is compared with each token's own probability. It's the sum, from the likeliest on, that has to reach p",
+            "You compare p with each token's own probability. It's the sum, from the likeliest on, that has to reach p",
             answer=lambda q, p: torch.where(q >= p, q, 0.0) / torch.where(q >= p, q, 0.0).sum(),
         ),
         Mistake(
@@ -217,7 +214,7 @@ def penalise(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
 
 def scores_and_texts(chance: Random) -> list[Probe]:
     """Scores of both signs, and texts in which a token repeats."""
-    scores = torch.tensor([2.0, -1.0, 4.0, -3.0])
+    scores = torch.tensor([2.0, -1.0, 0.5, -3.0])
     probes: list[Probe] = [(scores, torch.tensor(seen), 2.0) for seen in ([0], [1], [2, 2], [3, 0], [1, 1, 3])]
     for _ in range(4):
         seen = torch.tensor([chance.randrange(6) for _ in range(5)])
@@ -238,7 +235,7 @@ PENALISE = Exercise(
         ),
     ],
     hints=[
-        "A token that was said five times is still one token: how do you visit each only once?",
+        "A token that occurs five times is still one token. How do you visit each of them only once?",
         "Half of 4 is lower than 4. Is half of -4 lower than -4?",
     ],
     mistakes=[
@@ -248,7 +245,7 @@ PENALISE = Exercise(
             "logits[token] / penalty",
         ),
         Mistake(
-            "A token is lowered once for each time it was said. Once is enough: use set(seen.tolist())",
+            "You lower a token each time it occurs. Once is enough: use set(seen.tolist())",
             "    lowered = logits.clone()\n    for token in set(seen.tolist()):\n        if logits[token] > 0:\n"
             "            lowered[token] = logits[token] / penalty\n        else:\n"
             "            lowered[token] = logits[token] * penalty\n",
@@ -257,12 +254,12 @@ PENALISE = Exercise(
             "            lowered[token] = lowered[token] * penalty\n",
         ),
         Mistake(
-            "You raise what was said. Positive scores are divided, negative ones multiplied",
+            "You raise what's in the text already. Positive scores are divided, negative ones multiplied",
             "if logits[token] > 0",
             "if logits[token] < 0",
         ),
         Mistake(
-            "You lower the tokens that were not said yet",
+            "You lower the tokens that aren't in the text. Lower those that are",
             "in set(seen.tolist())",
             "in set(range(len(logits))) - set(seen.tolist())",
         ),
@@ -272,12 +269,12 @@ PENALISE = Exercise(
             "logits[token] * penalty",
         ),
         Mistake(
-            "Every score is lowered. Only those of tokens in the text so far are",
+            "You lower every score. Lower only those of tokens in the text so far",
             "in set(seen.tolist())",
             "in range(len(logits))",
         ),
         Mistake(
-            "The penalty is subtracted. In this rule positive scores are divided by it and negative ones multiplied",
+            "You subtract the penalty. In this rule positive scores are divided by it and negative ones multiplied",
             answer=lambda logits, seen, penalty: logits.index_put((seen.unique(),), logits[seen.unique()] - penalty),
         ),
     ],
@@ -321,22 +318,23 @@ POSITIONS = Exercise(
     probes=masks,
     alternatives=[positions_row_by_row],
     hints=[
-        "A token's position is the number of real tokens before it in its row.",
-        "cumsum over the mask counts the real tokens up to each place, the token itself included.",
-        "Count over the whole row first, then cut off the newest; clamp(min=0) for padding.",
+        "A token's position is the number of tokens before it in its row, padding not counted.",
+        "cumsum over the mask counts the tokens that aren't padding up to each position, that one included.",
+        "Count over the whole row first, then take the newest. clamp(min=0) takes care of padding.",
     ],
     mistakes=[
         Mistake(
-            "The positions start at 0 again. What's in the cache was read already, so go on counting from there",
+            "Your positions start at 0 again. The tokens in the cache count too, so go on from there",
             answer=lambda attention_mask, new: torch.arange(new).repeat(len(attention_mask), 1),
         ),
         Mistake(
-            "Padding is counted as if it were text: a text's first real token has position 0, whatever precedes it",
+            "You count padding as if it were text. The first token of the text has position 0, whatever padding is "
+            "before it",
             answer=lambda attention_mask, new: torch.arange(attention_mask.shape[1])[-new:].repeat(
                 len(attention_mask), 1
             ),
         ),
-        Mistake("Positions start at 0, so take one off the count", "cumsum(-1) - 1", "cumsum(-1)"),
+        Mistake("Positions start at 0, so subtract 1 from the count", "cumsum(-1) - 1", "cumsum(-1)"),
         Mistake(
             "You cut before you count, so the tokens in the cache are missing from the count: positions start again",
             "    counted = attention_mask.int().cumsum(-1) - 1\n    return counted.clamp(min=0)[:, -new:]",
@@ -348,7 +346,7 @@ POSITIONS = Exercise(
             "[:, :new]",
         ),
         Mistake(
-            "Padding gets -1, which as an index is the last row of the table. Nobody reads it: make it 0",
+            "Padding gets -1, which as an index means the last row of the table. Make it 0: nobody attends to it",
             "counted.clamp(min=0)",
             "counted",
         ),
@@ -399,40 +397,39 @@ ATTEND = Exercise(
     probes=tokens_after_others,
     alternatives=[attend_one_by_one],
     hints=[
-        "The new keys and values go behind those in the cache. The queries stay as they are: only the new tokens ask.",
-        "The queries are the last of the keys. Query 0 may look at all of the cache and at key 0 of the new ones.",
-        "torch.ones(T, S).tril(S - T): the diagonal moves right by what is in the cache.",
+        "The new keys and values go after those in the cache. The queries stay as they are: only the new tokens ask.",
+        "The queries belong to the last of the keys. Query 0 attends to the whole cache and to the first new key.",
+        "torch.ones(T, S).tril(S - T): the diagonal moves right by the length of the cache.",
     ],
     mistakes=[
         Mistake(
-            "Your mask starts in the upper left corner, so the first new token sees only the first key of all. The "
-            "queries are the last of the keys: tril(S - T)",
+            "Your mask starts in the upper left corner, so the first new token sees only the very first key. The "
+            "queries belong to the last keys: tril(S - T)",
             "tril(S - T)",
             "tril()",
         ),
         Mistake(
-            "A new token sees the new ones after it: several at once need the causal mask",
+            "A new token sees the new ones after it. Several tokens at once need the causal mask",
             ".tril(S - T)",
             "",
         ),
         Mistake(
-            "The cache isn't asked: put its keys and values in front of the new ones",
+            "You don't use the cache. Put its keys and values before the new ones",
             "    keys = torch.cat([past_keys, k])\n    values = torch.cat([past_values, v])\n",
             "    keys, values = k, v\n",
         ),
         Mistake(
-            "The new keys and values stand in front of the old ones, so the mask closes the wrong ones. New ones go "
-            "behind",
+            "You put the new keys and values before the old ones, so the mask hides the wrong ones. New ones go last",
             "    keys = torch.cat([past_keys, k])\n    values = torch.cat([past_values, v])\n",
             "    keys = torch.cat([k, past_keys])\n    values = torch.cat([v, past_values])\n",
         ),
         Mistake(
-            "Keys and values are in different orders, so each key brings another token's value",
+            "Your keys and values are in different orders, so each key brings another token's value",
             "torch.cat([past_values, v])",
             "torch.cat([v, past_values])",
         ),
         Mistake(
-            "Softmax runs down the queries. Each query's weights over the keys add up to 1: dim=1",
+            "Your softmax runs over the queries. Each query's weights over the keys must add up to 1: dim=1",
             "dim=1",
             "dim=0",
         ),
@@ -442,7 +439,7 @@ ATTEND = Exercise(
             "",
         ),
         Mistake(
-            "Closed scores are 0 in place of minus infinity, and e to the 0 is 1: they still get weight",
+            "Your masked scores are 0 instead of minus infinity, and e to the 0 is 1, so they still get weight",
             "-math.inf",
             "0.0",
         ),
@@ -499,17 +496,17 @@ STREAM = Exercise(
     ],
     mistakes=[
         Mistake(
-            "Each token is decoded by itself, so the bytes of a character never meet. Keep those that wait",
+            "You decode each token by itself, so the bytes of a character never meet. Keep those that wait",
             "waiting += token",
             "waiting = token",
         ),
         Mistake(
-            "Everything is shown again at each step. What was shown doesn't wait any more",
+            "You show everything again at each step. What's been shown doesn't wait any more",
             'waiting = waiting if cut else b""',
             "waiting = waiting",
         ),
         Mistake(
-            "Half characters are shown as they are. Show nothing until the rest is there",
+            "You show half characters. Show nothing until the rest has arrived",
             '"" if cut else text',
             "text",
         ),
@@ -518,7 +515,7 @@ STREAM = Exercise(
             answer=lambda tokens: ["" for _ in tokens[1:]] + [b"".join(tokens).decode()],
         ),
         Mistake(
-            "Bytes that can't be decoded yet are left out in silence, and with them the character",
+            "You drop bytes that can't be decoded yet, and the character is lost with them. Keep them for later",
             answer=lambda tokens: [token.decode(errors="ignore") for token in tokens],
         ),
     ],

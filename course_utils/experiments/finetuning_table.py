@@ -53,7 +53,9 @@ class FewDialogues(FreshDialogues):
         return super().messages(number % self.distinct)
 
 
-def train_changed(change: Change, seed: int, steps: int = STEPS, asked: int = 1000, told: int = 300) -> dict[str, float]:
+def train_changed(
+    change: Change, seed: int, steps: int = STEPS, asked: int = 1000, told: int = 300
+) -> dict[str, float]:
     """Fine-tune the base model with one thing changed, and return what it is worth after."""
     run = runtime.start(seed)
     base = load_checkpoint(BASE, run.device)
@@ -78,4 +80,6 @@ def finetuning(seeds: str = "2", path: Path = DATA / "finetuning.json") -> None:
             if (name, seed) not in done:
                 rows.append({"change": name, "seed": seed, **train_changed(change, seed)})
                 write_whole(path, (json.dumps(rows) + "\n").encode())
-    print_table([("change", "seed", "answerable", "not told", "style", "tales"), *(tuple(row.values()) for row in rows)])
+    print_table(
+        [("change", "seed", "answerable", "not told", "style", "tales"), *(tuple(row.values()) for row in rows)]
+    )

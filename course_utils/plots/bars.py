@@ -1,13 +1,29 @@
-"""Probabilities as bars, the largest first."""
+"""Bars: probabilities, the largest first, and how long people wait before they write again."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from course_utils.common import require
-from course_utils.plots.style import MARGIN, MONO, NORMAL, WIDTH, canvas, draw_box, text_width, visible, write
+from course_utils.plots.style import (
+    INK,
+    MARGIN,
+    MONO,
+    NORMAL,
+    ROLES,
+    SANS,
+    SMALLEST,
+    WIDTH,
+    canvas,
+    chart,
+    draw_box,
+    text_width,
+    visible,
+    write,
+)
 from course_utils.plots.tokens import BOX, PAD
 
 
@@ -50,4 +66,29 @@ def draw_bars(rows: Sequence[tuple[str, float, str]]) -> Figure:
     return axes.figure
 
 
-# How a sentence of a tale is marked: a sign, what it says, and the line at its left (no colour is needed to tell them).
+# What is written under the bars of waiting times, in hours.
+TIMES = {1 / 60: "1 minute", 1 / 6: "10 minutes", 1: "1 hour", 6: "6 hours", 24: "1 day", 168: "1 week"}
+
+
+def draw_gaps(hours: Sequence[float], pause: float) -> Figure:
+    """Draw how many messages come so many hours after the one before, both axes logarithmic, and a line at `pause`.
+
+    Under half a minute counts as half a minute, over two weeks as two weeks. ValueError: no gap, or one below 0.
+    """
+    require(len(hours) > 0, "there is no gap to draw; it takes two messages or more")
+    shortest = min(hours)
+    require(shortest >= 0 < pause, f"the shortest gap is {shortest} hours and the pause {pause}; time runs forwards")
+    figure, axes = chart(height=225)
+    bins, look = np.geomspace(1 / 120, 336, 33), ROLES["token"]
+    axes.hist(np.clip(hours, bins[0], bins[-1]), bins, facecolor=look.fill, edgecolor=look.edge)
+    axes.set(xscale="log", yscale="log", xlabel="since the message before", ylabel="messages", ylim=(0.7, None))
+    most = axes.get_ylim()[1]
+    heights = [10**power for power in range(7) if 10**power <= most]
+    axes.set_yticks(heights, [f"{height:,}" for height in heights])
+    axes.set_xticks(list(TIMES), TIMES.values())
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_minor_locator(NullLocator())
+    axes.axvline(pause, color=INK, linewidth=1.4, linestyle="--")
+    place = {"xycoords": axes.get_xaxis_transform(), "xytext": (5, -2), "textcoords": "offset points"}
+    axes.annotate(f"pause of {pause:g} h", (pause, 1), **place, va="top", size=SMALLEST, family=SANS)
+    return figure

@@ -6,6 +6,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from course_utils.common import require
 from course_utils.plots.style import (
     FAINT_INK,
     LARGE,
@@ -124,3 +125,26 @@ def draw_block(axes: Axes, x: float, y: float, config: Any, parameters: Mapping[
             axes, side + 9, (entry + y) / 2 - 8, "added as it was", SMALLEST, rotation=-90, va="center", color=FAINT_INK
         )
     draw_flow(axes, x, y, size="(B, T, C)", length=28)
+
+
+def draw_adapter(n_in: int, n_out: int, rank: int) -> Figure:
+    """Draw a linear layer's weight and the two narrow matrices of an adapter beside it, all to one scale."""
+    for name, size in (("n_in", n_in), ("n_out", n_out), ("rank", rank)):
+        require(size >= 1, f"{name} is {size}; it takes a whole number from 1 on")
+    room = 176.0
+    scale = min(room / n_out, room / n_in)
+    tall, wide, narrow = n_out * scale, n_in * scale, max(1.5, rank * scale)
+    top = 52.0
+    axes = canvas(top + tall + 44)
+    parts = (("W, frozen", n_out, n_in, wide, tall, "token"), ("B", n_out, rank, narrow, tall, "value"))
+    x, spaces = (WIDTH - 2 * wide - narrow - 200) / 2, iter(("+  α/r ·", "·"))
+    for name, rows, columns, width, height, role in (*parts, ("A", rank, n_in, wide, narrow, "query")):
+        draw_box(axes, x, top + (tall - height) / 2, width, height, role, radius=1, hatch="", linestyle="-")
+        write(axes, x + width / 2, 26, name, weight="bold")
+        write(axes, x + width / 2, 40, f"({rows}, {columns})", SMALLEST, family=MONO, color=FAINT_INK)
+        write(axes, x + width / 2, top + tall + 16, f"{rows * columns:,} numbers", SMALLEST, color=FAINT_INK)
+        x += width
+        if sign := next(spaces, ""):
+            write(axes, x + 50, top + tall / 2, sign, LARGE, weight="bold")
+        x += 100
+    return axes.figure

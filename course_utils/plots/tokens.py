@@ -1,6 +1,7 @@
-"""Tokens, windows, batches and merges: each token is a box with its text, and its id beneath."""
+"""Tokens, windows, batches and merges: each token is a box with its text, its id beneath; long rows are strips."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -55,15 +56,22 @@ def flow(widths: Sequence[float], room: float, gap: float) -> list[tuple[float, 
 
 
 def draw_tokens(
-    tokens: Sequence[str], ids: Sequence[int] | None = None, highlight: Iterable[int] = (), title: str = ""
+    tokens: Sequence[str],
+    ids: Sequence[int] | None = None,
+    highlight: Iterable[int] = (),
+    title: str = "",
+    roles: Sequence[str] = (),
 ) -> Figure:
     """Draw each token as a box with its text, white space made visible, and its id beneath; lines wrap.
 
-    `highlight` are the positions, from 0, of the tokens to mark. ValueError: no tokens, or not one id for each.
+    `highlight` are the positions, from 0, of the tokens to mark; `roles`, one for each token, are their looks instead.
+    ValueError: no tokens, or not one id or one role for each.
     """
     require(len(tokens) > 0, "there is no token to draw; give at least one")
     marked, numbers = set(highlight), [None] * len(tokens) if ids is None else [int(i) for i in ids]
     require(len(numbers) == len(tokens), f"there are {len(tokens)} tokens and {len(numbers)} ids; give one each")
+    looks = list(roles) or ["highlight" if i in marked else "token" for i in range(len(tokens))]
+    require(len(looks) == len(tokens), f"there are {len(tokens)} tokens and {len(looks)} roles; give one each")
     widths = [token_width(token, number) for token, number in zip(tokens, numbers, strict=True)]
     require(max(widths) <= WIDTH - 2 * MARGIN, "a token is longer than a line of the figure; shorten it")
     places = flow(widths, WIDTH - 2 * MARGIN, gap=4)
@@ -73,7 +81,7 @@ def draw_tokens(
         write(axes, MARGIN, MARGIN + 4, title, LARGE, ha="left", weight="bold")
     for i, ((x, line), width) in enumerate(zip(places, widths, strict=True)):
         left, y = MARGIN + x, top + line * line_height
-        draw_token(axes, left, y, tokens[i], width, "highlight" if i in marked else "token")
+        draw_token(axes, left, y, tokens[i], width, looks[i], hatch="")
         if ids is not None:
             write(axes, left + width / 2, y + BOX + 8, str(numbers[i]), SMALLEST, family=MONO, color=FAINT_INK)
     return axes.figure
@@ -163,6 +171,37 @@ def draw_batches(rows: Mapping[str, Sequence[Sequence[Any]]]) -> Figure:
                 x += column
             x += 16
     return axes.figure
+
+
+def draw_strips(rows: Mapping[str, Sequence[str]], names: Mapping[str, str]) -> Figure:
+    """Draw each row of tokens as a strip, one thin cell a token; tokens of the same role in a row share a box.
+
+    `rows` has the roles of a row's tokens by the row's name; `names` says what each role stands for, above the strips.
+    ValueError: no tokens, or a role without a name.
+    """
+    require(any(len(roles) for roles in rows.values()), "there is no token to draw; give at least one")
+    nameless = {role for roles in rows.values() for role in roles} - names.keys()
+    require(not nameless, f"the roles {sorted(nameless)} have no name; say what each stands for")
+    left, top, line = MARGIN + max(map(text_width, rows)) + 10, MARGIN + BOX + 12, BOX + 4
+    step = (WIDTH - MARGIN - left) / max(map(len, rows.values()))
+    axes = canvas(top + len(rows) * line - 4 + MARGIN)
+    draw_names(axes, left, names)
+    for number, (name, roles) in enumerate(rows.items()):
+        x, y = left, top + number * line
+        write(axes, left - 10, y + BOX / 2, name, ha="right")
+        for role, run in groupby(roles):
+            width = len(list(run)) * step
+            draw_box(axes, x, y, width, BOX, role, radius=min(2, width / 2))
+            x += width
+    return axes.figure
+
+
+def draw_names(axes: Axes, x: float, names: Mapping[str, str]) -> None:
+    """Draw a box for each role and what it stands for, side by side from `x` on at the upper edge."""
+    for role, name in names.items():
+        draw_box(axes, x, MARGIN + 3, 22, BOX - 6, role, radius=2)
+        write(axes, x + 28, MARGIN + BOX / 2, name, ha="left")
+        x += 28 + text_width(name) + 18
 
 
 def draw_merges(steps: Sequence[Sequence[str]]) -> Figure:

@@ -169,9 +169,22 @@ NOTEBOOKS = (
         "nothing, streaming, beam search",
         builds=("generation", "gpt.KVCache"),
     ),
-    Notebook("13_chat_data", "Chat data", ("fine-tuning data",), builds=("chat", "template")),
+    Notebook(
+        "13_chat_data",
+        "Chat data",
+        ("fine-tuning data",),
+        does="read a chat as phones export it, take the people out, cut it into conversations, and turn them into "
+        "tokens and a loss mask, equal to Hugging Face's",
+        builds=("chat", "template"),
+        borrows=("finetuning.Conversations",),
+    ),
     Notebook("14_finetuning", "Fine-tuning", ("fine-tune",), builds=("finetuning", "answers")),
-    Notebook("15_lora", "LoRA", ("fine-tune", "chat model"), builds=("lora",)),
+    Notebook(
+        "15_lora",
+        "LoRA",
+        ("fine-tune", "chat model"),
+        builds=("lora",),
+    ),
     Notebook(
         "A_tensors_and_gradients",
         "Tensors and gradients",
