@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from course_utils import chat
 from course_utils.chat import Chat, Message, anonymise, before_and_after, conversations, files, join, read
 from course_utils.chat.dates import calendar_date, clock
+from course_utils.experiments import chat_exports as shipped
 
 
 def write(folder: Path, name: str, content: str | bytes) -> Path:
@@ -455,3 +456,14 @@ def test_of_kind_takes_known_kinds():
     assert found.of_kind("media") == found.messages[1:]
     with pytest.raises(ValueError, match="kind is 'photo'; it takes one of message, edited"):
         found.of_kind("photo")
+
+
+# --- the shipped chat ---
+
+
+def test_the_shipped_chat_is_what_was_written_from_three_apps():
+    written = [(e.sender, e.time, e.text, "message" if e.text else "media") for e in shipped.entries()]
+    for name in (shipped.ANDROID, shipped.IOS, shipped.TELEGRAM):
+        found = chat.read(shipped.FOLDER / name)
+        by_people = [(m.sender, m.time.replace(tzinfo=None), m.text, m.kind) for m in found.messages if m.sender]
+        assert by_people == written, name

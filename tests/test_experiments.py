@@ -14,11 +14,13 @@ from torch.testing import assert_close
 
 from course_utils import tales
 from course_utils.__main__ import function_at, table
-from course_utils.checkpoints import BASE, load_checkpoint
+from course_utils.checkpoints import BASE, load_checkpoint, save_checkpoint
 from course_utils.experiments import (
     ablation,
     base_model,
     bpe_speed,
+    chat_model,
+    finetuning_table,
     generation_speed,
     kill,
     ladder,
@@ -65,6 +67,9 @@ def tiny(tmp_path, monkeypatch):
         generation_speed: {"SIZES": replace(SMALL, **TINY, vocab_size=50, context_length=40), "TOKENS": 12},
         ladder: {"BATCH": 2, "tokenizer": tokenizer, "GROUPS": {"ladder": dict(list(ladder.LADDER.items())[:2])}},
         lengths: {"STEPS": 1, "SCHEMES": ("none", "ALiBi"), "TRAINED": 8},
+        chat_model: {"BATCH": 2, "ASKED": 2},
+        finetuning_table: {"BATCH": 2, "STEPS": 1, "BASE": Path("tiny.safetensors")}
+        | {"CHANGES": dict(list(finetuning_table.CHANGES.items())[:2])},
         questions: {"SMALL": replace(SMALL, **TINY)},
         strategies: {"STRATEGIES": {"top_k": {2: strategies.STRATEGIES["top_k"][2]}}},
         shakespeare: {"load_text": lambda name: text * 7, "USUAL": TrainingConfig(2)},
@@ -77,19 +82,22 @@ def tiny(tmp_path, monkeypatch):
             monkeypatch.setattr(module, "tales_tokenizer", tokenizer)
     monkeypatch.setattr(ladder.train_parts, "__defaults__", (1,))  # steps
     monkeypatch.setattr(ladder, "unseen", lambda: unseen(2))
+    monkeypatch.setattr(finetuning_table.train_changed, "__defaults__", (1, 3, 2))  # steps, asked, told
     monkeypatch.setattr(lengths.train_placed, "__defaults__", (1,))  # steps
     monkeypatch.setattr(lengths.unseen_windows, "__defaults__", (4,))  # windows
     monkeypatch.setattr(base_model.make_base, "__defaults__", made)
     monkeypatch.chdir(tmp_path)
+    save_checkpoint("tiny.safetensors", GPT(replace(SMALL, **TINY, vocab_size=1200, context_length=300)), tokenizer())
     monkeypatch.setenv("COURSE_WORK", str(tmp_path / "work"))
 
 
 TRAINED = "training seed steps seconds loss sentences tales"
+MARKED = "| question | asked | right | 95 % interval | wrong | refused | unclear |"
 RACED = "quartiles speed beside the last quartiles"
 # What is run, with which arguments, and a line of what it then prints or writes: the heading of its table.
 SMALLEST = {
     "bench ablation": (("1", "1", Path("ablation.json")), TRAINED),
-    "bench answers": (("3", "base.safetensors"), "question asked right 95 % interval wrong refused unclear"),
+    "bench answers": (("3", "tiny.safetensors"), "question asked right 95 % interval wrong refused unclear"),
     "bench bpe": (("1", "0"), f"tokens/s {RACED}"),
     "bench finetuning": (("1", Path("finetuning.json")), "change seed answerable not told style tales"),
     "bench generation": (("1",), "part of the context ms beside the first"),
@@ -103,8 +111,8 @@ SMALLEST = {
     "bench tales": (("2",), "tales from count sentences whole tales copied"),
     "bench training": (("1", "1"), f"tokens/s {RACED}"),
     "rebuild base": ((), "| stage | step | minutes | loss | sentences | whole tales |"),
-    "rebuild chat": ((Path("chat.safetensors"), Path("base.safetensors"), 2, 0.5, 3), "| question | asked | right |"),
-    "rebuild exports": ((Path("chat"), 30), "Ida: "),
+    "rebuild chat": ((Path("chat.safetensors"), Path("tiny.safetensors"), 2, 0.5, 3), MARKED),
+    "rebuild exports": ((Path(), 30), "02/03/2026, 07:40 - Messages and calls are end-to-end encrypted."),
     "rebuild tales": ((Path("tales.txt"), 5000), "<|endoftext|>"),
 }
 
