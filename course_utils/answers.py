@@ -107,9 +107,10 @@ def verdicts(said: Sequence[str]) -> dict[str, int]:
 def judge_about(tale: str) -> Callable[[list[Message]], str]:
     """Return a judge of the last reply of a conversation about a tale: a verdict, or "" if it can't tell.
 
-    >>> judge = judge_about("One hot morning, Mara was at the mill.")
-    >>> judge([{"role": "user", "content": "Where is Mara?"}, {"role": "assistant", "content": "Mara is at the mill."}])
-    'right'
+    >>> judge = judge_about(tales.generate(8))
+    >>> who = tales.ask(tales.generate(8))[0]
+    >>> judge([{"role": "user", "content": who.text}, {"role": "assistant", "content": "The tale does not say."}])
+    'refused'
     """
     known = {question.text.lower(): question for question in tales.ask(tale)}
 

@@ -99,10 +99,10 @@ def grade_by_cases(claim: str | None, truth: str | None) -> str:
 
 
 def claims(chance: Random) -> list[Probe]:
-    """All the cases, and names at random."""
-    names = ["Mara", "Finn", "Otto"]
-    probes: list[Probe] = [("Mara", "Mara"), ("Finn", "Mara"), (None, "Mara"), (None, None), ("Mara", None)]
-    return probes + [(chance.choice([*names, None]), chance.choice([*names, None])) for _ in range(6)]
+    """All the cases, each with other names."""
+    a, b, c = chance.sample(["Mara", "Finn", "Otto", "at the mill", "by the river"], 3)
+    first: list[Probe] = [(a, a), (b, a), (None, a), (None, None), (a, None)]
+    return [*first, (b, b), (c, b), (None, b), (None, None), (b, None), (None, c), (a, c)]
 
 
 GRADE = Exercise(

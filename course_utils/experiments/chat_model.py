@@ -81,7 +81,8 @@ class Examiner:
         now.model.eval()
         found = measure_chat(now.model, self.tokenizer, ASKED, told=100)
         now.model.train()
-        shares = {kind: Marks(**found["marks"][kind]).fraction for kind in ("answerable", "not told")}
+        kinds = [kind for kind in ("answerable", "not told") if kind in found["marks"]]
+        shares = {kind: Marks(**found["marks"][kind]).fraction for kind in kinds}
         self.rows.append({"step": now.step, "minutes": (began - self.started) / 60, "tales": found["tales"], **shares})
         print("\n" + ", ".join(f"{name} {value:.3g}" for name, value in self.rows[-1].items()), flush=True)
         self.started += time.perf_counter() - began  # asking is not training
@@ -139,6 +140,6 @@ def card(metadata: dict[str, Any]) -> str:
         count=f"{config['steps'] * BATCH:,}",
         batch=BATCH,
         temperature=TEMPERATURE,
-        asked=f"{found['answerable']['count'] + found['not told']['count']:,}",
+        asked=f"{sum(found[kind]['count'] for kind in ('answerable', 'not told') if kind in found):,}",
         marks=markdown_table(mark_rows(found)),
     )
