@@ -204,7 +204,8 @@ def make_base(
         history, rows = train_stage(stage, model, tokenizer, run)
         if len(history.losses) < stage.steps:
             return  # interrupted: `train` has said so, and the next call goes on
-        curve += rows
+        before = curve[-1]["minutes"] if curve else 0.0
+        curve += [{**row, "minutes": before + row["minutes"]} for row in rows]  # of training in total
     metadata = {
         "settings": settings_of(stages[0].settings(run.dtype)),
         "stages": [asdict(stage) for stage in stages],
@@ -274,8 +275,9 @@ def tales_in(stage: Stage) -> int:
 
 def stage_line(stage: Stage, curve: list[dict[str, Any]]) -> str:
     """Return the card's line about one stage."""
-    minutes = [row["minutes"] for row in curve if row["stage"] == stage.name]
+    own = [place for place, row in enumerate(curve) if row["stage"] == stage.name]
+    minutes = curve[own[-1]]["minutes"] - (curve[own[0] - 1]["minutes"] if own[0] else 0.0)
     kinds = sorted(set(stage.tales_per_row))
     rows = "one tale" if kinds == [1] else f"{' or '.join(map(str, kinds))} tales"
     told = f"{stage.steps:,} steps of {stage.batch} rows of {rows}, context {stage.context_length}"
-    return f"| stage {stage.name} | {told}, {stage.rate:.0%} of the rates, {minutes[-1]:.0f} minutes on two cores |"
+    return f"| stage {stage.name} | {told}, {stage.rate:.0%} of the rates, {minutes:.0f} minutes on two cores |"
