@@ -31,9 +31,9 @@ class FreshDialogues(FreshTales):
         voice: tales.Voice = tales.HUGO,
         plain_every: int = 8,
         masked: bool = True,
-        questions: int = 3,
-        unanswerable: float = 0.25,
-        talk: float = 0.2,
+        questions: int = 4,
+        unanswerable: float = 0.3,
+        talk: float = 0.15,
     ) -> None:
         require(plain_every >= 0, f"plain_every is {plain_every}; it takes 0 (never) or a whole number from 2 on")
         super().__init__(tokenizer, batch_size, context_length, seed)

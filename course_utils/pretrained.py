@@ -12,7 +12,16 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from course_utils.common import require, write_whole
+from course_utils.downloads import Download, fetch
 from course_utils.gpt import GPT, GPTConfig
+
+# GPT-2 small as OpenAI published it in 2019, in the form and at the revision that Hugging Face keeps.
+GPT2_SMALL = GPTConfig(vocab_size=50_257, context_length=1024, n_layer=12, n_head=12, n_embd=768)
+GPT2_WEIGHTS = Download(
+    "https://huggingface.co/openai-community/gpt2/resolve/607a30d783dfa663caf39e06633721c8d4cfcd7e/model.safetensors",
+    548_105_171,
+    "248dfc3911869ec493c76e65bf2fcf7f615828b0254c12b473182f0f81d3a707",
+)
 
 # Ours -> theirs; {} stands for the number of the layer. The parts of a model have weight and bias under one name; where
 # there's only a weight, the table says so.
@@ -224,3 +233,13 @@ def load_huggingface(folder: str | Path) -> GPT:
     except (SafetensorError, json.JSONDecodeError) as error:
         raise ValueError(f"{folder} is damaged: {error}") from error
     return gpt_from_huggingface(theirs, weights)
+
+
+def load_gpt2() -> GPT:
+    """Return GPT-2 small with its published weights: 124 million, downloaded (548 MB) at the first call.
+
+    Radford et al. 2019, "Language Models are Unsupervised Multitask Learners". Its tokenizer's vocabulary is shipped:
+    `BPETokenizer(ranks=gpt2_ranks())`. Raises `ConnectionError` where there's no network.
+    """
+    path = fetch(GPT2_WEIGHTS, "gpt2.safetensors", instead="use a model of this course, load_checkpoint(BASE)")
+    return gpt_from_huggingface(their_config(GPT2_SMALL), load_file(path))

@@ -32,7 +32,8 @@ from course_utils.bpe import (
     tokenizer_json,
     train_bpe,
 )
-from course_utils.text import cache_folder, load_text
+from course_utils.downloads import cache_folder
+from course_utils.text import load_text
 from course_utils.tokenizers import END_OF_TEXT, from_dict
 
 EXAMPLE = list(b"aaabdaaabac")

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "course_utils"
 
 # What `ls course_utils` shows beside the wings, in the order in which the course builds it.
 MACHINE = (
-    *("common", "runtime", "text", "tokenizers", "bpe", "windows", "embeddings", "positions", "attention"),
+    *("common", "runtime", "downloads", "text", "tokenizers", "bpe", "windows", "embeddings", "positions", "attention"),
     *("gpt", "llama", "encoder_decoder", "optimizers", "checkpoints", "pretrained", "training", "distributed"),
     *("generation", "evaluation", "batches", "recipe", "template", "finetuning", "answers", "lora"),
 )

@@ -1,18 +1,22 @@
 """Hugging Face's GPT-2 and GPT-NeoX give the same logits, losses and gradients, and read what we write."""
 
+import dataclasses
 import json
 
 import pytest
 import torch
 import transformers
+from local_server import serving
 from models import small_model, some_ids, theirs_of
 from torch.testing import assert_close
 
+from course_utils import pretrained
 from course_utils.common import write_whole
 from course_utils.gpt import GPTConfig
 from course_utils.pretrained import (
     gpt_from_huggingface,
     gpt_to_huggingface,
+    load_gpt2,
     load_huggingface,
     our_config,
     save_huggingface,
@@ -174,3 +178,31 @@ def test_a_damaged_directory_is_told(tmp_path):
 def test_a_name_that_is_not_ours_is_told(name):
     with pytest.raises(ValueError, match=f"'{name}' is not the name of a weight"):
         their_name(GPTConfig(9, 8, 1, 1, 4), name)
+
+
+def test_gpt2s_weights_are_downloaded_once_and_give_its_logits(monkeypatch, tmp_path):
+    small = transformers.GPT2Config(vocab_size=50_257, n_positions=16, n_layer=2, n_head=2, n_embd=8)
+    theirs = transformers.GPT2LMHeadModel(small).eval()
+    theirs.save_pretrained(tmp_path / "published")
+    published = (tmp_path / "published" / "model.safetensors").read_bytes()
+    with serving(published, monkeypatch, tmp_path / "cache") as server:
+        monkeypatch.setattr(pretrained, "GPT2_WEIGHTS", server.download())
+        monkeypatch.setattr(pretrained, "GPT2_SMALL", GPTConfig(50_257, 16, 2, 2, 8))
+        load_gpt2()
+        model = load_gpt2()
+    assert server.asked == [None]
+    idx = some_ids(3, 16)
+    with torch.no_grad():
+        assert_close(model(idx), theirs(idx).logits)
+
+
+def test_without_a_network_gpt2_says_what_to_do(monkeypatch, tmp_path):
+    with serving(b"weights", monkeypatch, tmp_path) as server:
+        monkeypatch.setattr(pretrained, "GPT2_WEIGHTS", server.download())
+    with pytest.raises(ConnectionError, match=r"load_checkpoint\(BASE\), or put the file at .*gpt2.safetensors"):
+        load_gpt2()
+
+
+def test_the_sizes_of_gpt2_are_those_of_transformers():
+    theirs = our_config(transformers.GPT2Config().to_dict())  # their defaults are GPT-2 small, but for dropout
+    assert dataclasses.replace(theirs, dropout=0.0) == pretrained.GPT2_SMALL

@@ -1,60 +1,15 @@
-"""Loading, cleaning and splitting text; downloads run against a small server on this machine."""
+"""Loading, cleaning and splitting text."""
 
-import hashlib
-import http.server
-import io
-import re
-import threading
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from local_server import serving
 
 from course_utils import text
-from course_utils.text import Corpus, clean_text, load_text, split_words
-
-CONTENT = "".join(f"Line {i} of a corpus — with ünicode.\n" for i in range(5000)).encode()
-
-
-class Server(http.server.BaseHTTPRequestHandler):
-    """Serves `content`; sends at most `cut` bytes an answer, and notes what was asked for."""
-
-    content, cut, ranges, asked = CONTENT, None, True, []
-
-    def do_GET(self):
-        wanted = self.headers.get("Range")
-        type(self).asked.append(wanted)
-        start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1]) if wanted and self.ranges else 0
-        if start >= len(self.content):
-            return self.send_error(416)
-        body = self.content[start:]
-        self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body[: self.cut])
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def server(monkeypatch, tmp_path):
-    """A running server, with the corpus "tinystories" pointing at it and an empty cache."""
-    handler = type("Handler", (Server,), {"asked": []})
-    httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=httpd.serve_forever, args=(0.01,), daemon=True).start()
-    url, digest = f"http://127.0.0.1:{httpd.server_port}/", hashlib.sha256(CONTENT).hexdigest()
-    monkeypatch.setitem(text.CORPORA, "tinystories", Corpus(url, len(CONTENT), digest))
-    monkeypatch.setenv("COURSE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    yield handler
-    httpd.shutdown()
-    httpd.server_close()
-
-
-def cached(tmp_path):
-    return sorted(path.name for path in (tmp_path / "cache").iterdir())
+from course_utils.downloads import cache_folder, file_sha256
+from course_utils.text import clean_text, load_text, split_words
 
 
 @pytest.mark.parametrize("name", text.SHIPPED)
@@ -130,53 +85,18 @@ def test_without_white_space_only_white_space_is_lost(raw):
     assert "".join(split_words(raw)) == "".join(raw.split())
 
 
-def test_a_corpus_is_downloaded_once_and_checked(server, tmp_path):
-    assert load_text("tinystories") == load_text("tinystories") == CONTENT.decode()
-    assert server.asked == [None]
-    assert cached(tmp_path) == ["tinystories.txt"]
+def test_a_corpus_is_downloaded_by_its_name(monkeypatch, tmp_path):
+    with serving(b"once upon a time\r\n", monkeypatch, tmp_path) as server:
+        monkeypatch.setitem(text.CORPORA, "tinystories", server.download())
+        assert load_text("tinystories") == "once upon a time\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["tinystories.txt"]
 
 
-def test_a_cut_download_is_told_and_goes_on_where_it_stopped(server, tmp_path):
-    server.cut = 100_000
-    with pytest.raises(ConnectionError, match=r"100,000 of [\d,]+ bytes are here.*goes on from there"):
+def test_without_a_network_the_shipped_texts_are_offered(monkeypatch, tmp_path):
+    with serving(b"once", monkeypatch, tmp_path) as server:
+        monkeypatch.setitem(text.CORPORA, "tinystories", server.download())
+    with pytest.raises(ConnectionError, match=r"load_text\('story'\).*or put the file at"):
         load_text("tinystories")
-    assert cached(tmp_path) == ["tinystories.txt.part"]
-    server.cut = None
-    assert load_text("tinystories") == CONTENT.decode()
-    assert server.asked == [None, "bytes=100000-"]
-    assert cached(tmp_path) == ["tinystories.txt"]
-
-
-def test_a_server_that_cannot_resume_sends_everything_again(server):
-    server.cut, server.ranges = 100_000, False
-    with pytest.raises(ConnectionError):
-        load_text("tinystories")
-    server.cut = None
-    assert load_text("tinystories") == CONTENT.decode()
-
-
-def test_a_download_that_was_whole_but_not_yet_renamed_is_not_fetched_again(server, tmp_path):
-    (tmp_path / "cache").mkdir()
-    (tmp_path / "cache" / "tinystories.txt.part").write_bytes(CONTENT)
-    assert load_text("tinystories") == CONTENT.decode()
-    assert server.asked == []
-
-
-@pytest.mark.parametrize("content", [CONTENT[:-1] + b"?", CONTENT + b"more" * 100_000, CONTENT[:1000], b"log in"])
-def test_wrong_content_is_thrown_away(server, tmp_path, content):
-    server.content = content
-    with pytest.raises(ValueError, match="thrown away"):
-        load_text("tinystories")
-    assert cached(tmp_path) == []
-
-
-def test_a_file_that_became_shorter_than_what_is_here_is_thrown_away(server, tmp_path):
-    (tmp_path / "cache").mkdir()
-    (tmp_path / "cache" / "tinystories.txt.part").write_bytes(CONTENT[:1000])
-    server.content = CONTENT[:1000]
-    with pytest.raises(ValueError, match=r"it has no more than 1,000 bytes.*thrown away"):
-        load_text("tinystories")
-    assert cached(tmp_path) == []
 
 
 def test_a_corpus_of_another_name_is_told():
@@ -184,29 +104,9 @@ def test_a_corpus_of_another_name_is_told():
         text.fetch_corpus("x")
 
 
-def test_an_answer_without_end_does_not_fill_the_disk():
-    answer, file = io.BytesIO(bytes(10**6)), io.BytesIO()
-    assert text.copy_blocks(answer, file, have=0, size=100, name="endless") == len(file.getvalue()) < 10**5
-
-
-def test_a_damaged_copy_in_the_cache_is_replaced(server, tmp_path):
-    load_text("tinystories")
-    (tmp_path / "cache" / "tinystories.txt").write_bytes(CONTENT[:50])
-    assert load_text("tinystories") == CONTENT.decode()
-
-
-def test_without_a_network_the_message_says_what_to_do(monkeypatch, tmp_path):
-    monkeypatch.setenv("COURSE_CACHE", str(tmp_path))
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setitem(text.CORPORA, "tinystories", Corpus("http://127.0.0.1:9/", 10, "0" * 64))
-    with pytest.raises(ConnectionError, match=r"load_text\('story'\).*or put the file at"):
-        load_text("tinystories")
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_copy_of_tiny_shakespeare_is_the_one_the_course_knows():
-    path = text.cache_folder() / "tinyshakespeare.txt"
+    path = cache_folder() / "tinyshakespeare.txt"
     if not path.is_file():
         pytest.skip("tinyshakespeare.txt is not in COURSE_CACHE")
     assert path.stat().st_size == text.CORPORA["tinyshakespeare"].size
-    assert text.file_sha256(path) == text.CORPORA["tinyshakespeare"].sha256
+    assert file_sha256(path) == text.CORPORA["tinyshakespeare"].sha256

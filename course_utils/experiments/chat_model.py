@@ -22,7 +22,7 @@ from course_utils.recipe import recipe
 from course_utils.tokenizers import Tokenizer
 from course_utils.training import Progress, ProgressBar, TrainingConfig, settings_of, train
 
-STEPS, BATCH = 4_000, 32
+STEPS, BATCH = 5_400, 32
 # Half the rates of pretraining: faster, and it forgets how to tell tales; slower, and it learns less in the time.
 RATE = 0.5
 LOOKS, ASKED, UNSEEN = 8, 400, 1
