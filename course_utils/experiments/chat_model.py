@@ -35,11 +35,13 @@ def settings(steps: int, rate: float, dtype: Any) -> TrainingConfig:
     return replace(full, **rates, stable=0.3)
 
 
-def measure_chat(model: GPT, tokenizer: Tokenizer, count: int, told: int = 0) -> dict[str, Any]:
+def measure_chat(
+    model: GPT, tokenizer: Tokenizer, count: int, told: int = 0, voice: tales.Voice = tales.HUGO
+) -> dict[str, Any]:
     """Ask a model about unseen tales, and let it tell some: marks by kind, style, and the fraction of whole tales."""
-    answers = examine(model, tokenizer, examination(count))
+    answers = examine(model, tokenizer, examination(count, voice))
     found: dict[str, Any] = {kind: asdict(mark) for kind, mark in marks(answers).items()}
-    measured = {"marks": found, "style": style(answers, tales.HUGO)}
+    measured = {"marks": found, "style": style(answers, voice)}
     if told:
         sampler = Sampler(temperature=TEMPERATURE, seed=0)
         measured["tales"] = score(tell_tales(model, tokenizer, [""] * told, sampler)).tales

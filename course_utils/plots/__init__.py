@@ -3,7 +3,7 @@
 This is their face: notebooks take all from here. `style` has colours and boxes, the other files a kind of figure each.
 """
 
-from course_utils.plots.bars import draw_distribution, draw_gaps
+from course_utils.plots.bars import draw_distribution, draw_gaps, draw_intervals
 from course_utils.plots.cards import show_card
 from course_utils.plots.curves import LiveLoss, draw_differences, draw_loss, draw_shares
 from course_utils.plots.halves import draw_halves
@@ -37,6 +37,7 @@ __all__ = [
     "draw_filters",
     "draw_gaps",
     "draw_halves",
+    "draw_intervals",
     "draw_loss",
     "draw_map",
     "draw_matrices",

@@ -1,6 +1,6 @@
-"""Bars: probabilities, the largest first, and how long people wait before they write again."""
+"""Bars: probabilities, the largest first, fractions with their intervals, and how long people wait to write again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -64,6 +64,30 @@ def draw_bars(rows: Sequence[tuple[str, float, str]]) -> Figure:
         draw_box(axes, left, y + 2, max(share * room, 1), BOX - 4, role, radius=min(2, share * room / 2))
         write(axes, left + share * room + 6, y + BOX / 2, f"{share:.1%}", ha="left")
     return axes.figure
+
+
+def draw_intervals(fractions: Mapping[str, tuple[float, float, float]], label: str) -> Figure:
+    """Draw a row for each name: a bar as long as the fraction, and a whisker over its interval, from low to high.
+
+    `fractions` has (fraction, low, high) by name. ValueError: no row, or numbers that aren't 0 <= low <= high <= 1
+    with the fraction between them.
+    """
+    require(len(fractions) > 0, "there is no fraction to draw; give at least one")
+    for name, (fraction, low, high) in fractions.items():
+        ordered = 0 <= low <= fraction <= high <= 1
+        require(ordered, f"{name!r} is {fraction} from {low} to {high}; it takes 0 <= low <= fraction <= high <= 1")
+    figure, axes = chart(height=70 + 20 * len(fractions))
+    look = ROLES["value"]
+    for row, (fraction, low, high) in enumerate(fractions.values()):
+        axes.barh(row, fraction, height=0.62, color=look.fill, edgecolor=look.edge, linewidth=0.8)
+        whisker = [[fraction - low], [high - fraction]]
+        axes.errorbar(fraction, row, xerr=whisker, color=INK, capsize=3, linewidth=1.2)
+        axes.text(high + 0.012, row, f"{fraction:.1%}", va="center_baseline", size=SMALLEST)
+    # Room at the right for the number of a row that reaches 100 %.
+    axes.set(xlabel=label, xlim=(0, 1.09), ylim=(len(fractions) - 0.4, -0.6))
+    axes.set_yticks(range(len(fractions)), [*fractions])
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
+    return figure
 
 
 # What is written under the bars of waiting times, in hours.

@@ -178,11 +178,20 @@ NOTEBOOKS = (
         builds=("chat", "template"),
         borrows=("finetuning.Conversations",),
     ),
-    Notebook("14_finetuning", "Fine-tuning", ("fine-tune",), builds=("finetuning", "answers")),
+    Notebook(
+        "14_finetuning",
+        "Fine-tuning",
+        ("fine-tune",),
+        does="teach the base model to answer in three minutes, mark every answer, say how sure you are of the marks, "
+        "and see what it forgot; then talk to it",
+        builds=("finetuning", "answers"),
+    ),
     Notebook(
         "15_lora",
         "LoRA",
         ("fine-tune", "chat model"),
+        does="measure how narrow the change of fine-tuning is, train only that much, merge it, save it, swap two "
+        "characters in a running model, match peft's, and take it to GPT-2 with a chat of your own",
         builds=("lora",),
     ),
     Notebook(
