@@ -103,9 +103,20 @@ def test_fractions_are_kept():
     assert all(len(tales.dialogue(seed, questions=0, talk=0)) == 2 for seed in SEEDS)
 
 
+@pytest.mark.parametrize(("tells", "who"), [(1, 1), (0, 0)])
+def test_the_tale_is_told_by_whom_it_should_be(tells, who):
+    turns = [tales.dialogue(seed, questions=0, talk=0, tells=tells)[who].text for seed in SEEDS]
+    assert all(turn.endswith(tales.generate(seed)) for seed, turn in zip(SEEDS, turns, strict=True))
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
-    [({"questions": -1}, "questions is -1"), ({"talk": 1.5}, "talk is 1.5"), ({"unanswerable": -0.1}, "is -0.1")],
+    [
+        ({"questions": -1}, "questions is -1"),
+        ({"talk": 1.5}, "talk is 1.5"),
+        ({"unanswerable": -0.1}, "is -0.1"),
+        ({"tells": 2}, "tells is 2"),
+    ],
 )
 def test_what_no_conversation_can_have_is_refused(wrong, said):
     with pytest.raises(ValueError, match=said):

@@ -117,9 +117,11 @@ def asked(question: Question, rng: random.Random) -> str:
     return rng.choice(ASKING).format(Q=text, q=text[:1].lower() + text[1:])
 
 
-def about_a_tale(tale: str, voice: Voice, questions: Sequence[Question], rng: random.Random) -> Iterator[Turn]:
+def about_a_tale(
+    tale: str, voice: Voice, tells: float, questions: Sequence[Question], rng: random.Random
+) -> Iterator[Turn]:
     """Yield the turns in which one of the two tells a tale, and questions about it are asked and answered."""
-    if rng.random() < 0.5:
+    if rng.random() < tells:
         yield Turn(ASKER, rng.choice(WISHES))
         yield Turn(voice.name, f"{rng.choice(voice.offers)} {tale}")
     else:
@@ -137,24 +139,31 @@ def small_talk(pairs: Sequence[tuple[str, str]], voice: Voice, chance: float, rn
 
 
 def dialogue(
-    seed: int, voice: Voice = HUGO, *, questions: int = 3, unanswerable: float = 0.2, talk: float = 0.3
+    seed: int,
+    voice: Voice = HUGO,
+    *,
+    questions: int = 3,
+    unanswerable: float = 0.2,
+    talk: float = 0.3,
+    tells: float = 0.5,
 ) -> list[Turn]:
     """Return one conversation; the same seed gives the same on every system.
 
-    It has a tale in it and up to `questions` questions, of which a fraction `unanswerable` has no answer in the tale.
-    With the probability `talk` each, they greet, talk of other things before, and say goodbye.
+    It has a tale in it, which the voice tells with the probability `tells` and Ida otherwise, and up to `questions`
+    questions, of which a fraction `unanswerable` has no answer in the tale. With the probability `talk` each, they
+    greet, talk of other things before, and say goodbye.
 
     >>> [turn.speaker for turn in dialogue(3, questions=1, talk=0)]
     ['Ida', 'Hugo', 'Ida', 'Hugo']
     """
     require(questions >= 0, f"questions is {questions}; it takes 0 or more")
-    for name, value in (("unanswerable", unanswerable), ("talk", talk)):
+    for name, value in (("unanswerable", unanswerable), ("talk", talk), ("tells", tells)):
         require(0 <= value <= 1, f"{name} is {value}; it takes a fraction from 0 to 1")
     rng = random.Random(f"dialogue {seed}")
     tale = tell(seed)[0]
     return [
         *small_talk(voice.openings, voice, talk, rng),
         *small_talk(voice.talk, voice, talk, rng),
-        *about_a_tale(tale, voice, pick_questions(tale, questions, unanswerable, rng), rng),
+        *about_a_tale(tale, voice, tells, pick_questions(tale, questions, unanswerable, rng), rng),
         *small_talk(voice.closings, voice, talk, rng),
     ]
