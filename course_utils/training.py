@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from course_utils.checkpoints import Checkpoint, check_storable, load_checkpoint, save_checkpoint, unwrap
-from course_utils.common import require
+from course_utils.common import require, write_whole
 from course_utils.optimizers import make_optimizers
 from course_utils.runtime import seeded
 from course_utils.tokenizers import Tokenizer
@@ -529,6 +529,9 @@ def prepare_checkpoint(trainer: Trainer, path: Path, batches: Batches, extend: b
     # At the end of a long run would be too late to learn of it.
     check_storable(trainer.model, trainer.tokenizer)
     require(not path.is_dir(), f"checkpoint is {path}, which is a folder; it takes a file to save in")
+    trial = path.with_name(path.name + ".trial")
+    write_whole(trial, b"")  # an OSError in words where nobody may write
+    trial.unlink()
     trainer.data = describe_data(batches)
     # A file that is there is an earlier part of this run, unless `resume` finds otherwise and says so.
     if path.is_file():

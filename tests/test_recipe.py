@@ -70,7 +70,7 @@ def test_tied_weights_start_as_near_to_chance_as_untied_ones(tokenizer, position
         torch.manual_seed(0)
         model = small_gpt(tokenizer, replace(SMALL, positions=positions, tied=tied))
         losses.append(evaluate(model, [FreshTales(tokenizer, 4, 64)(0)]))
-    assert abs(losses[0] - losses[1]) < 0.1
+    assert abs(losses[0] - losses[1]) < 0.5
     assert losses[0] < math.log(tokenizer.vocab_size) + 3
 
 

@@ -328,6 +328,17 @@ def test_a_run_that_could_not_be_saved_ends_before_it_begins(tmp_path, arguments
     assert torch.equal(weights_of(model), before)
 
 
+def test_a_place_where_nobody_may_write_is_told_before_the_first_step(tmp_path):
+    model = fresh_model()
+    before = weights_of(model)
+    (tmp_path / "file").write_text("a file, where a folder would have to be")
+    with pytest.raises(OSError, match=r"could not write .*run\.safetensors"):
+        train(model, batches, TrainingConfig(steps=2), checkpoint=tmp_path / "file" / "run.safetensors")
+    assert torch.equal(weights_of(model), before)
+    train(model, batches, TrainingConfig(steps=2), checkpoint=tmp_path / "run.safetensors")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "run.safetensors"]
+
+
 @pytest.mark.parametrize("wrap", [torch.compile, torch.nn.DataParallel, with_compiled_blocks])
 def test_a_wrapped_model_goes_on_from_a_plain_one_and_the_other_way_round(tmp_path, wrap):
     path, config = tmp_path / "run.safetensors", TrainingConfig(steps=3)
