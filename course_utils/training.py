@@ -528,6 +528,8 @@ def prepare_checkpoint(trainer: Trainer, path: Path, batches: Batches, extend: b
     """Make sure that this run can be saved; go on from the file that is there, and say so."""
     # At the end of a long run would be too late to learn of it.
     check_storable(trainer.model, trainer.tokenizer)
+    ids, rows = trainer.tokenizer.vocab_size if trainer.tokenizer else 0, unwrap(trainer.model).config.vocab_size
+    require(ids <= rows, f"the tokenizer has {ids:,} ids and the model a vocabulary of {rows:,}: they don't fit")
     require(not path.is_dir(), f"checkpoint is {path}, which is a folder; it takes a file to save in")
     trial = path.with_name(path.name + ".trial")
     write_whole(trial, b"")  # an OSError in words where nobody may write

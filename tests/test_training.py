@@ -317,6 +317,7 @@ def test_a_checkpoint_from_before_data_were_named_goes_on_and_learns_their_name(
     [
         ({"model": torch.nn.Linear(2, 2)}, "the model is a Linear"),
         ({"tokenizer": {"a": 0}}, "the tokenizer is a dict"),
+        ({"tokenizer": CharTokenizer({"a": 37}, {})}, "the tokenizer has 38 ids and the model a vocabulary of 37"),
         ({"checkpoint": "."}, "which is a folder"),
     ],
 )
