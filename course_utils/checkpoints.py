@@ -27,6 +27,9 @@ BASE = DATA / "checkpoints" / "base.safetensors"
 CHAT = DATA / "checkpoints" / "chat.safetensors"
 # The kinds of model that a file may hold, by the name of their class: the class, and that of its configuration.
 KINDS: dict[str, tuple[type[nn.Module], type]] = {"GPT": (GPT, GPTConfig)}
+# What PyTorch puts around a model, by the name of its class, and the name under which `torch.compile` puts the model.
+WRAPPERS = ("OptimizedModule", "DataParallel", "DistributedDataParallel")
+COMPILED = "_orig_mod"
 
 
 @dataclass
@@ -46,15 +49,18 @@ def save_checkpoint(
     metadata: dict[str, Any] | None = None,
     tensors: dict[str, Tensor] | None = None,
 ) -> None:
-    """Write everything to `path` in one step; where that fails, an OSError says why and an older file stays whole."""
-    kind = type(model).__name__
-    require(kind in KINDS, f"the model is a {kind}; a checkpoint holds one of {', '.join(KINDS)}")
+    """Write everything to `path` in one step; where that fails, an OSError says why and an older file stays whole.
+
+    Of a model that `torch.compile` or the like has wrapped, the model inside is written.
+    """
+    check_storable(model, tokenizer)
     parts = {f"model.{name}": weight for name, weight in stored_weights(model).items()}
     odd = next((name for name, tensor in (tensors or {}).items() if not isinstance(tensor, Tensor)), None)
     require(odd is None, f"tensors[{odd!r}] is no tensor; numbers and texts belong in metadata")
     parts |= {f"extra.{name}": tensor for name, tensor in (tensors or {}).items()}
-    header = {"format": FORMAT, "kind": kind, "config": asdict(model.config), "metadata": metadata or {}}
-    header["tokenizer"] = tokenizer.to_dict() if tokenizer else None
+    model = unwrap(model)
+    header = {"format": FORMAT, "kind": type(model).__name__, "config": asdict(model.config)}
+    header |= {"metadata": metadata or {}, "tokenizer": tokenizer.to_dict() if tokenizer else None}
     # A copy on the CPU for each: safetensors stores neither views nor memory that two tensors share.
     parts = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in parts.items()}
     try:
@@ -66,11 +72,48 @@ def save_checkpoint(
     write_whole(Path(path), save(parts, metadata={ENTRY: text}))
 
 
+def unwrap(model: nn.Module) -> nn.Module:
+    """Return the model inside what `torch.compile`, `DataParallel` or `DistributedDataParallel` has put around it.
+
+    >>> inside = GPT(GPTConfig(vocab_size=9, context_length=8, n_layer=2, n_head=1, n_embd=4))
+    >>> unwrap(nn.DataParallel(inside)) is unwrap(inside) is inside
+    True
+    """
+    # Each keeps the model as its one part, under a name of its own. By name, since importing them takes seconds.
+    while type(model).__name__ in WRAPPERS:
+        (model,) = model.children()
+    return model
+
+
+def check_storable(model: nn.Module, tokenizer: Tokenizer | None = None) -> None:
+    """Raise a `ValueError` unless what would be written of this model and tokenizer can be read back."""
+    inside = unwrap(model)
+    kind = type(inside).__name__
+    require(kind in KINDS, f"the model is a {kind}; a checkpoint holds one of {', '.join(KINDS)}")
+    known = tokenizer is None or isinstance(tokenizer, Tokenizer)
+    require(known, f"the tokenizer is a {type(tokenizer).__name__}; a checkpoint holds one of the course's")
+    # Something else may have come to where the config says it is: an adapter, or output weights of another size.
+    with torch.device("meta"):  # sizes without numbers
+        fresh = KINDS[kind][0](inside.config)
+    other = misfits(shapes(stored_weights(fresh)), shapes(stored_weights(inside)))
+    advice = "Adapters are kept by save_adapter; merge_lora adds them to the weights"
+    require(not other, f"the model isn't {describe(inside)} as its config says: {other}. {advice}")
+
+
+def shapes(weights: dict[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each weight."""
+    return {name: tuple(weight.shape) for name, weight in weights.items()}
+
+
 def stored_weights(model: nn.Module) -> dict[str, Tensor]:
     """Return the weights of a model by name; output weights tied to the embedding's stand there once."""
-    weights = dict(model.state_dict())
-    if getattr(model.config, "tied", False):
-        del weights["lm_head.weight"]
+    inside = unwrap(model)
+    # A block that was compiled alone has the mark of it within its weights' names.
+    weights = {name.replace(f"{COMPILED}.", ""): weight for name, weight in inside.state_dict().items()}
+    if getattr(inside.config, "tied", False):
+        output, embedding = weights.pop("lm_head.weight"), weights["token_embedding.weight"]
+        one = output.data_ptr() == embedding.data_ptr() or torch.equal(output, embedding)
+        require(one, "the config says tied, but the output weights differ from the embedding's: they would be lost")
     return weights
 
 
@@ -127,10 +170,8 @@ def read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 def load_weights(model: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
     """Copy stored weights into `model`; names and shapes must be exactly those that the code builds."""
-    wanted = {name: tuple(tensor.shape) for name, tensor in stored_weights(model).items()}
-    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     # The file is whole, as its reader has checked: what does not fit was written by a model of another form.
-    other = misfits(wanted, found)
+    other = misfits(shapes(stored_weights(model)), shapes(weights))
     require(not other, f"{path} holds {describe(model)}, but not the one that the code here builds: {other}")
     for name, weight in model.named_parameters():
         dtype = weights[name].dtype

@@ -7,6 +7,7 @@ learned (GPT-2) or rotary (GPT-NeoX), and the output weights are those of the to
 import math
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
+from operator import index
 
 import torch
 import torch.nn.functional as F
@@ -36,17 +37,16 @@ class GPTConfig:
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "context_length", "n_layer", "n_head", "n_embd"):
-            value = getattr(self, name)
-            require(
-                isinstance(value, int) and value >= 1,
-                f"{name} is {value!r}; it takes a whole number from 1 on",
-            )
+            object.__setattr__(self, name, whole_number(name, getattr(self, name)))
         heads = f"n_embd is {self.n_embd} and n_head is {self.n_head}; each head takes an equal share, so n_head must"
         require(self.n_embd % self.n_head == 0, f"{heads} divide n_embd")
         require(
             0.0 <= self.dropout < 1.0,
             f"dropout is {self.dropout}; it takes a fraction from 0 up to, not including, 1",
         )
+        object.__setattr__(self, "dropout", float(self.dropout))  # a checkpoint keeps it as JSON, which has no float32
+        require(self.tied in (True, False), f"tied is {self.tied!r}; it takes True or False")
+        object.__setattr__(self, "tied", bool(self.tied))
         kinds = ("learned", "rotary")
         require(self.positions in kinds, f"positions is {self.positions!r}; it takes one of {', '.join(kinds)}")
         even = self.positions != "rotary" or self.head_dim % 2 == 0
@@ -56,6 +56,20 @@ class GPTConfig:
     def head_dim(self) -> int:
         """The length of one head's vectors, called D in shapes."""
         return self.n_embd // self.n_head
+
+
+def whole_number(name: str, value: int) -> int:
+    """Return a size as Python's own integer, so that JSON can keep it; it may be NumPy's.
+
+    >>> whole_number("n_layer", torch.tensor(3))
+    3
+    """
+    try:
+        number = index(value)  # takes every kind of integer, but no 2.0
+    except TypeError:
+        number = 0
+    require(number >= 1 and not isinstance(value, bool), f"{name} is {value!r}; it takes a whole number from 1 on")
+    return number
 
 
 class KVCache:
@@ -106,32 +120,40 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, dropout:
 
     `mask` is True where a query may attend, (T, S) or broadcast to (B, H, T, S); None means causal. A query that may
     attend to nothing gets zeros. A `mask` of floating point numbers is added to the scores, -inf where it forbids.
+    Heads and texts may be left out: (T, D) and (S, D) are one head of one text.
     """
-    if mask is None and 1 < q.shape[2] < k.shape[2]:
+    T, S = q.shape[-2], k.shape[-2]
+    if mask is None and T > S:
+        raise ValueError(f"attention got {T} queries and {S} keys; without a mask the queries are the last of the keys")
+    if mask is None and 1 < T < S:
         # Our queries are the last of the keys. PyTorch's own causal mask would take them for the first.
-        mask = causal_mask(q.shape[2], k.shape[2], q.device)
+        mask = causal_mask(T, S, q.device)
+    if mask is not None and not mask.is_floating_point():
+        mask = mask.bool()  # it may be made of 0 and 1
     # On a CPU the fused form is made for float32 and long texts; short ones in bfloat16 are faster written out.
-    if q.dtype == torch.bfloat16 and q.device.type == "cpu" and k.shape[2] <= 512:
+    if q.dtype == torch.bfloat16 and q.device.type == "cpu" and S <= 512:
         return written_out_attention(q, k, v, mask, dropout)
     if mask is not None and mask.is_floating_point():
         mask = mask.to(q.dtype)  # the fused form takes no other
     # A single query may attend to all keys, itself included: there is nothing to mask.
-    return F.scaled_dot_product_attention(q, k, v, mask, dropout, is_causal=mask is None and q.shape[2] > 1)
+    return F.scaled_dot_product_attention(q, k, v, mask, dropout, is_causal=mask is None and T > 1)
 
 
 def written_out_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout: float) -> Tensor:
     """The same as `attend`, one line for each step of the formula."""
     # Dividing the queries is cheaper than dividing the scores: there are fewer of them.
     scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-2, -1)  # (B, H, T, S)
-    if mask is not None and mask.is_floating_point():
-        return F.dropout(torch.softmax(scores + mask, dim=-1).to(v.dtype), dropout) @ v
-    allowed = causal_mask(q.shape[2], k.shape[2], q.device) if mask is None else mask
+    allowed = causal_mask(q.shape[-2], k.shape[-2], q.device) if mask is None else mask
     # A row of -inf alone would be 0 / 0. The smallest finite number keeps it finite, and the last line clears it.
     # Adding it costs one pass over the scores; filling it in would cost three, on the way back too.
-    masked = torch.zeros_like(allowed, dtype=scores.dtype).masked_fill(~allowed, torch.finfo(scores.dtype).min)
-    weights = torch.softmax(scores + masked, dim=-1)
+    lowest = torch.finfo(scores.dtype).min
+    if allowed.is_floating_point():
+        added, allowed = allowed.clamp(min=lowest), allowed > -torch.inf
+    else:
+        added = torch.zeros_like(allowed, dtype=scores.dtype).masked_fill(~allowed, lowest)
+    weights = torch.softmax(scores + added, dim=-1)
     if mask is not None:
-        weights = weights * mask.any(-1, keepdim=True)
+        weights = weights * allowed.any(-1, keepdim=True)
     return F.dropout(weights.to(v.dtype), dropout) @ v  # (B, H, T, D)
 
 
@@ -276,8 +298,7 @@ class GPT(nn.Module):
         With a `cache`, `idx` are the tokens after those it holds. `attention_mask`, (B, all tokens so far), is False,
         or 0, at padding.
         """
-        start = cache.length if cache else 0
-        check_shape(idx, start, self.config.context_length)
+        start = check_shape(idx, cache, self.config.context_length)
         mask, position_ids = mask_and_positions(start, idx, attention_mask)
         x, cos, sin = self.embed(idx, position_ids)
         x = self.dropout(x)
@@ -297,16 +318,29 @@ class GPT(nn.Module):
         return x, angles.cos().to(x.dtype), angles.sin().to(x.dtype)
 
 
-def check_shape(idx: Tensor, start: int, context_length: int) -> None:
-    """Raise ValueError unless `idx` is (B, T) of whole numbers that fit in the context after `start` tokens."""
+def check_shape(idx: Tensor, cache: KVCache | None, context_length: int) -> int:
+    """Return how many tokens the cache holds; a ValueError unless `idx` is (B, T) of ids for which there is room."""
+    require(isinstance(idx, Tensor), f"token ids are a {type(idx).__name__}; a model reads a tensor, (B, T) of int64")
     whole = idx.dtype in (torch.int64, torch.int32)
     require(
         idx.dim() == 2 and whole,
         f"token ids are {tuple(idx.shape)} of {idx.dtype}; a model reads (B, T) of int64",
     )
+    start = 0 if cache is None else tokens_before(cache, len(idx))
     length = start + idx.shape[1]
     too_long = f"the text is {length} tokens long and the model's context holds {context_length}: shorten the text"
     require(1 <= length <= context_length, too_long if length else "the text is empty: give at least one token")
+    return start
+
+
+def tokens_before(cache: KVCache, texts: int) -> int:
+    """Return how many tokens a cache holds; what is no cache, or one for another number of texts, is a ValueError."""
+    # Other models take targets or a mask here. Asked by what it has: notebook 12 has a class of its own.
+    says = "a model takes token ids and a KVCache; targets go to next_token_loss(model, (idx, targets)), a mask by name"
+    require(hasattr(cache, "length"), f"the second argument is a {type(cache).__name__}; {says}")
+    rows = len(cache.layers[0][0])
+    require(rows == texts, f"there are {texts} texts of token ids and the cache is for {rows}: make a new KVCache")
+    return cache.length
 
 
 def lookup(embedding: nn.Embedding, idx: Tensor) -> Tensor:
@@ -330,6 +364,7 @@ def mask_and_positions(start: int, idx: Tensor, attention_mask: Tensor | None) -
         mask = causal_mask(T, start + T, idx.device) if start and T > 1 else None
         return mask, slice(start, start + T)
     S = start + T
+    require(isinstance(attention_mask, Tensor), f"attention_mask is a {type(attention_mask).__name__}, not a tensor")
     fits = attention_mask.shape in ((B, S), (1, S))
     found = f"attention_mask is {tuple(attention_mask.shape)}"
     require(fits, f"{found}; it marks each of ({B}, {S}) tokens: {start} before, {T} new")

@@ -97,7 +97,11 @@ def make_optimizers(
     """
     require(kind in ("adamw", "muon"), f"kind is {kind!r}; it takes adamw or muon")
     # Muon is for matrices between hidden layers. Embeddings and output weights are tables of vectors, one a token.
-    matrices = [w for name, w in model.named_parameters() if "blocks." in name and w.dim() == 2]
+    matrices = [w for name, w in model.named_parameters() if "blocks." in name and w.dim() == 2 and w.requires_grad]
+    require(
+        kind != "muon" or len(matrices) > 0,
+        "muon updates the matrices in a model's blocks, and this one has none: take adamw",
+    )
     taken = set(map(id, matrices)) if kind == "muon" else set()
     groups = parameter_groups(model, weight_decay)
     for group in groups:

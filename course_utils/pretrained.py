@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from course_utils.checkpoints import stored_weights, unwrap
 from course_utils.common import require, write_whole
 from course_utils.downloads import Download, fetch
 from course_utils.gpt import GPT, GPTConfig
@@ -110,10 +111,9 @@ def regroup(config: GPTConfig, name: str, weight: Tensor, back: bool = False) ->
 
 def gpt_to_huggingface(model: GPT) -> tuple[dict, dict[str, Tensor]]:
     """Return the configuration and the weights of `model` as `transformers` names and shapes them."""
-    config = model.config
+    config = unwrap(model).config
     # Tied weights are in a file once, under the embedding's name.
-    names = [n for n in model.state_dict() if not (config.tied and n == "lm_head.weight")]
-    weights = {their_name(config, n): regroup(config, n, model.state_dict()[n]) for n in names}
+    weights = {their_name(config, n): regroup(config, n, w) for n, w in stored_weights(model).items()}
     return their_config(config), weights
 
 

@@ -42,12 +42,15 @@ def initialise_small(model: GPT, std: float = 0.7, position_std: float = 0.1, ec
     """Draw fresh weights that let a small model learn soon to repeat what stands in its context.
 
     Tokens are wide apart (`std`), positions stay in their shadow (`position_std`). An output matrix of its own starts
-    as `echo` times the embedding: a token that attention brings along is thereby likelier to come next. What blocks
-    add to the stream starts at zero.
+    as `echo` times the embedding: a token that attention brings along is thereby likelier to come next. Where it is the
+    embedding itself (tied), all of that is `echo` times as large. What blocks add to the stream starts at zero.
     """
-    model.token_embedding.weight.normal_(0.0, std)
+    # The first norm takes the size out again; as output weights, vectors as wide as `std` would bet all on one token.
+    size = echo if model.config.tied else 1.0
+    require(size > 0, f"echo is {echo}, and with tied weights it takes a number above 0: all weights would be zero")
+    model.token_embedding.weight.normal_(0.0, size * std)
     if hasattr(model, "position_embedding"):
-        model.position_embedding.weight.normal_(0.0, position_std)
+        model.position_embedding.weight.normal_(0.0, size * position_std)
     for layer in model.blocks.modules():
         if isinstance(layer, Linear):
             # A standard deviation of 1 / sqrt(3 inputs) is that of PyTorch's own uniform start.

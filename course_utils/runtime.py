@@ -1,10 +1,12 @@
 """Where a notebook runs: device, preset, seed and dtype, in one line."""
 
+import contextlib
 import ctypes
 import os
 import platform
 import random
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -113,10 +115,34 @@ def cpu_has_bfloat16() -> bool:
 def seed_everything(seed: int) -> None:
     """Seed the random number generators of Python, NumPy and torch, so that a run can be repeated exactly."""
     # NumPy's limit is 32 bits, and negative seeds it refuses too: check before one of the three is seeded.
-    require(isinstance(seed, int) and 0 <= seed < 2**32, f"seed is {seed!r}; it takes an int from 0 to 2**32 - 1")
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)  # CUDA's generators included
+    whole = isinstance(seed, int | np.integer) and 0 <= seed < 2**32
+    require(whole, f"seed is {seed!r}; it takes an int from 0 to 2**32 - 1")
+    random.seed(int(seed))
+    np.random.seed(int(seed))
+    torch.manual_seed(int(seed))  # CUDA's generators included
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw random numbers from `seed` inside; outside they go on as if nothing had been drawn. A GPU's aren't touched.
+
+    >>> with seeded(0):
+    ...     first = torch.rand(1)
+    >>> with seeded(0):
+    ...     print(bool(torch.rand(1) == first))
+    True
+    """
+    of_python, of_numpy = random.getstate(), np.random.get_state()
+    # Not `torch.manual_seed`: it would seed a GPU that hasn't been used yet, once it is.
+    with torch.random.fork_rng(devices=[]):
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.default_generator.manual_seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(of_python)
+            np.random.set_state(of_numpy)
 
 
 def keep_freed_memory() -> bool:
@@ -141,7 +167,11 @@ def work_folder() -> Path:
     """Return the folder for a reader's own progress and checkpoints: `work`, or what `COURSE_WORK` says."""
     # `or`, not a default: a variable that is set but empty means the usual folder, not the current one.
     folder = Path(os.environ.get("COURSE_WORK") or Path(__file__).resolve().parent.parent / "work").expanduser()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:  # the course may lie on a disk or a share where nobody may write
+        reason = f"could not make {folder}: {error.strerror}. Set COURSE_WORK to a folder where you may write"
+        raise OSError(error.errno, reason) from error
     return folder
 
 

@@ -3,14 +3,18 @@
 `train` asks for its data by step: `batches(step)` gives a tuple of tensors with one row a text, such as inputs and
 targets, each (B, T). As long as that depends on the step alone, a run that was interrupted and resumed gives the very
 same losses and weights as one that was not. What is learned is a function too: `loss(model, batch)`.
+
+A checkpoint belongs to one run: to its sizes, its settings, its tokenizer and its data. Another run is refused it.
 """
 
 import contextlib
+import hashlib
+import json
 import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,10 +24,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from course_utils.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
-from course_utils.common import require
+from course_utils.checkpoints import Checkpoint, check_storable, load_checkpoint, save_checkpoint, unwrap
+from course_utils.common import require, write_whole
 from course_utils.optimizers import make_optimizers
+from course_utils.runtime import seeded
 from course_utils.tokenizers import Tokenizer
+from course_utils.windows import again_and_again, by_step, check_batch
 
 IGNORED = -100  # a target with this value is not learned and not counted, as in PyTorch
 Batch = tuple[Tensor, ...]
@@ -109,10 +115,13 @@ def cross_entropy(logits: Tensor, targets: Tensor, reduction: str = "mean") -> T
     >>> cross_entropy(torch.zeros(1, 3, 8), torch.tensor([[1, 2, -100]])).item() - math.log(8) < 1e-6
     True
     """
+    if logits.dim() < 2 or logits.shape[:-1] != targets.shape or targets.is_floating_point():
+        found = f"logits are {tuple(logits.shape)} and targets {tuple(targets.shape)} of {targets.dtype}"
+        raise ValueError(f"{found}; they take (B, T, V), and (B, T) of int64")
     # A sum over thousands of probabilities in half precision would lose digits.
-    logits = logits.to(torch.promote_types(logits.dtype, torch.float32)).flatten(0, 1)  # (B * T, V)
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32)).flatten(0, -2)  # (B * T, V)
     try:
-        return F.cross_entropy(logits, targets.flatten(), ignore_index=IGNORED, reduction=reduction)
+        return F.cross_entropy(logits, targets.flatten().long(), ignore_index=IGNORED, reduction=reduction)
     except IndexError:  # as for the ids that go in: a GPU stops at the lookup itself
         wrong = targets[(targets != IGNORED) & ((targets < 0) | (targets >= logits.shape[-1]))][0]
         raise ValueError(f"target {wrong} is outside the vocabulary of {logits.shape[-1]}") from None
@@ -188,6 +197,7 @@ class Trainer:
     """A model, its optimisers and how far they have come; `step` does one step and can be called by hand.
 
     `loss(model, batch)` adds up the losses of a batch, `count(batch)` says of how many; what is learned is their mean.
+    `tokenizer`, and what `describe_data` says of the batches, go into the file, and a file with others is refused.
     """
 
     def __init__(
@@ -196,11 +206,15 @@ class Trainer:
         config: TrainingConfig,
         loss: Loss = next_token_loss,
         count: Count = count_targets,
+        tokenizer: Tokenizer | None = None,
+        data: str | None = None,
     ) -> None:
         self.model = model
         self.config = config
         self.loss = loss
         self.count = count
+        self.tokenizer = tokenizer
+        self.data = data
         self.device = next(model.parameters()).device
         rates = (config.learning_rate, config.weight_decay, config.betas, config.muon_rate)
         self.optimizers = make_optimizers(model, config.optimizer, *rates)
@@ -260,7 +274,7 @@ class Trainer:
             advice = "The weights are those of the step before. Lower the learning rate, or look at this step's batch"
             raise FloatingPointError(f"{where}. {advice}.")
 
-    def save(self, path: Path, tokenizer: Tokenizer | None = None) -> None:
+    def save(self, path: Path) -> None:
         """Write model, optimisers, history and random number state, so that a later run goes on as if never stopped.
 
         A model whose weights are not all finite is no place to go on from: then the file stays as it was.
@@ -276,20 +290,26 @@ class Trainer:
                 tensors |= {f"{name}.{kind}": torch.as_tensor(value) for kind, value in state.items()}
         metadata = {
             "training": settings_of(self.config),
+            "data": self.data,
             "steps_done": self.steps_done,
             "history": asdict(self.history),
             "scaler": self.scaler.state_dict(),
         }
-        save_checkpoint(path, self.model, tokenizer, metadata, tensors)
+        save_checkpoint(path, self.model, self.tokenizer, metadata, tensors)
 
-    def resume(self, path: Path) -> None:
-        """Go on from what `save` wrote; a file of another model or another recipe is a ValueError that says so."""
+    def resume(self, path: Path, extend: bool = False) -> str:
+        """Go on from what `save` wrote, and return a sentence that says from where.
+
+        A file of another run (sizes, settings, tokenizer, data) is a ValueError that says what differs. With `extend`,
+        one that was to take fewer steps will do.
+        """
         found = load_checkpoint(path)
         require("steps_done" in found.metadata, f"{path} holds a model, but not the state of its training")
-        other = differences(self.wanted(), {"config": asdict(found.model.config), **found.metadata["training"]})
-        anew = "Give another path, or delete the file to start anew"
-        require(not other, f"{path} is from a run with other sizes or settings: {other}. {anew}.")
-        self.model.load_state_dict(found.model.state_dict())
+        self.check_same_run(found, path, extend)
+        # In their order, not by name: what wraps a model may give its weights other names.
+        with torch.no_grad():
+            for ours, theirs in zip(self.model.parameters(), found.model.parameters(), strict=True):
+                ours.copy_(theirs)
         # All that a step depends on comes back: momentum, loss scale, random numbers (for dropout), its number.
         self.load_optimizers(found)
         self.scaler.load_state_dict(found.metadata["scaler"])
@@ -299,10 +319,29 @@ class Trainer:
         self.steps_done = found.metadata["steps_done"]
         kept = found.metadata["history"]
         self.history = History(kept["losses"], [tuple(pair) for pair in kept["validation"]])
+        # A file doesn't lose its tokenizer because the run that goes on was given none.
+        self.tokenizer = self.tokenizer or found.tokenizer
+        self.data = self.data or found.metadata.get("data")
+        return going_on(path.name, self.steps_done, self.config, found.metadata["training"]["steps"])
 
-    def wanted(self) -> dict[str, Any]:
-        """Return the sizes and settings of this run, by name, as JSON holds them."""
-        return {"config": asdict(self.model.config), **settings_of(self.config)}
+    def check_same_run(self, found: Checkpoint, path: Path, extend: bool) -> None:
+        """Raise a ValueError unless a checkpoint is from this run, or with `extend` from a shorter one like it."""
+        ours = facts(unwrap(self.model).config, settings_of(self.config), self.tokenizer, self.data)
+        settings = found.metadata["training"]
+        theirs = facts(found.model.config, settings, found.tokenizer, found.metadata.get("data"))
+        # How often somebody looks changes nothing that is learned. What one of the two doesn't know can't differ.
+        unknown = [name for name in ("tokenizer", "first batch") if not (ours[name] and theirs[name])]
+        ours = {name: fact for name, fact in ours.items() if name not in ("evaluate_every", *unknown)}
+        shorter = settings["steps"] < ours["steps"]
+        if extend and shorter:
+            ours.pop("steps")
+        other = differences(ours, theirs)
+        advice = "Give another path, or delete the file to start anew."
+        if shorter and "steps" in ours:
+            advice += f" To go on with it to step {self.config.steps:,}, pass extend=True."
+        if ours.get("first batch") not in (None, theirs["first batch"]):
+            advice += " (If the data is the same, so must batches(0) be, whenever it's called.)"
+        require(not other, f"{path} is from another run: {other}. {advice}")
 
     def load_optimizers(self, found: Checkpoint) -> None:
         """Give the optimisers the state that `save` stored under names such as "optimizer.0.17.exp_avg"."""
@@ -313,6 +352,61 @@ class Trainer:
                 states[int(place)].setdefault(int(number), {})[kind] = tensor
         for optimizer, state in zip(self.optimizers, states, strict=True):
             optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
+
+
+def facts(config: Any, settings: dict[str, Any], tokenizer: Tokenizer | None, data: str | None) -> dict[str, Any]:
+    """Return what a run is known by: sizes, settings, tokenizer, and what `describe_data` said of its data."""
+    return {"config": asdict(config), **settings, "tokenizer": describe_tokenizer(tokenizer), "first batch": data}
+
+
+def describe_tokenizer(tokenizer: Tokenizer | None) -> str | None:
+    """Name a tokenizer so that another one has another name.
+
+    >>> from course_utils.tokenizers import CharTokenizer
+    >>> describe_tokenizer(CharTokenizer.from_text("banana")).partition(",")[0]
+    'CharTokenizer of 3 tokens'
+    """
+    if tokenizer is None:
+        return None
+    content = json.dumps(tokenizer.to_dict(), sort_keys=True).encode()
+    mark = hashlib.sha256(content).hexdigest()[:8]
+    return f"{type(tokenizer).__name__} of {tokenizer.vocab_size:,} tokens, fingerprint {mark},"
+
+
+def describe_data(batches: Batches) -> str:
+    """Name the data by their first batch, so that another text, or the same in other ids, has another name.
+
+    >>> describe_data(lambda step: (torch.tensor([[1, 2]]), torch.tensor([[2, 3]])))
+    '2 tensors of (1, 2), fingerprint 81b6612d,'
+    """
+    with seeded(0):  # who draws batches at random gets the same again
+        batch = batches(0)
+    check_batch(batch)
+    content = hashlib.sha256()
+    for part in batch:
+        content.update(f"{part.dtype} {tuple(part.shape)}".encode())
+        content.update(part.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return f"{len(batch)} tensors of {tuple(batch[0].shape)}, fingerprint {content.hexdigest()[:8]},"
+
+
+def going_on(name: str, step: int, config: TrainingConfig, planned: int) -> str:
+    """Say from which step a run goes on, and what a plan for more steps does to its learning rate.
+
+    >>> going_on("run.safetensors", 1200, TrainingConfig(steps=3000), planned=3000)
+    'Going on from run.safetensors: step 1,200 of 3,000.'
+    """
+    if step == config.steps:
+        return (
+            f"{name} has all {step:,} steps: nothing is left to do. For more of them, raise steps and pass extend=True."
+        )
+    told = f"Going on from {name}: step {step:,} of {config.steps:,}."
+    if planned == config.steps:
+        return told
+    before, now = schedule(max(0, step - 1), replace(config, steps=planned)), schedule(step, config)
+    return (
+        f"{told} It was to end at step {planned:,}, so its learning rate had come to {before:.0%} of the full one. "
+        f"The schedule of {config.steps:,} steps has {now:.0%} here: the loss may rise before it falls."
+    )
 
 
 def settings_of(config: TrainingConfig) -> dict[str, Any]:
@@ -380,31 +474,32 @@ def stop_between_steps() -> Iterator[threading.Event]:
 
 def train(
     model: nn.Module,
-    batches: Batches,
+    batches: Batches | Iterable[Batch],
     config: TrainingConfig,
-    validation: Sequence[Batch] = (),
-    callbacks: Sequence[Callable[[Progress], None]] = (),
+    validation: Iterable[Batch] = (),
+    callbacks: Iterable[Callable[[Progress], None]] = (),
     checkpoint: str | Path | None = None,
     save_every: int = 0,
     tokenizer: Tokenizer | None = None,
     loss: Loss = next_token_loss,
     count: Count = count_targets,
+    extend: bool = False,
 ) -> History:
     """Train `model` in place and return the history. Interrupted, it stops after the step at hand and returns too.
 
-    `batches(step)`, step from 0, gives a tuple of tensors, inputs and targets (B, T) unless `loss` takes others. With
-    `checkpoint`, the run is saved there every `save_every` steps and at the end, and goes on from there if the file
-    exists.
+    `batches(step)`, step from 0, gives a tuple of tensors, inputs and targets (B, T) unless `loss` takes others; a
+    `DataLoader` will do too. With `checkpoint`, the run is saved there every `save_every` steps and at the end, and it
+    goes on from there if the file exists; one of another run is refused. With `extend` it may be of a shorter run.
     """
     has_place = checkpoint is not None or not save_every
     require(
         save_every >= 0 and has_place,
         f"save_every is {save_every} and checkpoint {checkpoint!r}; it takes 0 or more steps, and a file to save in",
     )
-    trainer = Trainer(model, config, loss, count)
-    # A file that is there is an earlier part of this run, unless `resume` finds otherwise and says so.
-    if checkpoint is not None and Path(checkpoint).is_file():
-        trainer.resume(Path(checkpoint))
+    batches, validation = by_step(batches), again_and_again("validation", validation)
+    trainer = Trainer(model, config, loss, count, tokenizer)
+    if checkpoint is not None:
+        prepare_checkpoint(trainer, Path(checkpoint), batches, extend)
     model.train()
     try:
         with stop_between_steps() as asked:
@@ -413,9 +508,9 @@ def train(
                 for callback in callbacks:
                     callback(now)
                 if checkpoint is not None and save_every and now.step % save_every == 0:
-                    trainer.save(Path(checkpoint), tokenizer)
+                    trainer.save(Path(checkpoint))
             if checkpoint is not None:
-                trainer.save(Path(checkpoint), tokenizer)
+                trainer.save(Path(checkpoint))
     except FloatingPointError as error:
         # Nothing is saved here: the file must stay one that a run can go on from.
         kept = f" The last good state is in {checkpoint}." if checkpoint and Path(checkpoint).is_file() else ""
@@ -429,12 +524,29 @@ def train(
     return trainer.history
 
 
-def train_step(trainer: Trainer, batches: Batches, validation: Sequence[Batch]) -> Progress:
+def prepare_checkpoint(trainer: Trainer, path: Path, batches: Batches, extend: bool) -> None:
+    """Make sure that this run can be saved; go on from the file that is there, and say so."""
+    # At the end of a long run would be too late to learn of it.
+    check_storable(trainer.model, trainer.tokenizer)
+    ids, rows = trainer.tokenizer.vocab_size if trainer.tokenizer else 0, unwrap(trainer.model).config.vocab_size
+    require(ids <= rows, f"the tokenizer has {ids:,} ids and the model a vocabulary of {rows:,}: they don't fit")
+    require(not path.is_dir(), f"checkpoint is {path}, which is a folder; it takes a file to save in")
+    trial = path.with_name(path.name + ".trial")
+    write_whole(trial, b"")  # an OSError in words where nobody may write
+    trial.unlink()
+    trainer.data = describe_data(batches)
+    # A file that is there is an earlier part of this run, unless `resume` finds otherwise and says so.
+    if path.is_file():
+        print(trainer.resume(path, extend))
+
+
+def train_step(trainer: Trainer, batches: Batches, validation: Iterable[Batch]) -> Progress:
     """Do one step, look at the validation data when it is due, and return what callbacks are shown."""
     config = trainer.config
     started = time.perf_counter()
     # By step, not "the next one": a resumed run sees the batches that the interrupted one would have seen.
     batch = batches(trainer.steps_done)
+    check_batch(batch)
     loss = trainer.step(*batch)
     step = trainer.steps_done
     speed = batch[0].numel() / (time.perf_counter() - started)

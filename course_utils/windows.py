@@ -1,7 +1,7 @@
 """Token ids become (input, target) windows: a dataset, loaders, a split, and files larger than memory."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from math import isqrt
 from pathlib import Path
@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from course_utils.common import require
+from course_utils.runtime import seeded
 
 TokenIds = Sequence[int] | np.ndarray | Tensor
 Ids = TypeVar("Ids", list, np.ndarray, Tensor)
@@ -154,6 +155,74 @@ class StepBatches:
         return [shuffled(first + i, len(self.dataset), keys) for i in range(self.batch_size)]
 
 
+class LoaderBatches:
+    """The batches of a `DataLoader`, or of a list, by step: epoch after epoch, with no end.
+
+    A function of the step too, so a resumed run sees the batches that it would have seen: asked for an earlier step,
+    or made again, it begins anew in the same order. To get to a step it goes through those before it.
+    """
+
+    def __init__(self, loader: Iterable):
+        self.loader = loader
+        self.begin()
+
+    def begin(self) -> None:
+        """Go back to before step 0, and the loader's own random numbers to their seed."""
+        for part in (self.loader, getattr(self.loader, "sampler", None)):
+            generator = getattr(part, "generator", None)
+            if generator is not None:
+                generator.manual_seed(generator.initial_seed())
+        self.step, self.epoch = 0, 0
+        self.rest = iter(())
+
+    def __call__(self, step: int) -> tuple[Tensor, ...]:
+        """Return the batch of one step, counted from 0."""
+        if step < self.step:
+            self.begin()
+        while self.step <= step:
+            batch = self.following()
+        # One that's no list or tuple goes on as it is: who uses it says what is wrong with it.
+        return tuple(batch) if isinstance(batch, list) else batch
+
+    def following(self) -> Sequence[Tensor]:
+        """Return the next batch, of a new epoch after the last one."""
+        batch = next(self.rest, None)
+        if batch is None:
+            # A loader without a generator draws its order from everybody's: here from the number of the epoch.
+            with seeded(self.epoch):
+                self.rest = iter(self.loader)
+                batch = next(self.rest, None)
+            self.epoch += 1
+        require(batch is not None, "there are no batches to go through: the loader, or the list, is empty")
+        self.step += 1
+        return batch
+
+
+def by_step(batches: Callable | Iterable) -> Callable[[int], tuple[Tensor, ...]]:
+    """Return batches as a function of the step, be it one already, or something to go through again and again."""
+    return batches if callable(batches) else LoaderBatches(again_and_again("batches", batches))
+
+
+def again_and_again(name: str, batches: Iterable) -> Iterable:
+    """Return `batches`; a ValueError unless one can go through them more than once."""
+    # One batch would be taken apart by its rows, and a generator would be at its end after the first time.
+    is_one = isinstance(batches, tuple | list) and any(isinstance(part, Tensor) for part in batches)
+    several = isinstance(batches, Iterable) and not isinstance(batches, Iterator | Tensor) and not is_one
+    got = "one batch" if is_one else f"a {type(batches).__name__}"
+    takes = "a list of batches or a DataLoader" + (", or a function of the step" if name == "batches" else "")
+    require(several, f"{name} is {got}; it takes {takes}")
+    return batches
+
+
+def check_batch(batch: Sequence[Tensor]) -> None:
+    """Raise a `ValueError` unless a batch is a tuple of tensors with as many rows each."""
+    takes = "it takes a tuple of tensors with a row for each text, such as inputs and targets, (B, T) each"
+    require(isinstance(batch, tuple | list), f"a batch is a {type(batch).__name__}; {takes}")
+    kinds = [str(tuple(part.shape)) if isinstance(part, Tensor) else f"a {type(part).__name__}" for part in batch]
+    rows = {len(part) if isinstance(part, Tensor) and part.dim() else None for part in batch}
+    require(len(rows) == 1 and None not in rows, f"a batch holds {' and '.join(kinds) or 'nothing'}; {takes}")
+
+
 def shuffled(position: int, size: int, keys: Sequence[int]) -> int:
     """Return the number at one position of a random order of 0 … `size` - 1, without storing that order.
 
@@ -255,6 +324,11 @@ def read_tokens(path: str | Path) -> np.ndarray:
     """
     path = Path(path)
     require(path.is_file(), f"there is no file of tokens {path}; write_tokens makes one")
+    # nanoGPT's files hold the ids alone: nothing in them says of which type they are, or whether one is whole.
+    with path.open("rb") as file:
+        bare = path.suffix == ".bin" and file.read(6) != b"\x93NUMPY"
+    instead = f"If it's from nanoGPT, two bytes an id, take np.memmap({str(path)!r}, np.uint16, 'r')"
+    require(not bare, f"{path} has no header that says what it holds. {instead} in place of read_tokens")
     # Without pickle a file can only hold numbers, so opening a stranger's file runs nothing.
     try:
         ids = np.load(path, mmap_mode="r", allow_pickle=False)

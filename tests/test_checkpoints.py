@@ -12,7 +12,8 @@ from torch.testing import assert_close
 
 from course_utils import checkpoints, gpt
 from course_utils.bpe import BPETokenizer, train_bpe
-from course_utils.checkpoints import load_checkpoint, save_checkpoint
+from course_utils.checkpoints import load_checkpoint, save_checkpoint, unwrap
+from course_utils.lora import LoRAConfig, add_lora
 from course_utils.tokenizers import CharTokenizer, WordTokenizer
 
 TEXT = "the cat sat on the mat, and the cat was glad that the mat was there."
@@ -22,6 +23,83 @@ def make_tokenizer(kind):
     if kind == "bpe":
         return BPETokenizer(train_bpe(TEXT, 270), special_tokens=["<|endoftext|>"])
     return {"char": CharTokenizer, "word": WordTokenizer}[kind].from_text(TEXT)
+
+
+def with_compiled_blocks(model):
+    model.blocks[1] = torch.compile(model.blocks[1])
+    return model
+
+
+@pytest.fixture
+def process_group():
+    """A group of one process, as `DistributedDataParallel` wants one."""
+    torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+    yield
+    torch.distributed.destroy_process_group()
+
+
+WRAPPERS = {
+    "compiled": torch.compile,
+    "in parallel": torch.nn.DataParallel,
+    "distributed": torch.nn.parallel.DistributedDataParallel,
+    "both": lambda model: torch.nn.DataParallel(torch.compile(model)),
+    "compiled blocks": with_compiled_blocks,
+}
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_of_a_wrapped_model_the_one_inside_is_kept(tmp_path, process_group, wrapper, tied):
+    idx, contents = some_ids(2, 9), []
+    for name, wrap in (("plain", lambda model: model), ("wrapped", WRAPPERS[wrapper])):
+        model = wrap(small_model(tied=tied))
+        assert not type(unwrap(model)).__name__.endswith(("Module", "Parallel"))
+        save_checkpoint(tmp_path / name, model)
+        contents.append((tmp_path / name).read_bytes())
+    assert contents[0] == contents[1]
+    assert_close(load_checkpoint(tmp_path / "wrapped").model(idx), small_model(tied=tied)(idx), atol=0, rtol=0)
+
+
+def with_other_output_weights(model):
+    model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.detach() + 1)
+    return model
+
+
+def with_a_larger_output(model):
+    model.lm_head = torch.nn.Linear(32, 50, bias=False)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("change", "tied", "told"),
+    [
+        (lambda model: add_lora(model, LoRAConfig(2)), True, "it lacks blocks.0.attn.proj.*save_adapter; merge_lora"),
+        (with_other_output_weights, True, "the output weights differ from the embedding's"),
+        (with_a_larger_output, False, r"lm_head.weight is \(50, 32\) there and \(37, 32\) here"),
+        (lambda model: torch.nn.Linear(2, 3), True, "the model is a Linear; a checkpoint holds one of GPT"),
+    ],
+    ids=["adapters", "untied", "larger", "another class"],
+)
+def test_what_could_not_be_read_back_is_not_written_over_what_can(tmp_path, change, tied, told):
+    path = tmp_path / "a.safetensors"
+    save_checkpoint(path, small_model(tied=tied))
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=told):
+        save_checkpoint(path, change(small_model(tied=tied)))
+    assert path.read_bytes() == before
+
+
+def test_a_tokenizer_from_elsewhere_is_told(tmp_path):
+    with pytest.raises(ValueError, match="the tokenizer is a dict; a checkpoint holds one of the course's"):
+        save_checkpoint(tmp_path / "a.safetensors", small_model(), {"a": 0})
+
+
+@pytest.mark.parametrize("positions", ["learned", "rotary"])
+def test_saving_draws_no_random_numbers(tmp_path, positions):
+    model = small_model(positions=positions)
+    before = torch.get_rng_state()
+    save_checkpoint(tmp_path / "a.safetensors", model)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import random
 import re
 import time
@@ -393,6 +394,44 @@ def test_where_nothing_can_be_written_that_is_told(shipped, capsys):
     told = capsys.readouterr().out
     assert "Your progress could not be kept" in told
     assert "Passed" in told
+
+
+@pytest.fixture
+def read_only(monkeypatch, tmp_path):
+    """A work folder that can't be made. (A test that runs as root may write in any folder, so a file stands there.)"""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("COURSE_WORK", str(tmp_path / "file" / "work"))
+
+
+def test_in_a_folder_that_is_read_only_the_verdict_comes_and_then_a_line(shipped, read_only, capsys):
+    exercises.check("99.2", 12)
+    told = capsys.readouterr().out
+    assert "✓ Passed · 99.2" in told
+    last = told.strip().splitlines()[-1]
+    assert last.startswith("Your progress could not be kept: ")
+    assert "Set COURSE_WORK to a folder where you may write" in last
+    assert told.count("Your progress") == 1
+    exercises.progress()
+    assert "0 of 2" in capsys.readouterr().out
+    exercises.progress(reset=True)
+    assert "Your progress could not be kept" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("refused", ["read_text", "replace"])
+def test_a_record_that_cannot_be_read_or_set_aside_is_not_written_over(shipped, monkeypatch, capsys, refused):
+    record_file().write_text('{"99.1": {"passed": true, "tries": 1}}' if refused == "read_text" else "damaged")
+    before = record_file().read_bytes()
+
+    def refuse(*arguments, **options):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*((Path, "read_text") if refused == "read_text" else (os, "replace")), refuse)
+        exercises.check("99.2", 12)
+    told = capsys.readouterr().out
+    assert "✓ Passed" in told
+    assert "Your progress could not be kept" in told
+    assert record_file().read_bytes() == before
 
 
 def test_an_unknown_exercise_is_refused_with_those_there_are(shipped):

@@ -1,5 +1,9 @@
 """The model: equal to its formulas, causal, the same with and without a cache, and clear about what it cannot read."""
 
+import json
+from dataclasses import asdict
+
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -64,18 +68,38 @@ def test_numbers_in_a_mask_are_added_to_the_scores(dtype):
     assert_close(got.double(), by_hand, atol=0.05 if dtype == torch.bfloat16 else 1e-6, rtol=0)
 
 
+@pytest.mark.parametrize("part", [(), (0,), (0, 0)], ids=["texts of heads", "heads", "one head"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-def test_fewer_queries_than_keys_are_the_last_ones(dtype):
-    q, k, v = draw_qkv(dtype)
-    by_formula = F.scaled_dot_product_attention(*draw_qkv(), causal_mask(5, 7))
+def test_fewer_queries_than_keys_are_the_last_ones(dtype, part):
+    q, k, v = (x[part] for x in draw_qkv(dtype))
+    by_formula = F.scaled_dot_product_attention(*draw_qkv(), causal_mask(5, 7))[part]
     assert_close(attend(q, k, v).double(), by_formula, atol=0.03 if dtype == torch.bfloat16 else 1e-6, rtol=0)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_more_queries_than_keys_are_refused_without_a_mask(dtype):
+    q, k, v = draw_qkv(dtype, T=7, S=5)
+    with pytest.raises(ValueError, match="attention got 7 queries and 5 keys"):
+        attend(q, k, v)
+    assert attend(q, k, v, torch.ones(7, 5, dtype=torch.bool)).shape == (2, 3, 7, 8)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_mask_may_be_made_of_0_and_1(dtype):
+    q, k, v = draw_qkv(dtype)
+    mask = causal_mask(5, 7)
+    assert torch.equal(attend(q, k, v, mask.long()), attend(q, k, v, mask))
+
+
+@pytest.mark.parametrize("S", [7, 600])  # short and long texts take different ways
+@pytest.mark.parametrize("form", ["bool", "float"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-def test_a_query_that_may_look_nowhere_gets_zeros(dtype):
-    q, k, v = (x.requires_grad_() for x in draw_qkv(dtype))
-    mask = torch.ones(5, 7, dtype=torch.bool)
+def test_a_query_that_may_look_nowhere_gets_zeros(dtype, form, S):
+    q, k, v = (x.requires_grad_() for x in draw_qkv(dtype, S=S))
+    mask = torch.ones(5, S, dtype=torch.bool)
     mask[2] = False
+    if form == "float":
+        mask = torch.zeros(5, S).masked_fill(~mask, -torch.inf)
     out = attend(q, k, v, mask)
     assert (out[:, :, 2] == 0).all()
     assert out.isfinite().all()
@@ -159,6 +183,10 @@ def test_fresh_weights_follow_gpt2():
         ({"n_embd": 30}, "n_embd is 30 and n_head is 4"),
         ({"n_layer": 0}, "n_layer is 0"),
         ({"vocab_size": 2.5}, "vocab_size is 2.5"),
+        ({"vocab_size": np.float64(2)}, "vocab_size is .*2.0.*; it takes a whole number"),
+        ({"n_layer": True}, "n_layer is True"),
+        ({"n_layer": "3"}, "n_layer is '3'"),
+        ({"tied": "no"}, "tied is 'no'; it takes True or False"),
         ({"dropout": 1.0}, "dropout is 1.0"),
         ({"positions": "absolute"}, "positions is 'absolute'; it takes one of learned, rotary"),
         ({"positions": "rotary", "n_embd": 12}, "n_embd / n_head is 3, make it even"),
@@ -169,9 +197,18 @@ def test_sizes_that_cannot_be_are_told(changes, told):
         small_config(**changes)
 
 
+def test_sizes_may_be_numpys_numbers_and_become_pythons():
+    sizes = {"vocab_size": np.int64(37), "n_layer": np.int32(2), "n_embd": torch.tensor(8), "dropout": np.float32(0.5)}
+    config = small_config(**sizes, tied=np.True_)
+    assert json.loads(json.dumps(asdict(config))) == asdict(
+        small_config(vocab_size=37, n_layer=2, n_embd=8, dropout=0.5)
+    )
+
+
 @pytest.mark.parametrize(
     ("idx", "told"),
     [
+        ([[1, 2]], "token ids are a list; a model reads a tensor"),
         (torch.tensor([[1, 37]]), "token id 37 is outside the vocabulary of 37"),
         (torch.tensor([[-1, 3]]), "token id -1 is outside the vocabulary of 37"),
         (torch.zeros(1, 17).long(), "the text is 17 tokens long and the model's context holds 16"),
@@ -183,6 +220,24 @@ def test_sizes_that_cannot_be_are_told(changes, told):
 def test_ids_that_cannot_be_read_are_told(idx, told):
     with pytest.raises(ValueError, match=told):
         small_model()(idx)
+
+
+@pytest.mark.parametrize("second", [some_ids(2, 5), torch.ones(2, 5, dtype=torch.bool), [[1, 2]]])
+def test_targets_or_a_mask_in_the_place_of_the_cache_are_told(second):
+    kind = type(second).__name__
+    with pytest.raises(ValueError, match=f"the second argument is a {kind}; a model takes token ids and a KVCache"):
+        small_model()(some_ids(2, 5), second)
+
+
+def test_a_cache_for_another_number_of_texts_is_told():
+    model = small_model()
+    with pytest.raises(ValueError, match="there are 1 texts of token ids and the cache is for 2"):
+        model(some_ids(1, 5), KVCache(model, 2))
+
+
+def test_a_mark_of_padding_that_is_no_tensor_is_told():
+    with pytest.raises(ValueError, match="attention_mask is a list, not a tensor"):
+        small_model()(some_ids(1, 2), attention_mask=[[0, 1]])
 
 
 @pytest.mark.parametrize("shape", [(1, 3), (3, 5), (5,)])

@@ -99,6 +99,11 @@ def test_matrices_decay_whoever_updates_them():
     assert decays == {(True, 0.3), (False, 0.0)}
 
 
+def test_muon_has_nothing_to_do_with_a_model_that_has_no_blocks():
+    with pytest.raises(ValueError, match="matrices in a model's blocks"):
+        make_optimizers(torch.nn.Linear(3, 4), "muon", 1e-3, 0.1, (0.9, 0.95), 0.02)
+
+
 def test_what_muon_cannot_update_is_told_before_anything_moves():
     with pytest.raises(ValueError, match=r"a weight of shape \(8,\); it takes matrices"):
         Muon(some_weights((4, 8), (8,)), lr=0.02)

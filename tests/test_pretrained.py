@@ -63,6 +63,14 @@ def test_a_directory_goes_out_loads_in_transformers_and_comes_back(tmp_path, pos
         assert_close(load_huggingface(folder)(idx), model(idx), atol=0, rtol=0)
 
 
+@pytest.mark.parametrize("wrap", [torch.compile, torch.nn.DataParallel])
+@pytest.mark.parametrize(("positions", "tied"), FORMS)
+def test_of_a_wrapped_model_the_one_inside_goes_out(tmp_path, positions, tied, wrap):
+    save_huggingface(wrap(small_model(positions=positions, tied=tied)), tmp_path)
+    again, idx = load_huggingface(tmp_path), some_ids(2, 9)
+    assert_close(again(idx), small_model(positions=positions, tied=tied)(idx), atol=0, rtol=0)
+
+
 def test_weights_of_gpt2_without_the_prefix_are_read_too():
     model = small_model()
     config, weights = gpt_to_huggingface(model)

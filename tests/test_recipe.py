@@ -1,5 +1,6 @@
 """The recipe: a vocabulary with the chat's tokens, fresh tales by step, and weights that repeat before they learn."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ from torch.testing import assert_close
 from course_utils import tales
 from course_utils.recipe import CHAT_TOKENS, SMALL, FreshTales, recipe, small_gpt, tales_tokenizer
 from course_utils.tokenizers import END_OF_TEXT, CharTokenizer
-from course_utils.training import IGNORED, train
+from course_utils.training import IGNORED, evaluate, train
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,22 @@ def test_fresh_blocks_add_nothing_and_a_token_likes_to_be_repeated(tokenizer, po
         stream = stream + model.position_embedding(torch.arange(100))
     assert_close(model.hidden_states(idx), model.final_norm(stream))
     assert (model(idx).argmax(-1) == idx).float().mean() > 0.9
+
+
+@pytest.mark.parametrize("positions", ["learned", "rotary"])
+def test_tied_weights_start_as_near_to_chance_as_untied_ones(tokenizer, positions):
+    losses = []
+    for tied in (True, False):
+        torch.manual_seed(0)
+        model = small_gpt(tokenizer, replace(SMALL, positions=positions, tied=tied))
+        losses.append(evaluate(model, [FreshTales(tokenizer, 4, 64)(0)]))
+    assert abs(losses[0] - losses[1]) < 0.5
+    assert losses[0] < math.log(tokenizer.vocab_size) + 3
+
+
+def test_tied_weights_of_zero_are_refused(tokenizer):
+    with pytest.raises(ValueError, match=r"echo is 0\.0, and with tied weights it takes a number above 0"):
+        small_gpt(tokenizer, replace(SMALL, tied=True), echo=0.0)
 
 
 def test_the_recipe_learns(tokenizer):

@@ -1,5 +1,6 @@
 """Device, preset, seed and precision."""
 
+import contextlib
 import random
 import sys
 import types
@@ -63,6 +64,38 @@ def test_the_same_seed_gives_the_same_numbers_everywhere():
         runtime.seed_everything(7)
         drawn.append((random.random(), np.random.rand(), torch.rand(1).item()))
     assert drawn[0] == drawn[1]
+
+
+def test_numpys_whole_numbers_are_seeds():
+    drawn = []
+    for seed in (7, np.int64(7)):
+        runtime.seed_everything(seed)
+        drawn.append((random.random(), np.random.rand(), torch.rand(1).item()))
+    assert drawn[0] == drawn[1]
+
+
+def test_numbers_drawn_inside_follow_the_seed_and_those_outside_do_not_notice():
+    def draw():
+        return random.random(), np.random.rand(), torch.rand(1).item()
+
+    runtime.seed_everything(5)
+    expected = [draw(), draw()]
+    runtime.seed_everything(5)
+    outside = [draw()]
+    inside = []
+    for _ in range(2):
+        with contextlib.suppress(RuntimeError), runtime.seeded(3):
+            inside.append(draw())
+            raise RuntimeError
+    assert [*outside, draw()] == expected
+    assert inside[0] == inside[1] != expected[0]
+
+
+def test_a_work_folder_that_cannot_be_made_is_told(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("a file, where a folder would have to be")
+    monkeypatch.setenv("COURSE_WORK", str(tmp_path / "file" / "work"))
+    with pytest.raises(OSError, match=r"could not make .*work: .*\. Set COURSE_WORK to a folder where you may write"):
+        runtime.work_folder()
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32, 1.5])

@@ -2,6 +2,7 @@
 
 import math
 import signal
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,7 +11,18 @@ from torch.testing import assert_close
 
 from course_utils.checkpoints import load_checkpoint
 from course_utils.gpt import GPT
-from course_utils.training import ProgressBar, Trainer, TrainingConfig, cross_entropy, evaluate, schedule, train
+from course_utils.tokenizers import CharTokenizer, WordTokenizer
+from course_utils.training import (
+    ProgressBar,
+    Trainer,
+    TrainingConfig,
+    cross_entropy,
+    describe_data,
+    evaluate,
+    schedule,
+    train,
+)
+from course_utils.windows import SlidingWindowDataset, StepBatches, make_loader
 
 
 def fresh_model(seed=0, **changes):
@@ -22,6 +34,11 @@ def batches(step):
     """A batch that depends on the step alone."""
     ids = some_ids(4, 9, seed=step)
     return ids[:, :-1], ids[:, 1:]
+
+
+def with_compiled_blocks(model):
+    model.blocks[1] = torch.compile(model.blocks[1])
+    return model
 
 
 def weights_of(model):
@@ -98,6 +115,30 @@ def test_ignored_targets_do_not_count():
     assert_close(cross_entropy(logits, some), by_hand)
 
 
+@pytest.mark.parametrize("dtype", [torch.int32, torch.uint8])
+def test_flat_logits_and_smaller_integers_give_the_same_loss(dtype):
+    logits, targets = torch.randn(2, 5, 7), some_ids(2, 5, vocab_size=7)
+    expected = cross_entropy(logits, targets)
+    assert_close(cross_entropy(logits.flatten(0, 1), targets.flatten()), expected, atol=0, rtol=0)
+    assert_close(cross_entropy(logits, targets.to(dtype)), expected, atol=0, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda logits, y: (logits, y.T), r"logits are \(2, 5, 7\) and targets \(5, 2\) of torch.int64"),
+        (lambda logits, y: (logits.flatten(0, 1), y), r"logits are \(10, 7\) and targets \(2, 5\)"),
+        (lambda logits, y: (logits.flatten(1), y), r"logits are \(2, 35\) and targets \(2, 5\)"),
+        (lambda logits, y: (logits.argmax(-1), y), r"logits are \(2, 5\) and targets \(2, 5\)"),
+        (lambda logits, y: (logits, y.float()), "of torch.float32; they take"),
+        (lambda logits, y: (logits[0, 0], y[0, 0]), r"logits are \(7,\) and targets \(\)"),
+    ],
+)
+def test_logits_and_targets_that_do_not_go_together_are_told(change, told):
+    with pytest.raises(ValueError, match=told):
+        cross_entropy(*change(torch.randn(2, 5, 7), some_ids(2, 5, vocab_size=7)))
+
+
 @pytest.mark.parametrize("parts", [2, 3, 4])
 def test_parts_of_a_batch_equal_the_whole_also_with_unequal_numbers_of_targets(parts):
     inputs, targets = batches(0)
@@ -158,9 +199,215 @@ def test_a_checkpoint_of_another_recipe_is_refused_and_kept(tmp_path):
         (TrainingConfig(steps=3), fresh_model()),
         (TrainingConfig(steps=2), fresh_model(n_head=2)),
     ):
-        with pytest.raises(ValueError, match="from a run with other sizes or settings"):
+        with pytest.raises(
+            ValueError, match=r"is from another run: (steps is 2 there and 3|n_head is 4 there and 2) here"
+        ):
             train(model, batches, config, checkpoint=path)
     assert path.read_bytes() == before
+
+
+WORDS = ["a b c d e f g h", "h g f e d c b a"]
+
+
+def of_text(text):
+    """A tokenizer and batches as a learner makes them of a text."""
+    tokenizer = CharTokenizer.from_text(text)
+    return tokenizer, StepBatches(SlidingWindowDataset(tokenizer.encode(text) * 3, 8, 1), 4)
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "data", "told"),
+    [
+        (
+            CharTokenizer.from_text("abcdefghi"),
+            None,
+            r"tokenizer is CharTokenizer of 9 tokens, fingerprint \w{8}, there and C.* here",
+        ),
+        (WordTokenizer.from_text(WORDS[0]), None, "tokenizer is CharTokenizer of 9 tokens, .* and WordTokenizer of 8"),
+        (None, of_text(WORDS[1])[1], r"first batch is 2 tensors of \(4, 8\), fingerprint \w{8}, there and 2 tensors"),
+        (None, lambda step: of_text(WORDS[0])[1](step)[::-1], "first batch is 2 tensors"),
+        (
+            None,
+            lambda step: tuple(part[:2] for part in of_text(WORDS[0])[1](step)),
+            r"first batch is .* and 2 tensors of \(2, 8\), fingerprint",
+        ),
+    ],
+    ids=["another vocabulary", "another kind", "another text", "targets as inputs", "another batch size"],
+)
+def test_a_checkpoint_of_another_text_or_tokenizer_is_refused_and_kept(tmp_path, tokenizer, data, told):
+    path, (own, batches) = tmp_path / "run.safetensors", of_text(WORDS[0])
+    train(fresh_model(), batches, TrainingConfig(steps=2), checkpoint=path, tokenizer=own)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=f"is from another run: {told}"):
+        train(fresh_model(), data or batches, TrainingConfig(steps=2), checkpoint=path, tokenizer=tokenizer or own)
+    assert path.read_bytes() == before
+
+
+def test_a_checkpoint_knows_its_tokenizer_also_where_a_later_run_is_given_none(tmp_path, capsys):
+    path, (tokenizer, batches) = tmp_path / "run.safetensors", of_text(WORDS[0])
+    train(fresh_model(), batches, TrainingConfig(steps=2), checkpoint=path, tokenizer=tokenizer)
+    train(fresh_model(), batches, TrainingConfig(steps=2), checkpoint=path)
+    assert load_checkpoint(path).tokenizer.vocab == tokenizer.vocab
+
+
+def test_batches_drawn_at_random_are_the_same_data_and_naming_them_draws_nothing(tmp_path):
+    def drawn(step):
+        ids = torch.randint(37, (4, 9))
+        return ids[:, :-1], ids[:, 1:]
+
+    path, losses = tmp_path / "run.safetensors", []
+    for seed, place, last in ((8, None, 3), (8, path, 2), (9, path, 3)):
+        model = fresh_model()
+        torch.manual_seed(seed)
+        losses.append(train(model, drawn, TrainingConfig(3), checkpoint=place, callbacks=[stop_after(last)]).losses)
+    assert losses[1] == losses[0][:2]
+    assert losses[2] == losses[0]
+
+
+def stop_after(step):
+    def press_stop(now):
+        if now.step == step:
+            signal.raise_signal(signal.SIGINT)
+
+    return press_stop
+
+
+def test_it_says_where_a_run_goes_on_and_when_nothing_is_left(tmp_path, capsys):
+    path, config = tmp_path / "run.safetensors", TrainingConfig(steps=4)
+    train(fresh_model(), batches, config, checkpoint=path, callbacks=[stop_after(3)])
+    assert "Going on" not in capsys.readouterr().out
+    train(fresh_model(), batches, config, checkpoint=path)
+    assert capsys.readouterr().out == "Going on from run.safetensors: step 3 of 4.\n"
+    train(fresh_model(), batches, config, checkpoint=path)
+    assert "run.safetensors has all 4 steps: nothing is left to do" in capsys.readouterr().out
+
+
+def test_a_run_is_extended_on_request_and_it_says_what_that_does_to_the_schedule(tmp_path, capsys):
+    path, short, long = tmp_path / "run.safetensors", TrainingConfig(steps=10), TrainingConfig(steps=20)
+    first = train(fresh_model(), batches, short, checkpoint=path).losses
+    with pytest.raises(ValueError, match=r"steps is 10 there and 20 here.*to step 20, pass extend=True"):
+        train(fresh_model(), batches, long, checkpoint=path)
+    with pytest.raises(ValueError, match=r"clip is 1\.0 there and 0.5 here"):
+        train(fresh_model(), batches, replace(long, clip=0.5), checkpoint=path, extend=True)
+    capsys.readouterr()
+    config = replace(long, evaluate_every=5)  # looking more often changes nothing
+    history = train(fresh_model(), batches, config, [batches(99)], checkpoint=path, extend=True)
+    assert history.losses[:10] == first
+    assert len(history.losses) == 20
+    before, now = schedule(9, short), schedule(10, long)
+    assert f"step 10 of 20. It was to end at step 10, so its learning rate had come to {before:.0%}" in (
+        told := capsys.readouterr().out
+    )
+    assert f"has {now:.0%} here" in told
+    with pytest.raises(ValueError, match="steps is 20 there and 10 here") as told:
+        train(fresh_model(), batches, short, checkpoint=path, extend=True)
+    assert "extend=True" not in str(told.value)
+
+
+def test_a_checkpoint_from_before_data_were_named_goes_on_and_learns_their_name(tmp_path):
+    path, config = tmp_path / "run.safetensors", TrainingConfig(steps=3)
+    Trainer(fresh_model(), config).save(path)
+    assert load_checkpoint(path).metadata["data"] is None
+    assert len(train(fresh_model(), batches, config, checkpoint=path).losses) == 3
+    assert load_checkpoint(path).metadata["data"] == describe_data(batches)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"model": torch.nn.Linear(2, 2)}, "the model is a Linear"),
+        ({"tokenizer": {"a": 0}}, "the tokenizer is a dict"),
+        ({"tokenizer": CharTokenizer({"a": 37}, {})}, "the tokenizer has 38 ids and the model a vocabulary of 37"),
+        ({"checkpoint": "."}, "which is a folder"),
+    ],
+)
+def test_a_run_that_could_not_be_saved_ends_before_it_begins(tmp_path, arguments, told):
+    model = arguments.pop("model", None) or fresh_model()
+    before = weights_of(model)
+    with pytest.raises(ValueError, match=told):
+        train(model, batches, TrainingConfig(steps=2), **{"checkpoint": tmp_path / "a"} | arguments)
+    assert torch.equal(weights_of(model), before)
+
+
+def test_a_place_where_nobody_may_write_is_told_before_the_first_step(tmp_path):
+    model = fresh_model()
+    before = weights_of(model)
+    (tmp_path / "file").write_text("a file, where a folder would have to be")
+    with pytest.raises(OSError, match=r"could not write .*run\.safetensors"):
+        train(model, batches, TrainingConfig(steps=2), checkpoint=tmp_path / "file" / "run.safetensors")
+    assert torch.equal(weights_of(model), before)
+    train(model, batches, TrainingConfig(steps=2), checkpoint=tmp_path / "run.safetensors")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "run.safetensors"]
+
+
+@pytest.mark.parametrize("wrap", [torch.compile, torch.nn.DataParallel, with_compiled_blocks])
+def test_a_wrapped_model_goes_on_from_a_plain_one_and_the_other_way_round(tmp_path, wrap):
+    path, config = tmp_path / "run.safetensors", TrainingConfig(steps=3)
+    whole = fresh_model(n_layer=2)
+    for wrapped in (True, False):
+        train(whole, batches, config, checkpoint=path, callbacks=[stop_after(2)])
+        again = Trainer(wrap(fresh_model(seed=5, n_layer=2)) if wrapped else fresh_model(seed=5, n_layer=2), config)
+        again.resume(path)
+        assert torch.equal(weights_of(again.model), weights_of(whole))
+        again.save(path)
+        assert torch.equal(weights_of(load_checkpoint(path).model), weights_of(whole))
+
+
+def test_a_run_in_parallel_is_saved_and_goes_on(tmp_path):
+    path, config = tmp_path / "run.safetensors", TrainingConfig(steps=4, optimizer="muon")
+    expected = train(fresh_model(), batches, config).losses
+    train(torch.nn.DataParallel(fresh_model()), batches, config, checkpoint=path, callbacks=[stop_after(2)])
+    assert train(torch.nn.DataParallel(fresh_model()), batches, config, checkpoint=path).losses == expected
+
+
+@pytest.mark.parametrize("kind", ["loader", "list"])
+def test_a_loader_is_taken_epoch_after_epoch_and_resumed(tmp_path, kind):
+    def source():
+        loader = make_loader(SlidingWindowDataset(list(range(37)), 8, 4), 2, seed=3)
+        return loader if kind == "loader" else list(loader)
+
+    path, config = tmp_path / "run.safetensors", TrainingConfig(steps=9)
+    expected = train(fresh_model(), source(), config).losses
+    by_hand = list(source())
+    assert (
+        expected[: len(by_hand)]
+        == train(fresh_model(), lambda step: by_hand[step % len(by_hand)], config).losses[: len(by_hand)]
+    )
+    train(fresh_model(), source(), config, checkpoint=path, callbacks=[stop_after(5)])
+    assert train(fresh_model(), source(), config, checkpoint=path).losses == expected
+
+
+X, Y = batches(0)
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ((X, Y), "batches is one batch; it takes a list of batches or a DataLoader, or a function of the step"),
+        (iter([(X, Y)]), "batches is a list_iterator"),
+        (SlidingWindowDataset(range(37), 8, 4), "batches is a SlidingWindowDataset"),
+        (7, "batches is a int"),
+        ([], "there are no batches"),
+        (lambda step: X, "a batch is a Tensor; it takes a tuple of tensors"),
+        (lambda step: {"inputs": X}, "a batch is a dict"),
+        (lambda step: (X, Y.tolist()), r"a batch holds \(4, 8\) and a list"),
+        (lambda step: (X, Y[:3]), r"a batch holds \(4, 8\) and \(3, 8\)"),
+        (lambda step: (X, Y.sum()), r"a batch holds \(4, 8\) and \(\)"),
+        (lambda step: (), "a batch holds nothing"),
+    ],
+)
+def test_batches_of_another_form_are_told(data, told):
+    with pytest.raises(ValueError, match=told):
+        train(fresh_model(), data, TrainingConfig(steps=2))
+
+
+@pytest.mark.parametrize(("data", "told"), [((X, Y), "validation is one batch"), (batches, "validation is a function")])
+def test_validation_of_another_form_is_told_before_the_first_step(data, told):
+    model = fresh_model()
+    before = weights_of(model)
+    with pytest.raises(ValueError, match=told):
+        train(model, batches, TrainingConfig(steps=2, evaluate_every=2), data)
+    assert torch.equal(weights_of(model), before)
 
 
 def test_an_interrupt_ends_the_step_at_hand_and_leaves_everything_usable(tmp_path, capsys):
@@ -286,6 +533,7 @@ def test_callbacks_hear_every_step_and_are_closed(capsys):
         ({"warmup": 0.6, "stable": 0.5}, "warmup and stable are 1.1 together"),
         ({"optimizer": "sgd"}, "optimizer is 'sgd'; it takes one of adamw, muon"),
         ({"dtype": torch.int8}, "dtype is torch.int8"),
+        ({"dtype": "bfloat16"}, "dtype is .bfloat16.; it takes torch.float32, torch.bfloat16 or"),
         ({"weight_decay": -0.1}, "weight_decay is -0.1"),
     ],
 )

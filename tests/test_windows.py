@@ -1,6 +1,7 @@
 """Windows against a plain loop, files of tokens against NumPy, and batches that depend on the step alone."""
 
 import itertools
+import re
 import tracemalloc
 from collections import Counter
 from pathlib import Path
@@ -10,8 +11,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils.data import DataLoader, RandomSampler
 
 from course_utils.windows import (
+    LoaderBatches,
     SlidingWindowDataset,
     StepBatches,
     make_loader,
@@ -218,6 +221,61 @@ def test_numpys_whole_numbers_are_whole_numbers():
     assert theirs.indices(np.int64(7)) == ours.indices(7)
 
 
+EIGHT = SlidingWindowDataset(range(36), 4, 4)
+LOADERS = {
+    "seeded": lambda: make_loader(EIGHT, 2, seed=5),
+    "not seeded": lambda: DataLoader(EIGHT, 2, shuffle=True),
+    "a seeded sampler": lambda: DataLoader(EIGHT, 2, sampler=RandomSampler(EIGHT, generator=torch.Generator())),
+    "in order": lambda: DataLoader(EIGHT, 2),
+    "a list": lambda: [(torch.tensor([i]), torch.tensor([i + 1])) for i in range(5)],
+}
+
+
+@pytest.mark.parametrize("kind", LOADERS)
+def test_the_batches_of_a_loader_are_a_function_of_the_step(kind):
+    source = LOADERS[kind]()
+    torch.manual_seed(1)
+    steps = len(source) * 2 + 1  # into the third epoch
+    batches = LoaderBatches(source)
+    expected = [batches(step)[0].tolist() for step in range(steps)]
+    next(iter(source))  # somebody has a look at it in between
+    torch.manual_seed(2)
+    anew = LoaderBatches(source)
+    places = (steps - 1, 0, 3, 3, len(source))
+    assert [anew(step)[0].tolist() for step in places] == [expected[step] for step in places]
+    another = LoaderBatches(LOADERS[kind]())  # another process
+    assert another(steps - 1)[0].tolist() == expected[-1]
+
+
+@pytest.mark.parametrize("kind", LOADERS)
+def test_each_epoch_goes_through_the_whole_loader(kind):
+    source = LOADERS[kind]()
+    batches, length = LoaderBatches(source), len(source)
+    epochs = [torch.cat([batches(length * i + j)[0].flatten() for j in range(length)]).tolist() for i in range(2)]
+    assert sorted(epochs[0]) == sorted(epochs[1])
+    assert (epochs[0] == epochs[1]) == (kind in ("in order", "a list"))
+
+
+def test_the_first_epoch_of_a_seeded_loader_is_the_one_that_a_loop_sees():
+    source = LOADERS["seeded"]()
+    by_hand = [inputs.tolist() for inputs, _ in LOADERS["seeded"]()]
+    batches = LoaderBatches(source)
+    assert [batches(step)[0].tolist() for step in range(len(source))] == by_hand
+
+
+def test_going_through_a_loader_draws_no_random_numbers_from_others():
+    torch.manual_seed(1)
+    expected = torch.rand(1)
+    torch.manual_seed(1)
+    LoaderBatches(LOADERS["not seeded"]())(4)
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_a_loader_without_batches_is_told():
+    with pytest.raises(ValueError, match="there are no batches to go through"):
+        LoaderBatches([])(0)
+
+
 @given(st.integers(1, 3000), st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=8))
 def test_a_shuffle_puts_every_number_in_one_place(size, keys):
     assert sorted(shuffled(place, size, keys) for place in range(size)) == list(range(size))
@@ -309,6 +367,17 @@ def test_other_arrays_and_missing_files_are_refused(tmp_path):
     for name in ("floats.npy", "several.npz", "missing.npy"):
         with pytest.raises(ValueError, match=r"one row of integers|several arrays|there is no file"):
             read_tokens(tmp_path / name)
+
+
+def test_a_bare_file_of_ids_is_told_with_the_line_that_reads_it(tmp_path):
+    path, ids = tmp_path / "train.bin", np.arange(100, dtype=np.uint16)
+    ids.tofile(path)
+    with pytest.raises(ValueError, match=r"has no header.*from nanoGPT") as told:
+        read_tokens(path)
+    line = re.search(r"np\.memmap\(.*?\)", str(told.value))[0]
+    assert SlidingWindowDataset(eval(line), 4, 1)[0][0].tolist() == [0, 1, 2, 3]
+    write_tokens(path, [[7, 8]], 10)  # the name alone says nothing
+    assert read_tokens(path).tolist() == [7, 8]
 
 
 def test_looking_for_an_id_outside_takes_little_memory(tmp_path):

@@ -46,9 +46,10 @@ def check(number: str, answer: Any) -> None:
     sentences = list(verdict.sentences)
     if verdict.state == NOT_STARTED:
         sentences.append(f'Write your answer and run the cell. Stuck? hint("{number}")')
-    else:
-        note_try(number, verdict.state == PASSED)
     note(f"{SIGNS[verdict.state]} · {number} {exercise.title}", sentences, verdict.rows, COLOURS[verdict.state])
+    # The verdict first: whatever becomes of the file, it's out.
+    if verdict.state != NOT_STARTED:
+        note_try(number, verdict.state == PASSED)
 
 
 def hint(number: str) -> None:

@@ -171,9 +171,7 @@ VARIANTS = {
     "Muon takes queries, keys, values as one": Variant(adjust=as_one_matrix),
     "what blocks add starts at random": Variant(adjust=start_at_random),
     "positions as wide as tokens": Variant(weights={"position_std": 0.7}),
-    "output matrix tied to the embedding": Variant(
-        replace(SMALL, tied=True), weights={"std": 0.07, "position_std": 0.01}
-    ),
+    "output matrix tied to the embedding": Variant(replace(SMALL, tied=True)),
     "output matrix starts at zero": Variant(weights={"echo": 0.0}),
     "GPT-2's fresh weights": Variant(adjust=lambda trainer: initialise(trainer.model)),
     "no warm-up": Variant(settings={"warmup": 0.0, "stable": 0.5}),

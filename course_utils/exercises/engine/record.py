@@ -1,7 +1,9 @@
 """What a learner has done so far, in a small file of their own: which exercises passed, and after how many tries."""
 
+import contextlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from course_utils.common import write_whole
@@ -16,15 +18,21 @@ def record_file() -> Path:
 
 
 def read_record() -> Record:
-    """Return what is recorded; a file that is damaged is set aside, and told."""
+    """Return what is recorded; where it cannot be read, that is told."""
+    try:
+        return load_record()
+    except OSError as error:
+        print(f"Your progress could not be read: {error}")
+        return {}
+
+
+def load_record() -> Record:
+    """Return what is recorded; a file that is damaged is set aside, and told. What the system refuses is an OSError."""
     path = record_file()
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         return {number: {"passed": bool(row["passed"]), "tries": int(row["tries"])} for number, row in found.items()}
     except FileNotFoundError:
-        return {}
-    except OSError as error:
-        print(f"Your progress could not be read: {error}")
         return {}
     except (ValueError, TypeError, KeyError, AttributeError):
         aside = set_aside(path)
@@ -43,15 +51,24 @@ def set_aside(path: Path) -> Path:
 
 def note_try(number: str, passed: bool) -> None:
     """Record one try; an exercise that has passed once stays so. Where nothing can be written, that is told."""
-    record = read_record()
-    row = record.get(number, {"passed": False, "tries": 0})
-    record[number] = {"passed": passed or row["passed"], "tries": row["tries"] + (not row["passed"])}
-    write_record(record)
+    with told_if_not_kept():
+        # What can't be read must not be written over: it may hold everything that was done.
+        record = load_record()
+        row = record.get(number, {"passed": False, "tries": 0})
+        record[number] = {"passed": passed or row["passed"], "tries": row["tries"] + (not row["passed"])}
+        write_record(record)
 
 
 def write_record(record: Record) -> None:
     """Write the file whole, or say that it cannot be written."""
-    try:
+    with told_if_not_kept():
         write_whole(record_file(), (json.dumps(dict(sorted(record.items())), indent=1) + "\n").encode())
+
+
+@contextlib.contextmanager
+def told_if_not_kept() -> Iterator[None]:
+    """Say in a line what the system refuses: a verdict or a table doesn't fail over a folder that is read-only."""
+    try:
+        yield
     except OSError as error:
         print(f"Your progress could not be kept: {error}")
