@@ -32,13 +32,14 @@ class FreshDialogues(FreshTales):
         plain_every: int = 8,
         masked: bool = True,
         questions: int = 4,
-        unanswerable: float = 0.3,
+        unanswerable: float = 0.15,
         talk: float = 0.15,
+        tells: float = 0.3,
     ) -> None:
         require(plain_every >= 0, f"plain_every is {plain_every}; it takes 0 (never) or a whole number from 2 on")
         super().__init__(tokenizer, batch_size, context_length, seed)
         self.voice, self.plain_every, self.masked = voice, plain_every, masked
-        self.mix = {"questions": questions, "unanswerable": unanswerable, "talk": talk}
+        self.mix = {"questions": questions, "unanswerable": unanswerable, "talk": talk, "tells": tells}
 
     def messages(self, number: int) -> list[Message]:
         """Return the conversation of one row."""

@@ -75,8 +75,12 @@ def test_what_claims_nothing_is_unclear_and_a_claim_about_the_unknown_is_wrong()
     unknown = known._replace(answer="The tale does not say.", answered=False)
     for question in (known, unknown):
         assert tales.verdict("Arr, a fine question.", question) == "unclear"
-        assert tales.verdict("Aye, Finn is at the mill.", question) == "unclear"
+    assert tales.verdict("Aye, Finn is at the mill.", known) == "unclear"
+    # Where there is no answer, an answer about somebody else is made up too: it isn't what was asked.
     assert tales.verdict("Aye, Mara is at the mill.", unknown) == "wrong"
+    assert tales.verdict("Aye, Finn is at the mill.", unknown) == "wrong"
+    absent = tales.Question("who has", "Who has the drum?", "The tale does not say.", False, 0, ())
+    assert tales.verdict("Aye, Rosa has the key.", absent) == "wrong"
     assert tales.verdict("Aye, Mara is at the river.", known) == "wrong"
 
 

@@ -25,7 +25,7 @@ def tokenizer():
 
 
 def test_batches_of_dialogues_learn_replies_and_whole_tales(tokenizer):
-    data = FreshDialogues(tokenizer, 6, 400, plain_every=6)
+    data = FreshDialogues(tokenizer, 6, 600, plain_every=6)
     alone = 0
     for step in range(8):
         for (number, ids), inputs, targets in zip(data.batch(step), *data(step), strict=True):
@@ -41,7 +41,7 @@ def test_batches_of_dialogues_learn_replies_and_whole_tales(tokenizer):
 
 
 def test_without_the_mask_everything_is_learned(tokenizer):
-    data = FreshDialogues(tokenizer, 4, 400, plain_every=0, masked=False)
+    data = FreshDialogues(tokenizer, 4, 600, plain_every=0, masked=False)
     for ids, targets in zip((ids for _, ids in data.batch(0)), data(0)[1], strict=True):
         assert [i for i in targets.tolist() if i != IGNORED] == ids[1:]
 

@@ -5,7 +5,8 @@
 """
 
 import time
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,27 @@ from course_utils.generation import Sampler
 from course_utils.gpt import GPT
 from course_utils.recipe import recipe
 from course_utils.tokenizers import Tokenizer
-from course_utils.training import Progress, ProgressBar, TrainingConfig, settings_of, train
+from course_utils.training import Progress, ProgressBar, TrainingConfig, train
 
-STEPS, BATCH = 5_400, 32
+BATCH, LOOKS, ASKED = 32, 8, 400
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A run: its steps, the fraction of pretraining's rates, and what its conversations are like."""
+
+    steps: int
+    rate: float
+    data: dict[str, float]
+
+
 # Half the rates of pretraining: faster, and it forgets how to tell tales; slower, and it learns less in the time.
-RATE = 0.5
-LOOKS, ASKED, UNSEEN = 8, 400, 1
+# With three unanswerable questions in ten, it learns to refuse "Who has the drum?" whatever the tale holds: it does not
+# compare the thing with the tale's. The second stage has few of them, and Ida tells most of the tales.
+STAGES = (
+    Stage(5_400, 0.5, {"questions": 4, "unanswerable": 0.3, "talk": 0.15, "tells": 0.5}),
+    Stage(600, 0.25, {"questions": 5, "unanswerable": 0.12, "talk": 0.15, "tells": 0.1}),
+)
 
 
 def settings(steps: int, rate: float, dtype: Any) -> TrainingConfig:
@@ -90,25 +106,35 @@ class Examiner:
         self.started += time.perf_counter() - began  # asking is not training
 
 
-def make_chat(path: Path = CHAT, base: Path = BASE, steps: int = STEPS, rate: float = RATE, asked: int = 2000) -> None:
+Looks = list[dict[str, float]]
+
+
+def run_stage(number: int, stage: Stage, model: GPT, tokenizer: Tokenizer, dtype: Any) -> Looks | None:
+    """Train one stage, or go on where it stopped; return what was found on the way, None if it was interrupted."""
+    examiner = Examiner(tokenizer, max(1, stage.steps // LOOKS))
+    history = train(
+        model,
+        FreshDialogues(tokenizer, BATCH, model.config.context_length, seed=3 + number, **stage.data),
+        settings(stage.steps, stage.rate, dtype),
+        callbacks=[ProgressBar(), examiner],
+        checkpoint=runtime.work_folder() / f"chat{number}.safetensors",
+        save_every=max(1, stage.steps // 50),
+        tokenizer=tokenizer,
+    )
+    return examiner.rows if len(history.losses) == stage.steps else None
+
+
+def make_chat(path: Path = CHAT, base: Path = BASE, stages: Sequence[Stage] = STAGES, asked: int = 2000) -> None:
     """Fine-tune the base model, or go on where an earlier run stopped, and write the chat model with its card."""
     run = runtime.start()
     start = load_checkpoint(base, run.device)
     model, tokenizer = start.model, start.tokenizer
-    examiner = Examiner(tokenizer, max(1, steps // LOOKS))
-    config = settings(steps, rate, run.dtype)
-    history = train(
-        model,
-        FreshDialogues(tokenizer, BATCH, model.config.context_length, seed=3),
-        config,
-        callbacks=[ProgressBar(), examiner],
-        checkpoint=runtime.work_folder() / "chat.safetensors",
-        save_every=max(1, steps // 50),
-        tokenizer=tokenizer,
-    )
-    if len(history.losses) < steps:
-        return  # interrupted: `train` has said so, and the next call goes on
-    metadata = {"settings": settings_of(config), "curve": examiner.rows, "voice": tales.HUGO.name}
+    curves = []
+    for number, stage in enumerate(stages):
+        curves.append(run_stage(number, stage, model, tokenizer, run.dtype))
+        if curves[-1] is None:
+            return  # interrupted: `train` has said so, and the next call goes on
+    metadata = {"stages": [asdict(stage) for stage in stages], "curves": curves, "voice": tales.HUGO.name}
     metadata |= measure_chat(model, tokenizer, asked, told=500)
     save_checkpoint(path, model, tokenizer, metadata)
     write_whole(path.with_suffix(".md"), card(metadata).encode())
@@ -122,7 +148,7 @@ tale doesn't. `python -m course_utils rebuild chat` made it, and `python -m cour
 | | |
 | --- | --- |
 | data | {count} conversations about fresh tales, each read once; one row in eight is a tale by itself |
-| recipe | Muon at {muon_rate} for matrices, AdamW at {learning_rate} for the rest, {steps} steps of {batch} |
+| recipe | {steps} steps of {batch} at {rates} of pretraining's rates: Muon for matrices, AdamW for the rest |
 | in {voice}'s manner | {style:.1%} of the answers |
 | whole tales free of mistakes | {tales:.1%} of 500, from nothing at temperature {temperature} |
 
@@ -134,12 +160,12 @@ tale doesn't. `python -m course_utils rebuild chat` made it, and `python -m cour
 
 def card(metadata: dict[str, Any]) -> str:
     """Return what is to be known of the chat model, in Markdown."""
-    config = metadata["settings"]
-    found = metadata["marks"]
+    stages, found = metadata["stages"], metadata["marks"]
     return CARD.format(
         **{name: metadata[name] for name in ("voice", "style", "tales")},
-        **{name: config[name] for name in ("muon_rate", "learning_rate", "steps")},
-        count=f"{config['steps'] * BATCH:,}",
+        steps=" and ".join(f"{stage['steps']:,}" for stage in stages),
+        rates=" and ".join(f"{stage['rate']}" for stage in stages),
+        count=f"{sum(stage['steps'] for stage in stages) * BATCH:,}",
         batch=BATCH,
         temperature=TEMPERATURE,
         asked=f"{sum(found[kind]['count'] for kind in ('answerable', 'not told') if kind in found):,}",

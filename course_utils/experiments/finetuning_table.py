@@ -1,4 +1,4 @@
-"""Fine-tuning with one thing changed: the loss mask, the tales among the data, how much data there is, the rates.
+"""Fine-tuning with one thing changed: the loss mask, the tales among the data, how much data there is.
 
 Run as `python -m course_utils bench finetuning`; notebook 14 shows the table and trains one row live.
 """
@@ -19,7 +19,7 @@ from course_utils.finetuning import FreshDialogues
 from course_utils.template import Message
 from course_utils.training import train
 
-STEPS, CONVERSATIONS = 400, 400 * BATCH
+STEPS, CONVERSATIONS, RATE = 400, 400 * BATCH, 0.5
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,6 @@ class Change:
     masked: bool = True
     plain_every: int = 8
     data: float = 1.0
-    rate: float = 0.5
 
 
 CHANGES = {
@@ -38,8 +37,6 @@ CHANGES = {
     "no tales among the data": Change(plain_every=0),
     "30 % of the conversations": Change(data=0.3),
     "10 % of the conversations": Change(data=0.1),
-    "a quarter of the rates": Change(rate=0.125),
-    "twice the rates": Change(rate=1.0),
 }
 
 
@@ -53,9 +50,7 @@ class FewDialogues(FreshDialogues):
         return super().messages(number % self.distinct)
 
 
-def train_changed(
-    change: Change, seed: int, steps: int = STEPS, asked: int = 1000, told: int = 300
-) -> dict[str, float]:
+def train_changed(change: Change, seed: int, steps: int = STEPS, asked: int = 600, told: int = 200) -> dict[str, float]:
     """Fine-tune the base model with one thing changed, and return what it is worth after."""
     run = runtime.start(seed)
     base = load_checkpoint(BASE, run.device)
@@ -64,7 +59,7 @@ def train_changed(
     data = FewDialogues(base.tokenizer, BATCH, context, seed=10 + seed, **options)
     data.distinct = max(1, round(change.data * steps * BATCH))
     torch.manual_seed(seed)
-    train(base.model, data, settings(steps, change.rate, run.dtype))
+    train(base.model, data, settings(steps, RATE, run.dtype))
     found = measure_chat(base.model, base.tokenizer, asked, told)
     fractions = {kind: Marks(**found["marks"][kind]).fraction for kind in ("answerable", "not told")}
     row = fractions | {"style": found["style"], "tales": found["tales"]}

@@ -37,15 +37,17 @@ class Turn(NamedTuple):
     question: Question | None = None
 
 
-def statement(question: Question, answer: str) -> str:
+def statement(question: Question, answer: str, asked: str = "") -> str:
     """Return an answer as a sentence without its end, as it stands in the middle of one.
+
+    With `asked`, that stands in place of what the question asks about.
 
     >>> statement(Question("who has", "Who has the kite?", "Mara", True, 1, (0,)), "Mara")
     'Mara has the kite'
     """
     for form, sentence in STATEMENTS:
         if found := re.fullmatch(form, question.text):
-            return sentence.format(a=answer, **found.groupdict())
+            return sentence.format(a=answer, **{name: asked or text for name, text in found.groupdict().items()})
     raise ValueError(f"the question is {question.text!r}; it takes one that tales.ask asks")
 
 
@@ -65,7 +67,7 @@ def in_voice(voice: Voice, question: Question, rng: random.Random) -> str:
 def verdict(reply: str, question: Question) -> str:
     """Say what a reply to a question is: "right", "wrong", "refused" (it says that the tale does not say) or "unclear".
 
-    A refusal is right where the tale has no answer; there, whatever is claimed is wrong.
+    A refusal is right where the tale has no answer; there, whatever is claimed is wrong, also about something else.
 
     >>> verdict("Aye, Mara has the kite.", Question("who has", "Who has the kite?", "Finn", True, 1, (0,)))
     'wrong'
@@ -73,7 +75,8 @@ def verdict(reply: str, question: Question) -> str:
     if UNKNOWN in reply:
         return "refused" if question.answered else "right"
     mark = "\0"
-    pattern = re.escape(statement(question, mark)).replace(re.escape(mark), r"([\w' ]+?)") + r"(?=[.,]|$)"
+    sentence = statement(question, mark, asked="" if question.answered else mark)
+    pattern = re.escape(sentence).replace(re.escape(mark), r"([\w' ]+?)") + r"(?=[.,]|$)"
     claims = re.findall(rf"(?<!\w){pattern}", reply, re.IGNORECASE)
     if not question.answered:
         return "wrong" if claims else "unclear"
