@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from course_utils.common import require
+from course_utils.exercises.engine.comparing import kind
 from course_utils.exercises.engine.exercise import Exercise, Mistake
 from course_utils.exercises.engine.probes import numbers
 
@@ -365,7 +366,7 @@ def apply(answer: object, matrix: Tensor) -> Tensor | None:
         raise PlainTensorError(str(error)) from error  # a kind of its own: no other TypeError is taken for it
     if layer is None:
         return None
-    require(callable(layer), f"as_linear returns a {type(layer).__name__}; it should return the nn.Linear")
+    require(isinstance(layer, nn.Linear), f"as_linear returns {kind(layer)}; it should return the nn.Linear")
     return layer(torch.eye(len(matrix)))
 
 

@@ -136,7 +136,11 @@ WEIGHTS = Exercise(
     title="Weights that see no future",
     name="causal_weights",
     reference=causal_weights,
-    probes=lambda chance: [(numbers(chance, T, T),) for T in (2, 3, 4, 6, 1)],
+    probes=lambda chance: [
+        (torch.zeros(2, 2),),
+        *((numbers(chance, T, T),) for T in (2, 3, 4, 6, 1)),
+        *((numbers(chance, T, T) - 20_000,) for T in (3, 4)),  # far below any number that is nearly minus infinity
+    ],
     alternatives=[weights_by_loop, weights_renormalised],
     rules=[open_future, uneven_rows],
     hints=[
@@ -149,6 +153,18 @@ WEIGHTS = Exercise(
             "You close with 0, which is an ordinary score: its power is 1. Close with minus infinity",
             'float("-inf")',
             "0.0",
+        ),
+        Mistake(
+            "You close with a number that is only rather small. Scores may be smaller still, and then the future gets "
+            'all the weight: close with float("-inf")',
+            'float("-inf")',
+            "-100.0",
+        ),
+        Mistake(
+            "Nothing is closed: each token sees the whole text. masked_fill leaves scores as they are and returns a "
+            "new table: use what it returns",
+            CLOSED,
+            "scores",
         ),
         Mistake(
             "You set weights to 0 after the softmax, and the rows sum to less than 1. Close the scores before it, or "
@@ -231,13 +247,12 @@ class Mixer(NamedTuple):
         return f"an attention with the weights {rows}"
 
 
-def mixer(chance: Random, T: int, diagonal: int = 0, *leaks: tuple[int, int]) -> Mixer:
-    """Return one whose weights are open up to a diagonal, and at the places (query, key) of `leaks`."""
-    drawn = torch.tensor([[chance.uniform(0.2, 1) for _ in range(T)] for _ in range(T)])
-    seen = torch.ones(T, T, dtype=torch.bool).tril(diagonal)
-    for leak in leaks:
-        seen[leak] = True
-    return Mixer(drawn * seen)
+def mixer(chance: Random, T: int, diagonal: int = 0, *leaks: tuple[int, int, float]) -> Mixer:
+    """Return one whose weights are open up to a diagonal, with a weight at each (query, key) of `leaks`."""
+    weights = torch.tensor([[chance.uniform(0.2, 1) for _ in range(T)] for _ in range(T)]).tril(diagonal)
+    for query, key, weight in leaks:
+        weights[query, key] = weight
+    return Mixer(weights)
 
 
 def past_moves(attention: Callable[[Tensor], Tensor], x: Tensor) -> list[bool]:
@@ -283,11 +298,14 @@ MOVES = Exercise(
             (3, 2, ()),
             (4, 1, ()),
             (5, -1, ()),
-            (5, -1, ((0, 4),)),
-            (5, 0, ((2, 4),)),
-            (6, 0, ((0, 5),)),
+            (5, -1, ((0, 4, 0.5),)),
+            (5, 0, ((2, 4, 0.75),)),
+            (6, 0, ((0, 5, 0.25),)),
             (6, 1, ()),
-            (6, 0, ((1, 3),)),
+            (6, 0, ((1, 3, 0.5),)),
+            (4, 0, ((0, 3, -0.5),)),  # a row may fall,
+            (5, 0, ((0, 4, 0.5), (1, 4, -0.5))),  # and two may move by as much in opposite ways
+            (6, 0, ((1, 5, -0.75), (3, 5, 0.75))),
         )
     ],
     alternatives=[moves_by_cat, moves_by_far],
@@ -343,6 +361,17 @@ MOVES = Exercise(
         ),
         Mistake(
             "You ask whether all rows before the place move. One that does is a leak: any, not all", ".any()", ".all()"
+        ),
+        Mistake(
+            "You add the differences up, and those that rise cancel those that fall. Take them without their sign "
+            "first: .abs()",
+            "(difference.abs() > 1e-6).any()",
+            "difference.sum().abs() > 1e-6",
+        ),
+        Mistake(
+            "A row may also fall: you see only those that rise. Take the differences without their sign, .abs()",
+            "difference.abs()",
+            "difference",
         ),
         Mistake(
             "You look only at the row just before the place. A leak may show in any of those before it, [:place]",

@@ -422,6 +422,8 @@ def small_models(chance: Random) -> list[nn.Module]:
         nn.Linear(n, m),
         nn.ModuleDict(parts),
         nn.ModuleDict({**parts, "blocks": nn.ModuleList([block])}),
+        nn.Sequential(nn.Embedding(m, n), nn.LayerNorm(n), nn.Linear(n, m)),  # its parts have no names to go by
+        nn.ModuleDict({"first": nn.LayerNorm(n), "normaliser": nn.Linear(n, m)}),
     ]
 
 
@@ -447,6 +449,11 @@ DECAYING = Exercise(
             "You go by the name, but a norm has a `weight` too, with one dimension: ask for dim() >= 2",
             "weight.dim() >= 2",
             'name.endswith("weight")',
+        ),
+        Mistake(
+            "You go by the names, and a norm may be called anything. Ask how many dimensions a weight has: dim() >= 2",
+            "weight.dim() >= 2",
+            'name.endswith("weight") and "norm" not in name',
         ),
         Mistake("Those are the ones that don't decay: you have it the wrong way round", ">= 2", "< 2"),
         Mistake(

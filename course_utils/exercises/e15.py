@@ -184,6 +184,7 @@ def to_train(names: list[str], decay: float) -> dict[str, float]:
 
 PARTS = ("base.weight", "base.bias", "A", "B")
 OTHERS = ("token_embedding.weight", "blocks.0.attn_norm.weight", "blocks.0.mlp.up.weight", "lm_head.weight")
+ALIKE = ("head.A.weight", "head.B.bias", "ALiBi.weight")
 
 
 def names_of_weights(chance: Random) -> list[Probe]:
@@ -193,6 +194,7 @@ def names_of_weights(chance: Random) -> list[Probe]:
     for _ in range(3):
         layers = chance.sample([f"blocks.{n}.attn.{kind}" for n in range(4) for kind in ("qkv", "proj")], 2)
         names = [f"{layer}.{part}" for layer in layers for part in PARTS] + chance.sample(OTHERS, 2)
+        names += chance.sample(ALIKE, 2)
         probes.append((names, chance.uniform(0.01, 0.3)))
     return probes
 
@@ -229,6 +231,11 @@ TO_TRAIN = Exercise(
             "You let A decay. What counts is the product B A, and a smaller A shrinks it just as well: no decay",
             "0.0 for",
             'decay * name.endswith(".A") for',
+        ),
+        Mistake(
+            "An A or a B somewhere in a name isn't enough: head.A.weight is no adapter. Its end has to be .A or .B",
+            'if name.endswith((".A", ".B"))',
+            'if "A" in name or "B" in name',
         ),
         Mistake("A has to train as well as B", '(".A", ".B")', '".B"'),
         Mistake("B has to train as well as A: it starts at zero, and so would stay there", '(".A", ".B")', '".A"'),
