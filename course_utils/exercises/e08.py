@@ -243,13 +243,13 @@ class Mixer(NamedTuple):
         return self.weights @ x
 
     def __repr__(self) -> str:
-        rows = [[round(weight, 1) for weight in row] for row in self.weights.tolist()]
-        return f"an attention with the weights {rows}"
+        rows = [[round(weight, 2) for weight in row] for row in self.weights.tolist()]
+        return f"lambda x: torch.tensor({rows}) @ x"
 
 
 def mixer(chance: Random, T: int, diagonal: int = 0, *leaks: tuple[int, int, float]) -> Mixer:
     """Return one whose weights are open up to a diagonal, with a weight at each (query, key) of `leaks`."""
-    weights = torch.tensor([[chance.uniform(0.2, 1) for _ in range(T)] for _ in range(T)]).tril(diagonal)
+    weights = torch.tensor([[round(chance.uniform(0.2, 1), 2) for _ in range(T)] for _ in range(T)]).tril(diagonal)
     for query, key, weight in leaks:
         weights[query, key] = weight
     return Mixer(weights)
@@ -483,28 +483,38 @@ def mix_by_where(weights: Tensor, values: Tensor, keep: Tensor, p: float, traini
 
 DROP = "weights = weights * keep / (1 - p)"
 
+BY_HAND = (
+    torch.tensor([[1.0, 0.0], [0.5, 0.5]]),
+    torch.tensor([[4.0, 8.0], [2.0, 6.0]]),
+    torch.tensor([[True, True], [False, True]]),
+    *(0.5, True),
+)
+
 DROPOUT = Exercise(
     number="08.5",
     title="Dropout on the weights",
     name="mix",
     reference=mix,
-    probes=lambda chance: [
-        (
-            numbers(chance, T, T).softmax(-1),
-            numbers(chance, T, D),
-            torch.tensor([[(row + column + T) % 3 > 0 for column in range(T)] for row in range(T)]),
-            p,
-            training,
-        )
-        for T, D, p, training in (
-            (2, 2, 0.25, True),
-            (2, 2, 0.25, False),
-            (3, 3, 0.2, True),
-            (4, 2, 0.1, True),
-            (4, 3, 0.4, False),
-            (5, 5, 0.3, True),
-        )
-    ],
+    probes=lambda chance: (
+        [BY_HAND]
+        + [
+            (
+                numbers(chance, T, T).softmax(-1),
+                numbers(chance, T, D),
+                torch.tensor([[(row + column + T) % 3 > 0 for column in range(T)] for row in range(T)]),
+                p,
+                training,
+            )
+            for T, D, p, training in (
+                (2, 2, 0.25, True),
+                (2, 2, 0.25, False),
+                (3, 3, 0.2, True),
+                (4, 2, 0.1, True),
+                (4, 3, 0.4, False),
+                (5, 5, 0.3, True),
+            )
+        ]
+    ),
     alternatives=[mix_by_where],
     hints=[
         "Two cases: in training weights are dropped, otherwise nothing happens to them.",
@@ -584,15 +594,28 @@ def attention_by_cutting(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return torch.cat(contexts, dim=1)
 
 
+def far_below_zero(chance: Random, T: int) -> tuple[Tensor, ...]:
+    """Queries, keys and values whose scores are all near -256, below any number that only nearly closes."""
+    q, k, v = (numbers(chance, 2, T, 4) for _ in range(3))
+    q[..., 0], k[..., 0] = 16.0, -32.0
+    return q, k, v
+
+
 ATTENTION = Exercise(
     number="08.6",
     title="Causal attention for a batch",
     name="causal_attention",
     reference=causal_attention,
-    probes=lambda chance: [
-        tuple(numbers(chance, B, T, D) for _ in range(3))
-        for B, T, D in ((1, 2, 3), (2, 3, 2), (2, 2, 2), (2, 2, 4), (3, 3, 3), (3, 4, 5), (2, 6, 3), (1, 1, 2))
-    ],
+    probes=lambda chance: (
+        [
+            (torch.zeros(1, 2, 2), torch.ones(1, 2, 2), torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])),  # all keys alike
+            *(far_below_zero(chance, T) for T in (3, 4)),
+        ]
+        + [
+            tuple(numbers(chance, B, T, D) for _ in range(3))
+            for B, T, D in ((1, 2, 3), (2, 3, 2), (2, 2, 2), (2, 2, 4), (3, 3, 3), (3, 4, 5), (2, 6, 3), (1, 1, 2))
+        ]
+    ),
     alternatives=[
         attention_by_cutting,
         lambda q, k, v: torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True),
@@ -638,6 +661,16 @@ ATTENTION = Exercise(
             SOFTMAX,
             KEPT,
         ),
+        Mistake(
+            "You close with a number that is only rather small. Scores may be smaller still, and then the future gets "
+            'all the weight: close with float("-inf")',
+            'float("-inf")',
+            "-100.0",
+        ),
+        Mistake(
+            "All texts of the batch have become one: tokens attend to other texts too. Leave (B, T, D) as it is",
+            answer=lambda q, k, v: causal_attention(*(x.flatten(0, 1)[None] for x in (q, k, v))).view(v.shape),
+        ),
         Mistake("The mask is on the wrong side: you close the past", "triu(1)", "tril(-1)"),
         Mistake(
             "You close what should be open: masked_fill writes where the mask is True. True belongs above the "
@@ -645,7 +678,11 @@ ATTENTION = Exercise(
             "triu(1)",
             "tril()",
         ),
-        Mistake("The mask is missing: each token sees the whole text", CLOSED, "scores"),
+        Mistake(
+            "Each token sees the whole text: the mask is missing, or what masked_fill returns is not used",
+            CLOSED,
+            "scores",
+        ),
         Mistake(
             "The mask closes a token's own square too, and the first row becomes nan: begin one column further right",
             "triu(1)",

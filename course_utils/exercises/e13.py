@@ -315,7 +315,7 @@ class Letters:
         return [ord(letter) for letter in text]
 
     def __repr__(self) -> str:
-        return "encode"
+        return "lambda text: [ord(letter) for letter in text]"
 
 
 SPECIAL = {"<|endoftext|>": 0, "<|user|>": 1, "<|assistant|>": 2, "<|end|>": 3}

@@ -116,7 +116,7 @@ class Normal:
         return torch.randn(*shape, generator=torch.Generator().manual_seed(self.seed))
 
     def __repr__(self) -> str:
-        return "normal"
+        return f"lambda *shape: torch.randn(*shape, generator=torch.Generator().manual_seed({self.seed}))"
 
 
 def fresh(normal: Callable[..., Tensor], n_in: int, n_out: int, rank: int) -> tuple[Tensor, Tensor]:

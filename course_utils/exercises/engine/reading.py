@@ -111,9 +111,7 @@ def early_return(answer: Any) -> str:
         for loop in ast.walk(node):
             ends = isinstance(loop, ast.For | ast.While) and isinstance(loop.body[-1], ast.Return)
             if ends and not any(isinstance(inner, ast.Continue) for inner in ast.walk(loop)):
-                return (
-                    "return stands inside the loop, so that its first turn is its last: move it below the loop"
-                )
+                return "return stands inside the loop, so that its first turn is its last: move it below the loop"
     return ""
 
 

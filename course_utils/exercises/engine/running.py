@@ -28,7 +28,7 @@ except ImportError:
     psutil = None
 
 SECONDS = 4.0  # for all probes together
-SEEDED = torch.Generator().manual_seed(0).get_state()  # to put back is quicker than to seed
+SEEDED = [torch.Generator().manual_seed(seed).get_state() for seed in (0, 1)]  # to put back is quicker than to seed
 MOST_ITEMS = 100_000  # of what an answer yields one by one
 MOST_MEMORY = 400 * 2**20  # bytes that an answer may take; what one step takes comes on top
 
@@ -177,10 +177,10 @@ class Outcome:
     changed: int | None = None
 
 
-def run(exercise: Exercise, answer: Any, probe: Probe, seconds: float = SECONDS) -> Outcome:
+def run(exercise: Exercise, answer: Any, probe: Probe, seconds: float = SECONDS, seed: int = 0) -> Outcome:
     """Use an answer on a copy of a probe. Whatever it does, this returns; only an interrupted kernel interrupts it."""
     given, printed, value, error = copy.deepcopy(probe), io.StringIO(), None, None
-    with own_chances(), contextlib.redirect_stdout(printed):
+    with own_chances(seed), contextlib.redirect_stdout(printed):
         try:
             value = readable(limited(lambda: settled(exercise.run(answer, *given)), seconds))
         except TooLong as caught:
@@ -207,13 +207,13 @@ def settled(value: Any) -> Any:
 
 
 @contextlib.contextmanager
-def own_chances() -> Iterator[None]:
+def own_chances(seed: int = 0) -> Iterator[None]:
     """Seed what draws random numbers, and put it back after: each run has the same luck, the notebook keeps its own."""
     before, numpy_before = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=[]):
-        random.seed(0)
-        np.random.seed(0)
-        torch.set_rng_state(SEEDED)
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.set_rng_state(SEEDED[seed])
         try:
             yield
         finally:

@@ -7,7 +7,7 @@ from functools import cache
 from itertools import combinations
 from typing import Any
 
-from course_utils.exercises.engine.exercise import Exercise, define, source_of
+from course_utils.exercises.engine.exercise import Exercise, define, source_of, without_annotations
 
 OTHERS = {
     **{ast.Lt: (ast.LtE, ast.Gt), ast.LtE: (ast.Lt, ast.GtE), ast.Gt: (ast.GtE, ast.Lt), ast.GtE: (ast.Gt, ast.LtE)},
@@ -24,7 +24,7 @@ Form = tuple[str, Any]
 @cache
 def slips(exercise: Exercise) -> list[Form]:
     """Return each form of the reference with one slip in it, and the sentence that names the slip."""
-    original = ast.parse(source_of(exercise.reference))
+    original = ast.parse(without_annotations(source_of(exercise.reference)))
     names = sorted({node.arg for node in ast.walk(original) if isinstance(node, ast.arg)} - {"self"})
     forms = []
     for place, node in enumerate(ast.walk(original)):
@@ -62,7 +62,7 @@ def changes(node: ast.AST, names: list[str]) -> Iterator[tuple[str, ast.AST]]:
     for changed in (*others(node), *numbers(node), *shorter(node), *renamed(node, names)):
         before, after = ast.unparse(node), ast.unparse(changed)
         yield told(before, after), changed
-    yield from left_out(node)
+    yield from left_out(node, names)
 
 
 def told(before: str, after: str) -> str:
@@ -142,7 +142,7 @@ def renamed(node: ast.AST, names: list[str]) -> Iterator[ast.AST]:
         yield from (ast.Name(other, ast.Load()) for other in names if other != node.id)
 
 
-def left_out(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+def left_out(node: ast.AST, names: list[str]) -> Iterator[tuple[str, ast.AST]]:
     """Yield what happens without a line, without what stands under an `if`, and with an argument added at the end."""
     first = ast.unparse(node).split("\n")[0] if isinstance(node, ast.stmt) else ""
     if isinstance(node, ast.AugAssign | ast.Continue | ast.Break) or is_call(node):
@@ -152,6 +152,10 @@ def left_out(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
         yield f"One slip away: what stands under {first} should happen, and in your answer it never does", never
         if isinstance(node, ast.If):
             yield f"One slip away: what depends on {first} happens always in your answer", always
+    if isinstance(node, ast.Return) and node.value is not None:
+        for name in names:
+            added = ast.Return(ast.BinOp(ast.Name(name, ast.Load()), ast.Add(), node.value))
+            yield f"One slip away: your answer adds {name} to what a right one returns", added
     if isinstance(node, ast.Call) and "softmax" in ast.unparse(node.func):
         again = ast.Call(ast.Attribute(node, "softmax", ast.Load()), [ast.UnaryOp(ast.USub(), ast.Constant(1))], [])
         yield "Softmax is taken twice: what comes out of it are probabilities already. Once is enough", again

@@ -93,6 +93,12 @@ class Case:
         """Whether the answer stops with an error in all trials that are not right, and the reference in none."""
         return all(trial.got.error is not None and trial.expected.error is None for trial in self.wrong)
 
+    @property
+    def stops_for_sizes(self) -> bool:
+        """Whether the errors tell of sizes that don't fit: those of two different slips seldom read the same."""
+        errors = [trial.got.error for trial in self.wrong]
+        return all(isinstance(error, RuntimeError) and any(map(str.isdigit, message(error))) for error in errors)
+
 
 def agree(one: Outcome, other: Outcome) -> bool:
     """Whether two runs came to the same: the same value or the same kind of error, and the same care for the input."""
@@ -175,10 +181,10 @@ def try_out(exercise: Exercise, answer: Any, probes: Sequence[Probe]) -> Iterato
             return
 
 
-def run_answer(exercise: Exercise, answer: Any, probe: Probe, seconds: float) -> Outcome:
+def run_answer(exercise: Exercise, answer: Any, probe: Probe, seconds: float, seed: int = 0) -> Outcome:
     """Run somebody's code, and put back what it sets for everybody."""
     with own_settings():
-        return run(exercise, answer, probe, seconds)
+        return run(exercise, answer, probe, seconds, seed)
 
 
 # --- each of these looks for one thing and says it, or returns None ---
@@ -237,16 +243,26 @@ def several(case: Case) -> bool:
 
 def slipped(case: Case) -> Verdict | None:
     """What the reference does with one slip in it, or with two of the known mistakes."""
-    if case.exercise.is_value or case.only_stops or not several(case):
+    if case.exercise.is_value or not several(case) or (case.only_stops and not case.stops_for_sizes):
         return None
     for says, form in slips(case.exercise):
         if case.does_what(form):
-            return Verdict(NOT_YET, [says], example(case), form=form)
+            error = case.wrong[0].got.error
+            return Verdict(NOT_YET, [says, *([stops_with(error)] if error else [])], example(case), form=form)
     for one, other, form in pairs(case.exercise):
         if case.does_what(form):
             said = [f"Two slips at once. The first: {one}", f"The other: {other}"]
             return Verdict(NOT_YET, said, example(case), form=form)
     return None
+
+
+def restless(case: Case) -> Verdict | None:
+    """An answer that gives another result each time, as with dropout left on."""
+    wrong = case.wrong[0]
+    if case.exercise.is_value or agree(wrong.got, run_answer(case.exercise, case.answer, wrong.probe, 1.0, seed=1)):
+        return None
+    said = "It gives another result each time it's called: something random is on that shouldn't be, such as dropout"
+    return Verdict(NOT_YET, [said], example(case))
 
 
 def nearly(case: Case) -> Verdict | None:
@@ -315,7 +331,7 @@ def stopped(case: Case) -> Verdict | None:
         error = trial.got.error
         if error is not None and not trial.right:
             rows = [("called", shown_call(case.exercise, trial.probe)), *where(error)]
-            return Verdict(NOT_YET, [f"It stops with {type(error).__name__}: {message(error)}"], rows)
+            return Verdict(NOT_YET, [stops_with(error)], rows)
     return None
 
 
@@ -358,8 +374,8 @@ def different(case: Case) -> Verdict:
 
 
 LOOKS: Sequence[Callable[[Case], Verdict | None]] = (
-    *(unwritten, incomplete, endless, read_in_its_text, known, nothing_returned, changed_input, slipped, unreadable),
-    *(nearly, stopped, accepted, unused, other_form, broken_rule),
+    *(unwritten, incomplete, endless, read_in_its_text, known, nothing_returned, changed_input, restless, slipped),
+    *(nearly, unreadable, stopped, accepted, unused, other_form, broken_rule),
 )
 
 
@@ -393,6 +409,11 @@ def own_frames(error: BaseException) -> list[traceback.FrameSummary]:
     """Return the places in the learner's own code that an error went through, the outermost first."""
     frames = traceback.extract_tb(error.__traceback__)
     return [frame for frame in frames if not any(frame.filename.startswith(part) for part in LIBRARIES)]
+
+
+def stops_with(error: BaseException) -> str:
+    """Return the sentence about an error."""
+    return f"It stops with {type(error).__name__}: {message(error)}"
 
 
 def message(error: BaseException | None) -> str:
