@@ -606,16 +606,14 @@ ATTENTION = Exercise(
     title="Causal attention for a batch",
     name="causal_attention",
     reference=causal_attention,
-    probes=lambda chance: (
-        [
-            (torch.zeros(1, 2, 2), torch.ones(1, 2, 2), torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])),  # all keys alike
-            *(far_below_zero(chance, T) for T in (3, 4)),
-        ]
-        + [
+    probes=lambda chance: [
+        (torch.zeros(1, 2, 2), torch.ones(1, 2, 2), torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])),  # all keys alike
+        *(
             tuple(numbers(chance, B, T, D) for _ in range(3))
             for B, T, D in ((1, 2, 3), (2, 3, 2), (2, 2, 2), (2, 2, 4), (3, 3, 3), (3, 4, 5), (2, 6, 3), (1, 1, 2))
-        ]
-    ),
+        ),
+        *(far_below_zero(chance, T) for T in (3, 4)),
+    ],
     alternatives=[
         attention_by_cutting,
         lambda q, k, v: torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True),

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 from course_utils.common import require
-from course_utils.exercises.engine.comparing import lenient
+from course_utils.exercises.engine.comparing import lenient, readable
 
 Probe = tuple[Any, ...]
 
@@ -77,7 +77,7 @@ class Exercise:
 
     def run(self, answer: Any, *probe: Any) -> Any:
         """Return what an answer gives for a probe; a value is what it is, but for what doesn't matter in a text."""
-        return lenient(answer) if self.is_value else self.use(answer, *probe)
+        return lenient(readable(answer)) if self.is_value else self.use(answer, *probe)
 
 
 @cache

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -57,9 +58,8 @@ class Watch:
         self.error = self.error or (TooMuch if memory() > self.most else TooLong if self.clock.is_over() else None)
         with self.lock:
             if self.error and not self.stopped and is_inside(self.thread):
-                # Code that catches everything is hit again before it comes back to where it catches.
                 sys.setswitchinterval(1e-6)
-                throw(self.thread, self.error)
+                throw(self.thread, twofold(self.thread, self.error))
 
     def stop(self) -> None:
         """Throw no more; what has been thrown and has not arrived is called back."""
@@ -125,6 +125,20 @@ def throw(thread: int, error: type[BaseException] | None) -> None:
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), thrown)
 
 
+def twofold(thread: int, error: type[BaseException]) -> type[BaseException]:
+    """Return a kind of `error` that throws `error` once more as soon as somebody catches it.
+
+    So code that catches everything is hit again where it catches, before it comes back to what it tries. An error is
+    made when it's caught; nothing in Python may happen there, hence a function written in C.
+    """
+    again = partial(THROW, ctypes.c_ulong(thread), ctypes.py_object(error))
+    return type(error.__name__, (error,), {"__init__": staticmethod(again)})
+
+
+THROW = ctypes.pythonapi["PyThreadState_SetAsyncExc"]
+THROW.restype = None  # as `__init__` has it
+
+
 def is_inside(thread: int) -> bool:
     """Whether a thread is busy with an answer, and not with what stands around it, where nothing may be thrown."""
     frame = sys._current_frames().get(thread)
@@ -184,7 +198,8 @@ def run(exercise: Exercise, answer: Any, probe: Probe, seconds: float = SECONDS,
         try:
             value = readable(limited(lambda: settled(exercise.run(answer, *given)), seconds))
         except TooLong as caught:
-            error = caught.with_traceback(None)  # which would keep alive all that the code has taken
+            # Without its traceback, which would keep alive all that the code has taken.
+            error = TooMuch() if isinstance(caught, TooMuch) else TooLong()
         except (Exception, SystemExit) as caught:
             error = caught
     return Outcome(value, error, printed.getvalue(), first_changed(given, probe))
@@ -234,7 +249,8 @@ SETTINGS = (
     (os.getcwd, os.chdir),
 )
 # Where functions may be replaced by others.
-PATCHED = (builtins, math, random, np, torch, torch.nn, torch.nn.functional, torch.Tensor, torch.nn.Module)
+PATCHED = (builtins, math, random, np, torch, torch.nn, torch.nn.functional, torch.Tensor)
+PATCHED += (torch.nn.Module, torch.nn.Linear, torch.nn.Embedding, torch.nn.LayerNorm, torch.nn.Dropout)
 
 
 @contextlib.contextmanager

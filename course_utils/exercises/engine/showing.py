@@ -5,7 +5,7 @@ from typing import Any
 from course_utils.exercises.engine.comparing import same, short, written
 from course_utils.exercises.engine.exercise import Exercise, Probe
 
-LONGEST = 600  # of a call
+LONGEST = 900  # of a call
 
 
 def shown_call(exercise: Exercise, probe: Probe) -> str:
@@ -23,7 +23,7 @@ def typed(*values: Any) -> str:
     'torch.tensor([0.5, 2.0]), [1]'
     """
     try:
-        text = ", ".join(written(value, torch_is="torch.") for value in values)
+        text = ", ".join(written(value, digits=6, torch_is="torch.") for value in values)
     except Exception:  # whatever a `__repr__` may raise
         return ", ".join(map(short, values))
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"

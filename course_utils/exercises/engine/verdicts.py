@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from torch import Tensor
+from torch.nn import Module
 
 from course_utils.exercises.engine import reading
 from course_utils.exercises.engine.comparing import Unreadable, apart, difference, kind, same, short
@@ -145,12 +146,12 @@ def unusable(exercise: Exercise, answer: Any) -> str:
     """Return why an answer cannot be tried at all: no function, or one that takes other arguments; else nothing."""
     if exercise.is_value:
         return f"{exercise.name} is a function; give its value" if inspect.isroutine(answer) else ""
+    called = f'check("{exercise.number}", {exercise.name})'
+    if isinstance(answer, Module) or (inspect.isclass(exercise.reference) and not callable(answer)):
+        return f"{exercise.name} is an object, made by a class: give check the class itself, {called}"
     if not callable(answer):
-        given = f"{exercise.name} is {kind(answer)}: give check the name of what you wrote, without calling it: "
-        return f'{given}check("{exercise.number}", {exercise.name})'
-    if inspect.isclass(exercise.reference) and not (inspect.isclass(answer) or inspect.isroutine(answer)):
-        given = f"{exercise.name} is an object that a class has made: give check the class itself, "
-        return f'{given}check("{exercise.number}", {type(answer).__name__})'
+        what = f"{exercise.name} is {kind(answer)}: give check the name of what you wrote, without calling it"
+        return f"{what}: {called}"
     if exercise.use is not call:
         return ""
     try:
@@ -259,7 +260,9 @@ def slipped(case: Case) -> Verdict | None:
 def restless(case: Case) -> Verdict | None:
     """An answer that gives another result each time, as with dropout left on."""
     wrong = case.wrong[0]
-    if case.exercise.is_value or agree(wrong.got, run_answer(case.exercise, case.answer, wrong.probe, 1.0, seed=1)):
+    if case.exercise.is_value or wrong.got.error:
+        return None
+    if agree(wrong.got, run_answer(case.exercise, case.answer, wrong.probe, 1.0, seed=1)):
         return None
     said = "It gives another result each time it's called: something random is on that shouldn't be, such as dropout"
     return Verdict(NOT_YET, [said], example(case))
@@ -374,8 +377,8 @@ def different(case: Case) -> Verdict:
 
 
 LOOKS: Sequence[Callable[[Case], Verdict | None]] = (
-    *(unwritten, incomplete, endless, read_in_its_text, known, nothing_returned, changed_input, restless, slipped),
-    *(nearly, unreadable, stopped, accepted, unused, other_form, broken_rule),
+    *(unwritten, incomplete, endless, read_in_its_text, known, nothing_returned, changed_input, slipped),
+    *(nearly, unreadable, stopped, accepted, unused, other_form, broken_rule, restless),
 )
 
 
