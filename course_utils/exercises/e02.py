@@ -79,7 +79,14 @@ COUNT_PAIRS = Exercise(
     title="Count pairs",
     name="count_pairs",
     reference=count_by_places,
-    probes=lambda chance: [([1, 2, 3, 1, 2],), ([5, 5, 5],), ([7],), (few_ids(chance, 6),), (few_ids(chance, 12, 2),)],
+    probes=lambda chance: [
+        ([1, 2, 3, 1, 2],),
+        ([5, 5, 5],),
+        ([7],),
+        (few_ids(chance, 6),),
+        (few_ids(chance, 12, 2),),
+        ([],),
+    ],
     alternatives=[bpe.count_pairs, lambda ids: dict(Counter(pairwise(ids)))],
     hints=[
         "A list of n tokens has n - 1 pairs of neighbours.",
@@ -376,10 +383,14 @@ RANKS = {bytes([97 + i]): i for i in range(4)} | {token: 4 + i for i, token in e
 
 
 def pieces_to_encode(chance: Random) -> list[Probe]:
-    """Pieces in which the lowest rank is neither the leftmost nor the longest."""
+    """Pieces in which the lowest rank is neither the leftmost nor the longest; then other orders of learning."""
     fixed = [b"ab", b"ca", b"abc", b"aaa", b"abcd", b"aab", b"ababab", b"ababcd", b"aabcdd", b"abcbc", b"dabcbc"]
     drawn = [bytes(97 + chance.randrange(4) for _ in range(length)) for length in (5, 7, 9, 11)]
-    return [(piece, RANKS) for piece in fixed + drawn]
+    probes: list[Probe] = [(piece, RANKS) for piece in fixed + drawn]
+    for piece in drawn:
+        learned = chance.sample(range(4, 4 + len(LEARNED)), len(LEARNED))
+        probes.append((piece, RANKS | dict(zip(LEARNED, learned, strict=True))))
+    return probes
 
 
 ENCODE_PIECE = Exercise(

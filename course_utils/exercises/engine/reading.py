@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from types import FunctionType, ModuleType
 from typing import Any
 
-# Methods that leave what they are called on as it was, so that a line of nothing but such a call does nothing.
+# Methods that leave what they are called on as it was, so that a line of nothing but such a call does nothing. Those
+# of modules, such as `to` and `float`, are not among them.
 RETURNING = {
-    *("masked_fill", "transpose", "permute", "view", "reshape", "flatten", "unsqueeze", "squeeze", "expand"),
-    *("clone", "detach", "float", "long", "bool", "to", "softmax", "log_softmax", "exp", "log", "sqrt", "repeat"),
-    *("cumsum", "sum", "mean", "abs", "clamp", "flip", "index_fill", "index_put", "scatter", "tril", "triu", "div"),
-    *("mul", "sub", "matmul", "strip", "replace", "lower", "upper", "split", "join", "encode", "decode", "copy"),
+    *("masked_fill", "transpose", "permute", "view", "reshape", "flatten", "unsqueeze", "squeeze", "expand", "repeat"),
+    *("clone", "detach", "softmax", "log_softmax", "exp", "log", "sqrt", "cumsum", "sum", "mean", "abs", "clamp"),
+    *("flip", "index_fill", "index_put", "scatter", "tril", "triu", "div", "mul", "sub", "matmul"),
+    *("strip", "replace", "lower", "upper", "split", "join", "encode", "decode", "copy"),
 }
-RETURNING_FUNCTIONS = {"sorted", "reversed", "list", "tuple", "set", "sum", "max", "min", "len", "abs", "round"}
+RETURNING_FUNCTIONS = {"sorted", "reversed", "len", "abs", "round"}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 

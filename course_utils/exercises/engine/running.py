@@ -125,6 +125,10 @@ def throw(thread: int, error: type[BaseException] | None) -> None:
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), thrown)
 
 
+THROW = ctypes.pythonapi["PyThreadState_SetAsyncExc"]
+THROW.restype = None  # as `__init__` has it
+
+
 def twofold(thread: int, error: type[BaseException]) -> type[BaseException]:
     """Return a kind of `error` that throws `error` once more as soon as somebody catches it.
 
@@ -133,10 +137,6 @@ def twofold(thread: int, error: type[BaseException]) -> type[BaseException]:
     """
     again = partial(THROW, ctypes.c_ulong(thread), ctypes.py_object(error))
     return type(error.__name__, (error,), {"__init__": staticmethod(again)})
-
-
-THROW = ctypes.pythonapi["PyThreadState_SetAsyncExc"]
-THROW.restype = None  # as `__init__` has it
 
 
 def is_inside(thread: int) -> bool:

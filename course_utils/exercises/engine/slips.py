@@ -59,8 +59,8 @@ class Replace(ast.NodeTransformer):
 
 def changes(node: ast.AST, names: list[str]) -> Iterator[tuple[str, ast.AST]]:
     """Yield what a slip of the hand makes of a node, each with its sentence; `names` are all arguments."""
-    for changed in (*others(node), *numbers(node), *shorter(node), *renamed(node, names)):
-        before, after = ast.unparse(node), ast.unparse(changed)
+    for changed in (*others(node), *numbers(node), *shorter(node), *renamed(node, names), *turned(node)):
+        before, after = ast.unparse(node), ast.unparse(changed).replace(".mT", ".T")
         yield told(before, after), changed
     yield from left_out(node, names)
 
@@ -140,6 +140,13 @@ def renamed(node: ast.AST, names: list[str]) -> Iterator[ast.AST]:
     """Yield another argument where one is read."""
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in names:
         yield from (ast.Name(other, ast.Load()) for other in names if other != node.id)
+
+
+def turned(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield a matrix product with one of its factors transposed; `mT`, since `T` warns where there is a batch."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
+        yield changed_copy(node, left=ast.Attribute(node.left, "mT", ast.Load()))
+        yield changed_copy(node, right=ast.Attribute(node.right, "mT", ast.Load()))
 
 
 def left_out(node: ast.AST, names: list[str]) -> Iterator[tuple[str, ast.AST]]:
