@@ -7,6 +7,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ class Case:
     trials: Sequence[Trial]
     seed: int
 
-    @property
+    @cached_property
     def wrong(self) -> list[Trial]:
         """The trials in which the answer did something else than the reference."""
         return [trial for trial in self.trials if not trial.right]
@@ -89,7 +90,7 @@ class Case:
             return []
         return [probe for seed in (self.seed + 1, self.seed + 2) for probe in self.exercise.inputs(seed)]
 
-    @property
+    @cached_property
     def only_stops(self) -> bool:
         """Whether the answer stops with an error in all trials that are not right, and the reference in none."""
         return all(trial.got.error is not None and trial.expected.error is None for trial in self.wrong)
@@ -147,9 +148,10 @@ def unusable(exercise: Exercise, answer: Any) -> str:
     if exercise.is_value:
         return f"{exercise.name} is a function; give its value" if inspect.isroutine(answer) else ""
     called = f'check("{exercise.number}", {exercise.name})'
-    if isinstance(answer, Module) or (inspect.isclass(exercise.reference) and not callable(answer)):
+    made = isinstance(answer, Module) or not callable(answer)
+    if made and inspect.isclass(exercise.reference):
         return f"{exercise.name} is an object, made by a class: give check the class itself, {called}"
-    if not callable(answer):
+    if made:
         what = f"{exercise.name} is {kind(answer)}: give check the name of what you wrote, without calling it"
         return f"{what}: {called}"
     if exercise.use is not call:
