@@ -202,8 +202,8 @@ def value_difference(expected: Any, got: Any, place: str) -> Difference:
 def apart(expected: Any, got: Any) -> tuple[str, str]:
     """Return two unequal values as they are written, with as many digits as it takes to tell them apart.
 
-    >>> apart(2.62134, 2.62171)
-    ('2.6213', '2.6217')
+    >>> apart(2.6214, 2.6211)
+    ('2.6214', '2.6211')
     """
     for digits in range(4, 10):
         wanted, found = short(expected, digits=digits), short(got, digits=digits)

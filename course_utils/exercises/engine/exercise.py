@@ -11,6 +11,8 @@ from functools import cache
 from random import Random
 from typing import Any
 
+import torch
+
 from course_utils.common import require
 from course_utils.exercises.engine.comparing import lenient, readable
 
@@ -72,8 +74,11 @@ class Exercise:
         return self.probes is None
 
     def inputs(self, seed: int) -> Sequence[Probe]:
-        """Return the probes, made afresh from `seed`; a value is looked at once."""
-        return [()] if self.probes is None else self.probes(Random(seed))
+        """Return the probes, made afresh from `seed`, the notebook's own luck left as it is; a value has one, empty."""
+        if self.probes is None:
+            return [()]
+        with torch.random.fork_rng(devices=[]):  # a layer among the probes draws its weights
+            return self.probes(Random(seed))
 
     def run(self, answer: Any, *probe: Any) -> Any:
         """Return what an answer gives for a probe; a value is what it is, but for what doesn't matter in a text."""

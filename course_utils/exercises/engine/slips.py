@@ -17,6 +17,8 @@ OTHERS = {
     **{ast.Div: (ast.Mult, ast.FloorDiv), ast.FloorDiv: (ast.Div, ast.Mod), ast.Mod: (ast.FloorDiv,)},
     **{ast.MatMult: (ast.Mult,), ast.Pow: (ast.Mult,), ast.BitAnd: (ast.BitOr,), ast.BitOr: (ast.BitAnd,)},
 }
+MODULES = ("torch", "math", "nn", "F", "re", "super()")
+SHOWN = (ast.AugAssign, ast.Assign, ast.Return, ast.expr, ast.Slice, ast.comprehension, ast.keyword)
 LONGEST = 60  # of the code that is shown in a sentence
 Form = tuple[str, Any]
 
@@ -25,14 +27,26 @@ Form = tuple[str, Any]
 def slips(exercise: Exercise) -> list[Form]:
     """Return each form of the reference with one slip in it, and the sentence that names the slip."""
     original = ast.parse(without_annotations(source_of(exercise.reference)))
-    names = sorted({node.arg for node in ast.walk(original) if isinstance(node, ast.arg)} - {"self"})
-    forms = []
-    for place, node in enumerate(ast.walk(original)):
+    nodes, forms = list(ast.walk(original)), []
+    names = sorted({node.arg for node in nodes if isinstance(node, ast.arg)} - {"self"})
+    for place, node in enumerate(nodes):
+        shown = nodes.index(around(node, nodes))
         for says, changed in changes(node, names):
             tree = copy.deepcopy(original)
-            Replace(list(ast.walk(tree))[place], changed).visit(tree)
+            twins = list(ast.walk(tree))
+            Replace(twins[place], changed).visit(tree)
+            says = says or told(ast.unparse(nodes[shown]), ast.unparse(changed if shown == place else twins[shown]))
             forms.append((says, define(ast.unparse(ast.fix_missing_locations(tree)), exercise.reference)))
     return forms
+
+
+def around(node: ast.AST, nodes: list[ast.AST]) -> ast.AST:
+    """Return the code that is shown for a change of a node: what a number or a name is a part of, else itself."""
+    small = (ast.Constant, ast.Name, ast.UnaryOp, ast.Slice, ast.comprehension, ast.keyword, ast.operator)
+    if not isinstance(node, small):
+        return node
+    parent = next((other for other in nodes if any(child is node for child in ast.iter_child_nodes(other))), None)
+    return around(parent, nodes) if isinstance(parent, SHOWN) else node
 
 
 @cache
@@ -58,10 +72,10 @@ class Replace(ast.NodeTransformer):
 
 
 def changes(node: ast.AST, names: list[str]) -> Iterator[tuple[str, ast.AST]]:
-    """Yield what a slip of the hand makes of a node, each with its sentence; `names` are all arguments."""
+    """Yield what a slip of the hand makes of a node; with a sentence where the code alone doesn't say enough."""
     for changed in (*others(node), *numbers(node), *shorter(node), *renamed(node, names), *turned(node)):
-        before, after = ast.unparse(node), ast.unparse(changed).replace(".mT", ".T")
-        yield told(before, after), changed
+        if ast.unparse(changed) != ast.unparse(node):
+            yield "", changed
     yield from left_out(node, names)
 
 
@@ -71,6 +85,7 @@ def told(before: str, after: str) -> str:
     >>> told("a + b", "a - b")
     'One slip away: your answer does what a right one does with a - b in place of a + b'
     """
+    after = after.replace(".mT", ".T")
     if max(len(before), len(after)) > LONGEST:
         before, after = differing(before, after)
     return f"One slip away: your answer does what a right one does with {after} in place of {before}"
@@ -122,8 +137,8 @@ def shorter(node: ast.AST) -> Iterator[ast.AST]:
         yield from (node.body, node.orelse)
     if isinstance(node, ast.Slice):
         yield from (ast.Slice(None, node.upper, node.step), ast.Slice(node.lower, None, node.step))
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr[0] != "_":
-        yield node.func.value
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        yield from [owner for owner in (node.func.value,) if ast.unparse(owner) not in MODULES]
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 1:
         yield node.args[0]
     if isinstance(node, ast.Call) and node.keywords:
