@@ -238,6 +238,13 @@ def test_what_is_not_started_is_told_so(answer):
     assert give_verdict(DOUBLE, answer).state == NOT_STARTED
 
 
+def test_what_pytorch_has_not_implemented_is_no_stub():
+    names = {"torch": torch}
+    exec("def double(ids, times): return torch.log_softmax(torch.tensor(ids), 0)", names)  # its text can't be read
+    for answer in (names["double"], lambda ids, times: torch.log_softmax(torch.tensor(ids), 0)):
+        assert says(answer).startswith("It stops with NotImplementedError: ")
+
+
 def test_an_answer_that_calls_a_stub_is_told_which():
     told = says(lambda ids, times: [unwritten_stub([i], times) for i in ids])
     assert told.startswith("It calls unwritten_stub, which is not written yet: do that exercise first")

@@ -50,7 +50,7 @@ def adapted_by_one_matrix(x: Tensor, W: Tensor, b: Tensor, A: Tensor, B: Tensor,
 def layers_to_adapt(chance: Random) -> list[Probe]:
     """Inputs, a linear layer and an adapter, alpha other than the rank; first one that can be done by hand."""
     x, W, b = torch.tensor([[1.0, 2.0]]), torch.eye(2), torch.tensor([1.0, -1.0])
-    A, B = torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([[1.0, 0.0], [2.0, 3.0]])
+    A, B = torch.tensor([[1.0, 0.0], [0.0, 2.0]]), torch.tensor([[1.0, 0.0], [2.0, 3.0]])
     probes: list[Probe] = [(x, W, b, A, B, 8.0), (x, W, b, A, B, 1.0)]
     for N, n_in, n_out, rank, alpha in ((1, 3, 2, 2, 6.0), (2, 5, 4, 3, 2.0), (3, 4, 6, 2, 16.0), (2, 6, 3, 4, 7.0)):
         shapes = ((N, n_in), (n_out, n_in), (n_out,), (rank, n_in), (n_out, rank))

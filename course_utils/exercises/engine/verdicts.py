@@ -180,7 +180,7 @@ def try_out(exercise: Exercise, answer: Any, probes: Sequence[Probe]) -> Iterato
         got = run_answer(exercise, answer, probe, left)
         left = max(0.5, left - (time.perf_counter() - started))
         yield Trial(probe, run(exercise, exercise.reference, probe), got)
-        if isinstance(got.error, TooLong | NotImplementedError):
+        if isinstance(got.error, TooLong) or is_unwritten(got.error):
             return
 
 
@@ -203,12 +203,17 @@ def unwritten(case: Case) -> Verdict | None:
         return Verdict(NOT_YET, [said])
     if own and own[-1].name in reading.unwritten_methods(case.answer):
         return Verdict(NOT_YET, [f"{own[-1].name} is not written yet: the other methods are"])
-    if len(own) == 1 and not first.printed and not reading.functions_of(case.answer):
-        return Verdict(NOT_STARTED)  # its text can't be read: it raises at once, as a stub does
-    if len(own) < 2:
+    if not is_unwritten(first.error) or not own:
         return None
+    if len(own) == 1:  # its text can't be read: it raises at once, as a stub does
+        return None if first.printed or reading.functions_of(case.answer) else Verdict(NOT_STARTED)
     said = f"It calls {own[-1].name}, which is not written yet: do that exercise first, or use something else"
     return Verdict(NOT_YET, [said])
+
+
+def is_unwritten(error: BaseException | None) -> bool:
+    """Whether an error is a stub's; PyTorch raises one of the same kind, with a reason, for what it can't compute."""
+    return isinstance(error, NotImplementedError) and not message(error)
 
 
 def incomplete(case: Case) -> Verdict | None:
