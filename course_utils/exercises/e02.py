@@ -378,7 +378,7 @@ def longest_first(piece: bytes, ranks: Mapping[bytes, int]) -> list[int]:
 
 
 # Merges in the order of their ranks; the order matters for the pieces below.
-LEARNED = [b"bc", b"ab", b"cd", b"abab", b"bcd", b"aa", b"aab", b"dd", b"bcbc", b"abcbc"]
+LEARNED = [b"bc", b"ab", b"cd", b"abab", b"bcd", b"aa", b"aab", b"dd", b"bcbc", b"abcbc", b"ba"]
 RANKS = {bytes([97 + i]): i for i in range(4)} | {token: 4 + i for i, token in enumerate(LEARNED)}
 
 

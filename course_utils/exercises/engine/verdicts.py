@@ -80,8 +80,9 @@ class Case:
         """Whether a wrong form does the same as the answer on one probe."""
         got = got or run_answer(self.exercise, self.answer, probe, 1.0)
         other = run(self.exercise, form, probe, 0.3)
-        if self.only_stops and message(other.error) != message(got.error):
-            return False  # nothing but errors: those of the same kind may still come from different slips
+        # Errors of the same kind may come from different slips: where they say more, or are all there is, that counts.
+        if (self.only_stops or tells_sizes(got.error)) and message(other.error) != message(got.error):
+            return False
         return agree(other, got)
 
     def more_probes(self) -> list[Probe]:
@@ -98,8 +99,7 @@ class Case:
     @property
     def stops_for_sizes(self) -> bool:
         """Whether the errors tell of sizes that don't fit: those of two different slips seldom read the same."""
-        errors = [trial.got.error for trial in self.wrong]
-        return all(isinstance(error, RuntimeError) and any(map(str.isdigit, message(error))) for error in errors)
+        return all(tells_sizes(trial.got.error) for trial in self.wrong)
 
 
 def agree(one: Outcome, other: Outcome) -> bool:
@@ -242,6 +242,11 @@ def known(case: Case) -> Verdict | None:
         if case.does_what(form):
             return Verdict(NOT_YET, [mistake.says], example(case), mistake, form)
     return None
+
+
+def tells_sizes(error: BaseException | None) -> bool:
+    """Whether an error is PyTorch's about sizes that don't fit."""
+    return isinstance(error, RuntimeError) and any(map(str.isdigit, message(error)))
 
 
 def several(case: Case) -> bool:
