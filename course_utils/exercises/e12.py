@@ -215,7 +215,7 @@ def penalise(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
 def scores_and_texts(chance: Random) -> list[Probe]:
     """Scores of both signs, and texts in which a token repeats."""
     scores = torch.tensor([2.0, -1.0, 0.5, -3.0])
-    probes: list[Probe] = [(scores, torch.tensor(seen), 2.0) for seen in ([0], [1], [2, 2], [3, 0], [1, 1, 3])]
+    probes: list[Probe] = [(scores, torch.tensor(seen), 2.0) for seen in ([0], [1], [2, 2], [3, 0], [1, 1, 3], [2, 0])]
     for _ in range(4):
         seen = torch.tensor([chance.randrange(6) for _ in range(5)])
         probes.append((numbers(chance, 6, low=-3, high=3), seen, chance.uniform(1.1, 2)))

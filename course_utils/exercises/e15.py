@@ -270,7 +270,7 @@ def layers_to_merge(chance: Random) -> list[Probe]:
     """A weight and its adapter, the first small enough for mental arithmetic."""
     small = torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0], [1.0]])
     probes: list[Probe] = [(*small, 2.0)]
-    for n_in, n_out, rank, alpha in ((3, 2, 2, 8.0), (4, 5, 3, 1.0), (2, 4, 2, 5.0)):
+    for n_in, n_out, rank, alpha in ((3, 2, 2, 8.0), (4, 5, 3, 1.0), (2, 4, 2, 5.0), (2, 2, 2, 3.0)):
         probes.append((*(numbers(chance, *s) for s in ((n_out, n_in), (rank, n_in), (n_out, rank))), alpha))
     return probes
 
