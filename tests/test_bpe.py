@@ -275,7 +275,7 @@ def test_a_long_piece_is_looked_at_little_more_than_once(monkeypatch, name):
 @pytest.mark.parametrize("step", [1, 3, 500])
 @pytest.mark.parametrize("text", [*kinds(5000).values(), load_text("story")[:5000], ("\n" * 700 + "a" * 700) * 4])
 def test_a_stream_looks_at_its_text_three_times_at_most(monkeypatch, text, step):
-    looked = []
+    whole, looked = story_tokenizer().encode(text), []
 
     def counted(part, pattern):
         looked.append(len(part))
@@ -283,9 +283,9 @@ def test_a_stream_looks_at_its_text_three_times_at_most(monkeypatch, text, step)
 
     monkeypatch.setattr(bpe, "split_pieces", counted)
     streamed = encode_stream(story_tokenizer(), [text[i : i + step] for i in range(0, len(text), step)])
-    assert [i for ids in streamed for i in ids] == story_tokenizer().encode(text)
-    assert len(looked[:-1]) <= 20  # and not once for each chunk; the last is the text as a whole
-    assert sum(looked[:-1]) <= 3 * len(text)
+    assert [i for ids in streamed for i in ids] == whole
+    assert len(looked) <= 20  # and not once for each chunk
+    assert sum(looked) <= 3 * len(text)
 
 
 def test_gpt2s_vocabulary_has_the_size_it_should_have():
@@ -594,7 +594,7 @@ def test_the_file_is_the_one_that_hugging_face_would_write():
         assert [written[name] for name in unused] == [None] * 4
 
 
-@pytest.mark.parametrize("make", [story_tokenizer, gpt2_tokenizer, BPETokenizer])
+@pytest.mark.parametrize("make", [story_tokenizer, BPETokenizer, pytest.param(gpt2_tokenizer, marks=pytest.mark.slow)])
 def test_a_tokenizer_comes_back_from_its_tokenizer_json(make):
     tokenizer = make()
     assert from_tokenizer_json(tokenizer_json(tokenizer)).to_dict() == tokenizer.to_dict()
@@ -630,15 +630,15 @@ def changed_file(path, value):
 
 SPLIT = ("pre_tokenizer", "pretokenizers", 0)
 UNREADABLE = [
-    (("normalizer",), {"type": "NFC"}, "normalizer is {'type': 'NFC'}"),
+    (("normalizer",), {"type": "NFC"}, "normalizer is 'NFC'"),
     (("truncation",), {"max_length": 8}, "truncation is {'max_length': 8}"),
     (("padding",), {"pad_id": 0}, "padding is"),
-    (("post_processor",), {"type": "TemplateProcessing"}, "post_processor is {'type': 'TemplateProcessing'}"),
+    (("post_processor",), {"type": "TemplateProcessing"}, "post_processor is 'TemplateProcessing'"),
     (("decoder",), None, "decoder is None"),
-    (("decoder",), {"type": "WordPiece"}, "decoder is"),
-    (("model", "type"), "Unigram", "model is"),
-    (("model", "dropout"), 0.1, "model has a dropout: 0.1"),
-    (("model", "end_of_word_suffix"), "</w>", "model has a end_of_word_suffix: '</w>'"),
+    (("decoder",), {"type": "WordPiece"}, "decoder is 'WordPiece'"),
+    (("model", "type"), "Unigram", "model is 'Unigram'"),
+    (("model", "dropout"), 0.1, "model's dropout is 0.1"),
+    (("model", "end_of_word_suffix"), "</w>", "model's end_of_word_suffix is '</w>'"),
     (("model", "vocab", "नमस्ते"), 300, "token 'नमस्ते' isn't written"),
     (("model", "merges"), [["a", "b"]], "list of merges"),
     (("model", "merges", 1), ["a", "b"], "list of merges"),
