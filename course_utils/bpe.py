@@ -35,6 +35,9 @@ Pair = tuple[int, int]
 # How GPT-2 cuts text before any merge: contractions, then words, numbers and signs, each with the space before it.
 # Of several spaces `\s+(?!\S)` takes all but the last, which goes with the word after it.
 GPT2_PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+# The same for tiktoken, whose engine would otherwise give up on a text that ends in a million spaces: `\s++` gives none
+# of them back.
+TIKTOKEN_PATTERN = GPT2_PATTERN.replace(r"\s+(?!\S)", r"\s++$|\s+(?!\S)")
 GPT2_FILE = DATA / "gpt2" / "gpt2.tiktoken"
 GPT2_SHA256 = "306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930"
 
@@ -486,13 +489,13 @@ class BPETokenizer(Tokenizer):
         told = f"encoding is {encoding!r:.40}; it takes a tiktoken.Encoding, as tiktoken.get_encoding returns it"
         require(isinstance(encoding, tiktoken.Encoding), told)
         # tiktoken has no public names for these. Its README, too, tells people to take them from here.
-        return cls(ranks=encoding._mergeable_ranks, special_tokens=encoding._special_tokens, pattern=encoding._pat_str)
+        pattern = GPT2_PATTERN if encoding._pat_str == TIKTOKEN_PATTERN else encoding._pat_str
+        return cls(ranks=encoding._mergeable_ranks, special_tokens=encoding._special_tokens, pattern=pattern)
 
     def to_tiktoken(self, name: str = "course") -> tiktoken.Encoding:
         """Return a tiktoken encoding that gives exactly this tokenizer's ids."""
-        return tiktoken.Encoding(
-            name, pat_str=self.pattern, mergeable_ranks=self.ranks, special_tokens=self.special_tokens
-        )
+        pattern = TIKTOKEN_PATTERN if self.pattern == GPT2_PATTERN else self.pattern
+        return tiktoken.Encoding(name, pat_str=pattern, mergeable_ranks=self.ranks, special_tokens=self.special_tokens)
 
     @classmethod
     def from_settings(cls, vocab: Mapping[str, int], **settings: object) -> "BPETokenizer":

@@ -288,6 +288,14 @@ def test_a_stream_looks_at_its_text_three_times_at_most(monkeypatch, text, step)
     assert sum(looked) <= 3 * len(text)
 
 
+@pytest.mark.parametrize("space", [" ", "\u00a0", "\n"])
+def test_a_million_spaces_are_encoded_by_both(space):
+    text = "x" + space * 1_000_000
+    # With GPT-2's pattern as it was published, tiktoken's engine ends in "Max stack size exceeded".
+    assert gpt2_tokenizer().encode(text) == gpt2_encoding().encode(text)
+    assert BPETokenizer.from_tiktoken(gpt2_encoding()).to_dict() == gpt2_tokenizer().to_dict()
+
+
 def test_gpt2s_vocabulary_has_the_size_it_should_have():
     tokenizer = gpt2_tokenizer()
     assert sum(len(token) == 1 for token in tokenizer.ranks) == 256
