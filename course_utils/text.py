@@ -17,6 +17,13 @@ BYTE_ORDER_MARKS = {
     "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
     "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
 }
+# How files begin that hold text and more, which a model would have to learn too.
+NO_PLAIN_TEXT = {
+    b"PK\x03\x04": "a zip archive, as a .docx or an .epub is",
+    b"\x1f\x8b": "compressed by gzip",
+    b"%PDF-": "a PDF",
+    b"{\\rtf": "rich text (RTF)",
+}
 # One line that ends like the name of a file that may hold text.
 FILE_NAME = re.compile(r"[^\n]{1,250}\.(txt|md|log|csv|tsv|jsonl?|xml|html?|pdf|docx?|epub|ipynb|py|zip|gz)", re.I)
 
@@ -84,6 +91,8 @@ def names_file(text: str) -> bool:
 def read_text(path: Path) -> str:
     """Read a file and clean it: UTF-8, or what its byte order mark names. A `ValueError` says what's wrong with it."""
     raw = path.read_bytes()
+    other = next((kind for head, kind in NO_PLAIN_TEXT.items() if raw.startswith(head)), None)
+    require(other is None, f"{path} is {other}; it takes plain text, as most programs save it on request (.txt, UTF-8)")
     encoding = next((name for name, marks in BYTE_ORDER_MARKS.items() if raw.startswith(marks)), "utf-8")
     zero = raw.find(b"\0") if encoding == "utf-8" else -1
     if zero >= 0:
@@ -135,9 +144,9 @@ def split_words(text: str, keep_whitespace: bool = False) -> list[str]:
     >>> split_words("Hello, world!"), split_words("Isn't it?", keep_whitespace=True)
     (['Hello', ',', 'world', '!'], ["Isn't", ' ', 'it', '?'])
     """
-    # A word with its apostrophes ("isn't"), or any other single character; in both with the marks that belong to it
+    # A word with its apostrophes ("isn't"), a flag, or any other single character, with the marks that belong to it
     # ("की", "👍🏽"). Each character of the text ends up in exactly one piece, so joining them all gives the text back.
-    pieces = regex.findall(r"[\w\p{N}]+(?:['’][\w\p{N}]+)*|\s|\X", text)
+    pieces = regex.findall(r"[\w\p{N}]+(?:['’][\w\p{N}]+)*|\s|\p{RI}{2}|\X", text)
     return pieces if keep_whitespace else [piece for piece in pieces if not piece.isspace()]
 
 

@@ -126,7 +126,7 @@ class WordTokenizer(Tokenizer):
             return "".join(tokens)
         # Which spaces there were is lost. In prose none stands before a closing mark or after an opening one; a
         # straight quote could be either, so it keeps both of its spaces.
-        return re.sub(r" (?=[,.;:?!%)\]}’”…])|(?<=[(\[{“‘¿¡]) ", "", " ".join(tokens))
+        return re.sub(r" (?=[,.;:?!%)\]}’”…،؛؟۔।॥])|(?<=[(\[{“‘¿¡]) ", "", " ".join(tokens))
 
     def to_dict(self) -> dict:
         """Return everything `from_dict` needs to make this tokenizer again, ready for JSON."""

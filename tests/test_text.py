@@ -66,6 +66,14 @@ def test_a_file_in_utf16_without_a_mark_is_told_as_such(tmp_path, encoding, cont
         load_text(path)
 
 
+@pytest.mark.parametrize("head", text.NO_PLAIN_TEXT)
+def test_a_document_is_not_taken_for_its_text(tmp_path, head):
+    path = tmp_path / "book.txt"
+    path.write_bytes(head + b" words")
+    with pytest.raises(ValueError, match=r"book\.txt is .*; it takes plain text"):
+        load_text(path)
+
+
 def test_half_a_file_in_utf16_is_not_told_to_be_cp1252(tmp_path):
     path = tmp_path / "cut.txt"
     path.write_bytes("cut off".encode("utf-16")[:-1])
