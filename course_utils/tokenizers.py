@@ -262,7 +262,7 @@ def from_dict(data: Mapping) -> Tokenizer:
     make = getattr(kinds[kind], "from_settings", kinds[kind])
     try:
         return make(**settings)
-    except TypeError as error:
+    except (TypeError, AttributeError, UnicodeError) as error:
         raise ValueError(f"a {kind} cannot be made from {sorted(settings)}: {error}") from None
 
 

@@ -579,6 +579,12 @@ def test_a_chunk_that_is_no_string_is_told(chunks):
         list(encode_stream(BPETokenizer(), chunks))
 
 
+@pytest.mark.parametrize("vocab", [{"नम": 0}, ["a"], None, {b"a": 0}])
+def test_what_describes_no_tokenizer_is_refused(vocab):
+    with pytest.raises(ValueError, match="a BPETokenizer cannot be made from"):
+        from_dict({"kind": "BPETokenizer", "vocab": vocab, "special_tokens": {}, "pattern": "."})
+
+
 @pytest.mark.parametrize("chunks", ["text", b"text", Path("corpus.txt"), None, 5])
 def test_a_stream_takes_its_chunks_one_by_one(chunks):
     with pytest.raises(ValueError, match=r"chunks is a .*; it takes strings one by one"):
