@@ -8,15 +8,18 @@ import base64
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache, partial
 from heapq import heapify, heappop, heappush
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise
+from operator import index
+from pathlib import PurePath
 
 import regex
 import tiktoken
 
 from course_utils.common import DATA, require
+from course_utils.text import names_file, require_text
 from course_utils.tokenizers import (
     END_OF_TEXT,
     SpecialChoice,
@@ -32,11 +35,18 @@ Pair = tuple[int, int]
 # How GPT-2 cuts text before any merge: contractions, then words, numbers and signs, each with the space before it.
 # Of several spaces `\s+(?!\S)` takes all but the last, which goes with the word after it.
 GPT2_PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+# The same for tiktoken, whose engine would otherwise give up on a text that ends in a million spaces: `\s++` gives none
+# of them back.
+TIKTOKEN_PATTERN = GPT2_PATTERN.replace(r"\s+(?!\S)", r"\s++$|\s+(?!\S)")
 GPT2_FILE = DATA / "gpt2" / "gpt2.tiktoken"
 GPT2_SHA256 = "306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930"
 
 # As a list of pieces a text takes many times its own memory, so a long one is cut a million characters at a time.
 CHUNK = 1 << 20
+# A piece longer than a window is encoded window by window, each of which takes up the last tokens of the one before.
+WINDOW, OVERLAP = 256, 4
+# How much text of a stream is cut at once, in characters, when its chunks are smaller.
+BATCH = 1 << 12
 # How many pieces at the end of a chunk the next one may still change. GPT-2's pattern needs two.
 UNSETTLED = 4
 
@@ -176,6 +186,7 @@ def train_bpe(
     """
     check_special_tokens(special_tokens)
     fewest = 256 + len(special_tokens)
+    require(hasattr(vocab_size, "__index__"), f"vocab_size is {vocab_size!r}; it takes a whole number")
     require(vocab_size >= fewest, f"vocab_size is {vocab_size}; it takes at least {fewest}: bytes and special tokens")
     # Counting pieces first pays: a word that occurs a thousand times is merged once, with a weight of 1,000.
     index = PairIndex(count_pieces(texts, special_tokens, pattern))
@@ -197,11 +208,14 @@ def count_pieces(
     >>> count_pieces(["to be or", "not to be"])
     {b'to': 1, b' be': 2, b' or': 1, b'not': 1, b' to': 1}
     """
+    if isinstance(texts, str | bytes | PurePath) or not isinstance(texts, Iterable):
+        require_text(texts, "texts")
     compiled = compile_pattern(pattern)
     counts = Counter()
     # A string is an iterable too, of characters: it would count as many texts of one letter.
     for text in [texts] if isinstance(texts, str) else texts:
         require(isinstance(text, str), f"a text is a {type(text).__name__}; it takes strings")
+        require(not names_file(text), f"a text is {text!r:.80}, the name of a file; it takes what the file holds")
         chunks = (text[i : i + CHUNK] for i in range(0, len(text), CHUNK))
         for pieces, _ in stream_pieces(chunks, compiled, special_tokens):
             counts.update(pieces)
@@ -217,18 +231,51 @@ def stream_pieces(
     The last pieces of a chunk may be cut differently once the next one is there, so they're held back.
     """
     longest = max(map(len, special_tokens), default=0)
-    held = ""
-    for chunk in chunks:
-        require(isinstance(chunk, str), f"a chunk is a {type(chunk).__name__}; it takes strings")
-        # Text and special tokens alternate, and the last part is text. It may still grow; all before it is final.
-        *done, last = split_special(held + chunk, special_tokens)
-        for ordinary, special in zip(done[::2], done[1::2], strict=True):
-            yield split_pieces(ordinary, pattern), special
-        pieces = split_pieces(last, pattern)
-        settled = count_settled(pieces, longest)
-        yield pieces[:settled], None
-        held = "".join(pieces[settled:])
-    yield split_pieces(held, pattern), None
+    waiting, size, enough = [], 0, 0
+    for text in gather(chunks):
+        waiting.append(text)
+        size += len(text)
+        # What was held back has to be cut again. Wait for as much new text, and a long piece is cut a few times only,
+        # each time twice as long, and not once for every chunk of it.
+        if size >= enough:
+            held = yield from cut_settled("".join(waiting), pattern, special_tokens, longest)
+            waiting, size, enough = [held], len(held), 2 * len(held)
+    yield from cut_settled("".join(waiting), pattern, special_tokens, None)
+
+
+def gather(chunks: Iterable[str]) -> Iterator[str]:
+    """Join small chunks to longer ones: at first one at a time, then twice as many, until `BATCH` characters make one.
+
+    >>> list(gather("abcdefg"))
+    ['a', 'bc', 'defg']
+    """
+    # A step of Python for each character would cost more than to encode it; `islice` and `join` take none.
+    chunks, count = iter(chunks), 1
+    while batch := list(islice(chunks, count)):
+        try:
+            text = "".join(batch)
+        except TypeError:
+            odd = next(type(chunk).__name__ for chunk in batch if not isinstance(chunk, str))
+            raise ValueError(f"a chunk is a {odd}; it takes strings") from None
+        yield text
+        count = min(2 * count, BATCH) if len(text) < BATCH else max(1, count // 2)
+
+
+def cut_settled(
+    text: str, pattern: regex.Pattern, special_tokens: Collection[str], longest: int | None
+) -> Generator[tuple[list[str], str | None], None, str]:
+    """Yield the pieces of a text that stay as they are, whatever follows; return what has to be cut again.
+
+    `longest` is the length of the longest special token, or None at the end of the text, where nothing follows.
+    """
+    # Text and special tokens alternate, and the last part is text. It may still grow; all before it is final.
+    *done, last = split_special(text, special_tokens)
+    for ordinary, special in zip(done[::2], done[1::2], strict=True):
+        yield split_pieces(ordinary, pattern), special
+    pieces = split_pieces(last, pattern)
+    settled = len(pieces) if longest is None else count_settled(pieces, longest)
+    yield pieces[:settled], None
+    return "".join(pieces[settled:])
 
 
 def count_settled(pieces: Sequence[str], longest: int) -> int:
@@ -271,14 +318,16 @@ def split_pieces(text: str, pattern: regex.Pattern) -> list[str]:
 
 
 def to_utf8(text: str) -> bytes:
-    """Return a text as UTF-8 bytes; a lone surrogate, which has no bytes, raises a `ValueError`."""
+    """Return a text as UTF-8 bytes; a surrogate, half a character without bytes of its own, raises a `ValueError`."""
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
-        half = ascii(text[error.start])
+        pair = regex.compile(r"[\ud800-\udbff][\udc00-\udfff]").match(text, error.start)
+        found, kind = (pair[0], "surrogate pair") if pair else (text[error.start], "lone surrogate")
         raise ValueError(
-            f"the text holds {half}, a lone surrogate: half a character, which UTF-8 cannot write. Where it does "
-            "not matter, text.encode('utf-8', 'replace').decode() puts a question mark in its place"
+            f"the text holds {found!a}, a {kind}: halves of characters, as UTF-16 has them, which UTF-8 can't "
+            "write. text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace') joins the two of a pair and "
+            "puts U+FFFD in the place of one that stands alone"
         ) from None
 
 
@@ -322,6 +371,48 @@ def encode_piece(piece: bytes, ranks: Mapping[bytes, int]) -> list[int]:
     return ids
 
 
+class LongPieces:
+    """Encodes pieces of any length as `encode_piece` does, in time that grows with their length and no faster.
+
+    Why windows do: in a text's ids no merge has crossed the border between two neighbours, so encoded on their own
+    the two come out the same. And ids of which that's true for every two neighbours are those of the whole text: the
+    first merge across a border would also happen with only the two tokens there. So each pair must be seen once.
+    """
+
+    def __init__(self, ranks: Mapping[bytes, int]):
+        self.ranks = ranks
+        self.lengths = {token_id: len(token) for token, token_id in ranks.items()}
+        # No window may be a token itself: it would be taken whole, even where merges don't lead to it.
+        self.longest = max(self.lengths.values())
+        self.size = max(WINDOW, self.longest + 1)
+
+    def encode(self, piece: bytes) -> list[int]:
+        """Return the ids of one piece."""
+        # Long pieces are mostly a rule of dashes, or a line copied many times: the same windows come again and again.
+        window_ids = lru_cache(maxsize=1024)(partial(encode_piece, ranks=self.ranks))
+        ids = []
+        for end in range(0, len(piece), self.size):
+            again, fresh = self.extend(piece, ids, end, window_ids)
+            ids[len(ids) - again :] = fresh
+        return ids
+
+    def extend(
+        self, piece: bytes, ids: Sequence[int], end: int, window_ids: Callable[[bytes], list[int]]
+    ) -> tuple[int, list[int]]:
+        """Return how many of the ids, which reach to `end`, to take back, and those that come instead, a window on."""
+        stop = min(end + self.size, len(piece))
+        again = OVERLAP
+        while True:
+            last = ids[-again:]
+            start = end - sum(map(self.lengths.__getitem__, last))
+            fresh = window_ids(piece[start:stop])
+            # If it begins with the token that stood there, it has seen that one's pair with the next. If not, the new
+            # text has changed more than was taken back.
+            if start == 0 or (fresh[0] == last[0] and stop - start > self.longest):
+                return len(last), fresh
+            again *= 2
+
+
 class PieceCache(dict[str, list[int]]):
     """The ids of pieces seen before: a language repeats its words, so most pieces are encoded only once.
 
@@ -332,10 +423,12 @@ class PieceCache(dict[str, list[int]]):
         self.ranks = ranks
         self.most = most
         self.longest = longest
+        self.long_pieces = LongPieces(ranks)
 
     def __missing__(self, piece: str) -> list[int]:
         """Encode a piece that isn't there yet, and keep it."""
-        ids = encode_piece(to_utf8(piece), self.ranks)
+        raw = to_utf8(piece)
+        ids = encode_piece(raw, self.ranks) if len(raw) <= WINDOW else self.long_pieces.encode(raw)
         # Cheaper than remembering which piece was used last: the common words are back after a page.
         if len(self) >= self.most:
             self.clear()
@@ -361,6 +454,9 @@ class BPETokenizer(Tokenizer):
     ):
         require(ranks is None or len(merges) == 0, "there are both merges and ranks; it takes one of them")
         ranks = ranks_from_merges(merges) if ranks is None else ranks
+        require(isinstance(ranks, Mapping), f"ranks is a {type(ranks).__name__}; it takes a dictionary, bytes to id")
+        odd = next((token for token in ranks if not isinstance(token, bytes)), b"")
+        require(odd == b"", f"a token of the ranks is {odd!r:.40}; each takes its bytes, like b'the'")
         # With a byte missing, some text has no tokens, and tiktoken ends in a panic that isn't even an `Exception`.
         missing = [byte for byte in range(256) if bytes([byte]) not in ranks]
         require(not missing, f"the ranks lack the bytes {missing[:5]}; they take all 256")
@@ -390,14 +486,16 @@ class BPETokenizer(Tokenizer):
     @classmethod
     def from_tiktoken(cls, encoding: tiktoken.Encoding) -> "BPETokenizer":
         """Return a tokenizer that gives exactly the ids of a tiktoken encoding."""
+        told = f"encoding is {encoding!r:.40}; it takes a tiktoken.Encoding, as tiktoken.get_encoding returns it"
+        require(isinstance(encoding, tiktoken.Encoding), told)
         # tiktoken has no public names for these. Its README, too, tells people to take them from here.
-        return cls(ranks=encoding._mergeable_ranks, special_tokens=encoding._special_tokens, pattern=encoding._pat_str)
+        pattern = GPT2_PATTERN if encoding._pat_str == TIKTOKEN_PATTERN else encoding._pat_str
+        return cls(ranks=encoding._mergeable_ranks, special_tokens=encoding._special_tokens, pattern=pattern)
 
     def to_tiktoken(self, name: str = "course") -> tiktoken.Encoding:
         """Return a tiktoken encoding that gives exactly this tokenizer's ids."""
-        return tiktoken.Encoding(
-            name, pat_str=self.pattern, mergeable_ranks=self.ranks, special_tokens=self.special_tokens
-        )
+        pattern = TIKTOKEN_PATTERN if self.pattern == GPT2_PATTERN else self.pattern
+        return tiktoken.Encoding(name, pat_str=pattern, mergeable_ranks=self.ranks, special_tokens=self.special_tokens)
 
     @classmethod
     def from_settings(cls, vocab: Mapping[str, int], **settings: object) -> "BPETokenizer":
@@ -418,12 +516,19 @@ def ranks_from_merges(merges: Sequence[Pair]) -> dict[bytes, int]:
     >>> ranks_from_merges([(97, 97), (256, 98)])[b"aab"]
     257
     """
+    # A dictionary of merges has ids of its own, a text has none.
+    listed = isinstance(merges, Iterable) and not isinstance(merges, str | bytes | Mapping)
+    require(listed, f"merges is a {type(merges).__name__}; it takes a list of pairs of ids, as train_bpe returns")
     # A merge may only use tokens made before it. That's why the order of the ids is the order of the merges.
     tokens = [bytes([byte]) for byte in range(256)]
     for pair in merges:
-        known = len(pair) == 2 and all(0 <= part < len(tokens) for part in pair)
-        require(known, f"merge {len(tokens) - 256} is {pair}; it takes two ids below {len(tokens)}")
-        tokens.append(tokens[pair[0]] + tokens[pair[1]])
+        try:
+            left, right = map(index, pair)
+        except (TypeError, ValueError):  # not two, or not whole numbers
+            left = right = -1
+        known = min(left, right) >= 0 and max(left, right) < len(tokens)
+        require(known, f"merge {len(tokens) - 256} is {pair!r:.60}; it takes two ids below {len(tokens)}")
+        tokens.append(tokens[left] + tokens[right])
     ranks = {token: token_id for token_id, token in enumerate(tokens)}
     # "a" + "bc" and "ab" + "c" would be one entry here: the second id in, the first one lost.
     require(len(ranks) == len(tokens), "two merges make the same token; each takes bytes of its own")
@@ -456,13 +561,25 @@ def encode_stream(
 ) -> Iterator[list[int]]:
     """Encode a text that comes in chunks of any size; the ids are those of the whole text.
 
-    That's true of GPT-2's pattern, and of any other in which the text that follows changes four pieces at most.
+    That's true of GPT-2's pattern, and of any other in which the text that follows changes four pieces at most. Ids
+    come out some chunks later than their text went in, and tiny chunks are first gathered to a few thousand characters.
 
     >>> tokenizer = BPETokenizer(train_bpe("low lower lowest", 260))
     >>> sum(encode_stream(tokenizer, ["low lo", "wer"]), []) == tokenizer.encode("low lower")
     True
     """
-    allowed, refused = choose_special(tokenizer.special_tokens, allowed_special, disallowed_special)
+    require_bpe(tokenizer)
+    one_by_one = isinstance(chunks, Iterable) and not isinstance(chunks, str | bytes)
+    told = "it takes strings one by one: a list, an open file; for a text in one piece there's tokenizer.encode"
+    require(one_by_one, f"chunks is a {type(chunks).__name__}; {told}")
+    # All this is said at once. A generator would begin to check when somebody asks for its first ids.
+    return stream_ids(tokenizer, chunks, *choose_special(tokenizer.special_tokens, allowed_special, disallowed_special))
+
+
+def stream_ids(
+    tokenizer: BPETokenizer, chunks: Iterable[str], allowed: set[str], refused: set[str]
+) -> Iterator[list[int]]:
+    """Yield the ids of a text that comes in chunks, some at a time."""
     # Refused ones have to be found too. They may be spelled across two chunks, where looking at each wouldn't do.
     for pieces, special in stream_pieces(chunks, tokenizer.compiled, allowed | refused):
         ids = list(chain.from_iterable(map(tokenizer.cache.__getitem__, pieces)))
@@ -472,11 +589,18 @@ def encode_stream(
         yield ids
 
 
+def require_bpe(tokenizer: object) -> None:
+    """Raise a `ValueError` unless this is a tokenizer by byte pair encoding."""
+    kind = type(tokenizer).__name__
+    require(isinstance(tokenizer, BPETokenizer), f"tokenizer is a {kind}; it takes a BPETokenizer")
+
+
 def tokenizer_json(tokenizer: BPETokenizer) -> str:
     """Return the text of a `tokenizer.json`, with which Hugging Face's `tokenizers` gives the same ids.
 
     There every special token in a text is recognised, as with `allowed_special="all"` here.
     """
+    require_bpe(tokenizer)
     # Their vocabulary is text, so a token is written with the letters that GPT-2's files have for its bytes.
     letters = byte_letters()
     written = {token: "".join(letters[byte] for byte in token) for token in tokenizer.ranks}
@@ -489,8 +613,13 @@ def tokenizer_json(tokenizer: BPETokenizer) -> str:
     to_letters = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
     # Special tokens are in the vocabulary and listed apart: they're found in a text before the pattern cuts it.
     # "ignore_merges": a piece that is itself a token becomes that token at once, as in tiktoken and here.
+    # What isn't used is there all the same, as null: some readers look up every part without asking whether it exists.
+    unused = ("dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix")
     model = {
         "type": "BPE",
+        **dict.fromkeys(unused),
+        "fuse_unk": False,
+        "byte_fallback": False,
         "vocab": {written[token]: token_id for token, token_id in tokenizer.ranks.items()} | dict(special),
         "merges": [[by_id[left], by_id[right]] for left, right in merges_from_ranks(tokenizer.ranks)],
         "ignore_merges": True,
@@ -498,12 +627,99 @@ def tokenizer_json(tokenizer: BPETokenizer) -> str:
     return json.dumps(
         {
             "version": "1.0",
+            **dict.fromkeys(("truncation", "padding", "normalizer", "post_processor")),
             "added_tokens": [{"id": token_id, "content": name} | flags for name, token_id in special],
             "pre_tokenizer": {"type": "Sequence", "pretokenizers": [split, to_letters]},
             "decoder": to_letters,  # the same letters, read the other way
             "model": model,
         }
     )
+
+
+# Which kinds of parts leave the ids as a `BPETokenizer` gives them. A post-processor for bytes only moves offsets.
+HARMLESS = {
+    **dict.fromkeys(("normalizer", "truncation", "padding"), (None,)),
+    "post_processor": (None, "ByteLevel"),
+    "decoder": ("ByteLevel",),
+    "model": ("BPE",),
+}
+
+
+def from_tokenizer_json(text: str) -> BPETokenizer:
+    """Return the tokenizer that a `tokenizer.json` describes, ours or another byte-level one; it gives the same ids.
+
+    With `allowed_special="all"`, that is: a file can't say otherwise. A part that we have no match for is refused.
+
+    >>> tokenizer = BPETokenizer(train_bpe("low lower lowest", 260), ["<|user|>"])
+    >>> from_tokenizer_json(tokenizer_json(tokenizer)).encode("lower") == tokenizer.encode("lower")
+    True
+    """
+    require_text(text)
+    try:
+        data = json.loads(text)
+        vocab, special = data["model"]["vocab"], {token["content"]: token["id"] for token in data["added_tokens"]}
+        check_parts(data)
+        ranks = ranks_from_letters({token: token_id for token, token_id in vocab.items() if token not in special})
+        check_merges(data["model"], ranks)
+        return BPETokenizer(ranks=ranks, special_tokens=special, pattern=pattern_of(data["pre_tokenizer"]))
+    except (json.JSONDecodeError, LookupError, TypeError, AttributeError) as error:
+        raise ValueError(f"this is no tokenizer.json of byte pair encoding: {error!r:.80}") from None
+
+
+def check_parts(data: Mapping) -> None:
+    """Refuse a `tokenizer.json` of which a part changes the text, the ids, or where special tokens are found."""
+    for name, kinds in HARMLESS.items():
+        part = data.get(name)
+        kind = part.get("type", part) if isinstance(part, dict) else part
+        require_part(kind in kinds, f"{name} is {kind!r:.200}")
+    for name in ("dropout", "continuing_subword_prefix", "end_of_word_suffix"):
+        require_part(not data["model"].get(name), f"model's {name} is {data['model'].get(name)!r}")
+    for token in data["added_tokens"]:
+        changed = [flag for flag in ("single_word", "lstrip", "rstrip") if token.get(flag)]
+        require_part(token.get("special") and not changed, f"added token {token!r} isn't a plain special one")
+
+
+def check_merges(model: Mapping, ranks: Mapping[bytes, int]) -> None:
+    """Refuse a model whose merges aren't those behind its ids, or that would split a token which no merge makes."""
+    # A merge is a pair or, in older files, both halves in one string.
+    pairs = [pair.split(" ") if isinstance(pair, str) else pair for pair in model["merges"]]
+    ours = merges_from_ranks(ranks)
+    same = ours == [(model["vocab"][left], model["vocab"][right]) for left, right in pairs]
+    require_part(same, "list of merges isn't the one that its ids stand for")
+    complete = model.get("ignore_merges") or 256 + len(ours) == len(ranks)
+    require_part(complete, "ignore_merges is false, and there are tokens that no merge makes")
+
+
+def require_part(condition: bool, problem: str) -> None:
+    """Refuse a `tokenizer.json` for the sake of one of its parts."""
+    told = "A BPETokenizer would give other ids, so this tokenizer.json can't be read as one"
+    require(condition, f"its {problem}. {told}")
+
+
+def ranks_from_letters(vocab: Mapping[str, int]) -> dict[bytes, int]:
+    """Return the ranks of tokens that are written with GPT-2's letters for bytes."""
+    byte_of = {letter: byte for byte, letter in enumerate(byte_letters())}
+    odd = next((token for token in vocab if not byte_of.keys() >= set(token)), None)
+    require_part(odd is None, f"token {odd!r} isn't written in GPT-2's letters for bytes")
+    return {bytes(map(byte_of.__getitem__, token)): token_id for token, token_id in vocab.items()}
+
+
+def pattern_of(pre_tokenizer: object) -> str:
+    """Return the pattern by which a `tokenizer.json` cuts text: its own, or GPT-2's, which the byte level brings."""
+    pattern = None
+    match pre_tokenizer:
+        case {"type": "ByteLevel", "add_prefix_space": False}:
+            pattern = GPT2_PATTERN if pre_tokenizer.get("use_regex", True) else None
+        case {
+            "type": "Sequence",
+            "pretokenizers": [
+                {"type": "Split", "pattern": {"Regex": found}, "behavior": "Isolated", "invert": False},
+                {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False},
+            ],
+        }:
+            pattern = found
+    require_part(pattern is not None, f"pre_tokenizer is {pre_tokenizer!r:.300}")
+    return pattern
 
 
 def byte_letters() -> list[str]:

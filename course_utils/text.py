@@ -1,14 +1,31 @@
 """Text from a file: shipped with the course, your own, or a named public corpus; cleaned and split."""
 
+import codecs
+import os
 import re
 import unicodedata
-from pathlib import Path
+from pathlib import Path, PurePath
+
+import regex
 
 from course_utils.common import DATA, require
 from course_utils.downloads import Download, fetch
 
 SHIPPED = ("story", "tales")
-
+# What some Windows programs write first. UTF-32 is looked for first: its mark begins with that of UTF-16.
+BYTE_ORDER_MARKS = {
+    "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
+    "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
+}
+# How files begin that hold text and more, which a model would have to learn too.
+NO_PLAIN_TEXT = {
+    b"PK\x03\x04": "a zip archive, as a .docx or an .epub is",
+    b"\x1f\x8b": "compressed by gzip",
+    b"%PDF-": "a PDF",
+    b"{\\rtf": "rich text (RTF)",
+}
+# One line that ends like the name of a file that may hold text.
+FILE_NAME = re.compile(r"[^\n]{1,250}\.(txt|md|log|csv|tsv|jsonl?|xml|html?|pdf|docx?|epub|ipynb|py|zip|gz)", re.I)
 
 # The checksum pins the text: a loss can only be compared with one that was measured on the same bytes.
 CORPORA = {
@@ -43,30 +60,70 @@ def load_text(source: str | Path) -> str:
     try:
         # Our names come first. A file of your own called "tales" is still within reach, as the path "./tales".
         path = DATA / f"{source}.txt" if source in SHIPPED else Path(source).expanduser()
+        require(not path.is_dir(), f"{str(source)!r} is a folder, {path.absolute()}; it takes one file of text")
         require(path.is_file(), f"{missing}: {path.absolute()}")
     except (OSError, RuntimeError):  # a whole text passed as its own name is too long for one; `~nobody` has no home
         raise ValueError(missing) from None
     return read_text(path)
 
 
+def require_text(text: object, name: str = "text") -> None:
+    """Raise a `ValueError` unless this is a text: a string, and not the name of a text or a file in its place.
+
+    >>> require_text("corpus.txt")
+    Traceback (most recent call last):
+    ...
+    ValueError: text is 'corpus.txt', which is only a name; it takes the text itself: load_text('corpus.txt')
+    """
+    known = isinstance(text, str) and (text in (*SHIPPED, *CORPORA) or FILE_NAME.fullmatch(text) or names_file(text))
+    if known or isinstance(text, PurePath):
+        told = repr(str(text))
+        raise ValueError(f"{name} is {told}, which is only a name; it takes the text itself: load_text({told})")
+    require(isinstance(text, str), f"{name} is a {type(text).__name__}; it takes a string")
+
+
+def names_file(text: str) -> bool:
+    """Tell whether a string is the path of a file that exists."""
+    # Most texts are too long for a path, and needn't be looked for on the disk.
+    return len(text) < 1000 and "\n" not in text and os.path.isfile(text)
+
+
 def read_text(path: Path) -> str:
-    """Read a UTF-8 file and clean it; if it's empty or not UTF-8, a `ValueError` says where."""
+    """Read a file and clean it: UTF-8, or what its byte order mark names. A `ValueError` says what's wrong with it."""
     raw = path.read_bytes()
+    other = next((kind for head, kind in NO_PLAIN_TEXT.items() if raw.startswith(head)), None)
+    require(other is None, f"{path} is {other}; it takes plain text, as most programs save it on request (.txt, UTF-8)")
+    encoding = next((name for name, marks in BYTE_ORDER_MARKS.items() if raw.startswith(marks)), "utf-8")
+    zero = raw.find(b"\0") if encoding == "utf-8" else -1
+    if zero >= 0:
+        # UTF-16 writes an ASCII letter as two bytes, one of them zero, and both are valid UTF-8 too.
+        likely = "utf-16-le" if zero % 2 else "utf-16-be"
+        told = f"{path} has a zero byte at offset {zero}. No text in UTF-8 has one, but UTF-16 has many"
+        raise ValueError(f"{told}. {way_out(likely)} If it looks wrong then, it's no text.")
     # Not errors="replace", which would hide the damage until a model has learned it.
     try:
-        text = clean_text(raw.decode("utf-8"))
+        text = clean_text(raw.decode(encoding))
     except UnicodeDecodeError as error:
-        # Editors count lines and columns from 1. On the first line `rfind` gives -1, and the difference still holds.
-        before = raw[: error.start]
-        line = before.count(b"\n") + 1
-        column = len(before) - before.rfind(b"\n")
-        raise ValueError(
-            f"{path} is not UTF-8: byte 0x{raw[error.start]:02x} at offset {error.start} "
-            f"(line {line}, byte {column} of the line) does not fit. Save the file as UTF-8 "
-            "in your editor, or read it yourself: Path(...).read_text(encoding='cp1252') is a common case."
-        ) from None
+        advice = way_out("cp1252") if encoding == "utf-8" else "It begins like one; save it again, best as UTF-8."
+        raise ValueError(f"{path} is not {encoding.upper()}: {where(raw, error)}. {advice}") from None
     require(bool(text.strip()), f"{path} holds no text ({len(raw)} bytes); give a file with some words in it")
     return text
+
+
+def where(raw: bytes, error: UnicodeDecodeError) -> str:
+    """Say which byte of a file doesn't belong there, by its offset and by line and column."""
+    # Editors count lines and columns from 1. On the first line `rfind` gives -1, and the difference still holds.
+    before = raw[: error.start]
+    line = before.count(b"\n") + 1
+    column = len(before) - before.rfind(b"\n")
+    place = f"offset {error.start} (line {line}, byte {column} of the line)"
+    return f"byte 0x{raw[error.start]:02x} at {place} does not fit"
+
+
+def way_out(encoding: str) -> str:
+    """Say what to do about a file that isn't UTF-8 and may be in this encoding."""
+    read = f"Path(...).read_text(encoding={encoding!r})"
+    return f"Save the file as UTF-8 in your editor, or read it yourself: {read} is a common case."
 
 
 def clean_text(text: str) -> str:
@@ -87,9 +144,9 @@ def split_words(text: str, keep_whitespace: bool = False) -> list[str]:
     >>> split_words("Hello, world!"), split_words("Isn't it?", keep_whitespace=True)
     (['Hello', ',', 'world', '!'], ["Isn't", ' ', 'it', '?'])
     """
-    # A word with its apostrophes ("isn't"), or any other single character. Each character of the text ends up in
-    # exactly one piece, so joining them all gives the text back.
-    pieces = re.findall(r"\w+(?:['’]\w+)*|[^\w\s]|\s", text)
+    # A word with its apostrophes ("isn't"), a flag, or any other single character, with the marks that belong to it
+    # ("की", "👍🏽"). Each character of the text ends up in exactly one piece, so joining them all gives the text back.
+    pieces = regex.findall(r"[\w\p{N}]+(?:['’][\w\p{N}]+)*|\s|\p{RI}{2}|\X", text)
     return pieces if keep_whitespace else [piece for piece in pieces if not piece.isspace()]
 
 

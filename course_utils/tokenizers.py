@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 
 from course_utils.common import require
-from course_utils.text import split_words
+from course_utils.text import require_text, split_words
 
 END_OF_TEXT = "<|endoftext|>"
 # Two spellings are in use for the token that stands in for any piece the vocabulary lacks.
@@ -28,16 +28,13 @@ class Tokenizer:
     def __init__(self, vocab: Mapping[str, int] | Mapping[bytes, int], special_tokens: Mapping[str, int]):
         check_special_tokens(special_tokens)
         # Copies, so that the caller's dictionaries can change later without changing the tokenizer.
-        self.vocab = dict(vocab)
-        self.special_tokens = dict(special_tokens)
+        self.vocab = plain_ids(vocab, "vocab")
+        self.special_tokens = plain_ids(special_tokens, "special_tokens")
         # Both kinds share one range of ids, because a model has one embedding table for all of them.
         pairs = [*self.vocab.items(), *self.special_tokens.items()]
         self.tokens = {token_id: token for token, token_id in pairs}
         require(len(pairs) > 0, "the vocabulary is empty; a tokenizer takes at least one token")
         require(len(self.tokens) == len(pairs), "two tokens have the same id; each takes one of its own")
-        # NumPy's integers would work as indices, but not as JSON.
-        odd = next((token_id for token_id in self.tokens if not isinstance(token_id, int)), None)
-        require(odd is None, f"a token has the id {odd!r}; ids are whole numbers")
         require(min(self.tokens) >= 0, f"a token has the id {min(self.tokens)}; ids start at 0")
         # Not len(self.tokens): ids may have gaps, and the embedding needs a row for the largest one.
         self.vocab_size = max(self.tokens) + 1
@@ -83,6 +80,7 @@ class CharTokenizer(Tokenizer):
     @classmethod
     def from_text(cls, text: str, special_tokens: Sequence[str] = ()) -> "CharTokenizer":
         """Return a tokenizer for the characters of a text, in sorted order, then the special tokens."""
+        require_text(text)
         # Even parts only, or the letters of the "<|endoftext|>" between two tales would enter the vocabulary.
         ordinary = split_special(text, special_tokens)[::2]
         characters = chain.from_iterable(ordinary)
@@ -113,6 +111,7 @@ class WordTokenizer(Tokenizer):
     @classmethod
     def from_text(cls, text: str, special_tokens: Sequence[str] = (), keep_whitespace: bool = False) -> "WordTokenizer":
         """Return a tokenizer for the words of a text, in sorted order, then the special tokens."""
+        require_text(text)
         ordinary = split_special(text, special_tokens)[::2]
         pieces = chain.from_iterable(split_words(part, keep_whitespace) for part in ordinary)
         return cls(*build_vocab(pieces, special_tokens), keep_whitespace)
@@ -127,7 +126,7 @@ class WordTokenizer(Tokenizer):
             return "".join(tokens)
         # Which spaces there were is lost. In prose none stands before a closing mark or after an opening one; a
         # straight quote could be either, so it keeps both of its spaces.
-        return re.sub(r" (?=[,.;:?!%)\]}’”…])|(?<=[(\[{“‘¿¡]) ", "", " ".join(tokens))
+        return re.sub(r" (?=[,.;:?!%)\]}’”…،؛؟۔।॥])|(?<=[(\[{“‘¿¡]) ", "", " ".join(tokens))
 
     def to_dict(self) -> dict:
         """Return everything `from_dict` needs to make this tokenizer again, ready for JSON."""
@@ -208,11 +207,24 @@ def refuse_special(text: str, refused: Collection[str]) -> None:
         )
 
 
+def plain_ids(ids: Mapping, name: str) -> dict:
+    """Return a copy of a dictionary from tokens to ids in which each id is a plain `int`."""
+    require(isinstance(ids, Mapping), f"{name} is a {type(ids).__name__}; it takes a dictionary from token to id")
+    odd = [token_id for token_id in ids.values() if not hasattr(token_id, "__index__")]
+    require(not odd, f"a token has the id {(odd or [0])[0]!r}; ids are whole numbers")
+    # NumPy's integers would work as indices, but not as JSON.
+    return {token: index(token_id) for token, token_id in ids.items()}
+
+
 def check_special_tokens(names: Collection[str]) -> None:
     """Refuse special tokens that could be read in two ways: empty, repeated, or one inside another."""
-    # A string is a collection too, of its characters: each letter would become a special token.
-    require(not isinstance(names, str), f"special_tokens is {names!r}; it takes a list of names")
+    # A string is a collection too, of its characters: each letter would become a special token. And a set has another
+    # order in every run of Python, so the ids would change.
+    listed = isinstance(names, Collection) and not isinstance(names, str | set | frozenset)
+    require(listed, f"special_tokens is {names!r}; it takes a list of names")
     names = list(names)
+    odd = next((name for name in names if not isinstance(name, str)), "")
+    require(odd == "", f"a special token is {odd!r}; each takes a string")
     require("" not in names, "a special token is empty; it takes at least one character")
     require(len(set(names)) == len(names), f"special_tokens repeat a name: {names}")
     # With "<|a" and "<|a|>" both in use, a text could be cut in two ways.
@@ -250,7 +262,7 @@ def from_dict(data: Mapping) -> Tokenizer:
     make = getattr(kinds[kind], "from_settings", kinds[kind])
     try:
         return make(**settings)
-    except TypeError as error:
+    except (TypeError, AttributeError, UnicodeError) as error:
         raise ValueError(f"a {kind} cannot be made from {sorted(settings)}: {error}") from None
 
 

@@ -3,16 +3,19 @@
 import hashlib
 import json
 import os
+import random
 import unicodedata
 from collections import Counter
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 import regex
 import tiktoken
 import tokenizers
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiktoken_ext import openai_public
@@ -24,17 +27,19 @@ from course_utils.bpe import (
     count_pairs,
     encode_piece,
     encode_stream,
+    from_tokenizer_json,
     gpt2_encoding,
     gpt2_tokenizer,
     merge,
     merges_from_ranks,
     ranks_from_merges,
+    split_pieces,
     tokenizer_json,
     train_bpe,
 )
 from course_utils.downloads import cache_folder
 from course_utils.text import load_text
-from course_utils.tokenizers import END_OF_TEXT, from_dict
+from course_utils.tokenizers import END_OF_TEXT, CharTokenizer, from_dict
 
 EXAMPLE = list(b"aaabdaaabac")
 CHAT = ["<|endoftext|>", "<|user|>"]
@@ -178,11 +183,20 @@ def test_texts_may_come_one_by_one_or_as_one_long_string(monkeypatch):
 
 @pytest.mark.parametrize(
     ("texts", "vocab_size", "special"),
-    [("abc", 255, ()), ("abc", 257, CHAT), (b"abc", 300, ()), (["abc", None], 300, ()), ("abc", 300, "<|x|>")],
+    [
+        *[("abc", 255, ()), ("abc", 257, CHAT), (b"abc", 300, ()), (["abc", None], 300, ()), ("abc", 300, "<|x|>")],
+        *[("corpus.txt", 500, ()), (Path("corpus.txt"), 500, ()), ("story", 500, ()), ("tinystories", 500, ())],
+        *[(None, 300, ()), (500, "abc", ()), ("abc", "300", ()), ("abc", 300.0, ()), ("abc", None, ())],
+        *[([bpe.__file__], 500, ()), (["abc", str(bpe.GPT2_FILE)], 500, ()), ([Path("a.txt")], 500, ())],
+    ],
 )
 def test_training_that_cannot_be_is_refused(texts, vocab_size, special):
     with pytest.raises(ValueError, match="takes"):
         train_bpe(texts, vocab_size, special)
+
+
+def test_a_text_that_speaks_of_a_file_is_a_text():
+    assert train_bpe(["look at corpus.txt", "corpus.txt"], 260) == train_bpe("look at corpus.txt\ncorpus.txt", 260)
 
 
 @settings(max_examples=2 * EXAMPLES)
@@ -200,8 +214,86 @@ def test_a_whole_piece_in_the_vocabulary_is_one_token_as_in_tiktoken():
     assert merges_from_ranks(ranks) == []
 
 
-def test_a_piece_of_any_length_is_encoded_in_reasonable_time():
-    assert gpt2_tokenizer().encode("ab" * 50_000) == gpt2_encoding().encode("ab" * 50_000)
+def in_windows(piece, ranks):
+    """Encode a piece through the smallest windows there can be."""
+    pieces = bpe.LongPieces(ranks)
+    pieces.size = pieces.longest + 1
+    return pieces.encode(piece)
+
+
+def whole(piece, ranks):
+    """What the definition says of a piece."""
+    return [ranks[piece]] if piece in ranks else naive_encode(piece, ranks)
+
+
+@settings(max_examples=2 * EXAMPLES)
+@given(REPETITIVE, st.text(st.sampled_from("aaabbc' \n1s!é"), max_size=200).map(str.encode))
+def test_windows_give_the_ids_of_the_whole_piece(text, piece):
+    ranks = ranks_from_merges(train_bpe(text, 300, pattern=r"(?s).+"))
+    assert in_windows(piece, ranks) == whole(piece, ranks)
+
+
+TOKENS = st.lists(st.text("ab", min_size=2, max_size=6).map(str.encode), unique=True, max_size=30)
+
+
+@settings(max_examples=4 * EXAMPLES)
+@given(TOKENS, st.text("ab", min_size=1, max_size=100).map(str.encode))
+def test_windows_do_so_for_ranks_that_no_training_gives(tokens, piece):
+    # Among them tokens that no merge makes, and such as are merged before their parts.
+    ranks = {bytes([byte]): byte for byte in range(256)} | {token: 256 + i for i, token in enumerate(tokens)}
+    assert in_windows(piece, ranks) == whole(piece, ranks)
+
+
+def kinds(size):
+    """Texts of one kind each, as long as this, most of which are a single piece."""
+    chance = random.Random(size)
+    runs = {"no-break spaces": "\u00a0", "spaces": " ", "lines": "\n", "dots": ".", "dashes": "-", "zeros": "0"}
+    runs |= {"a": "a", "ab": "ab", "emoji": "😀", "ideographs": "中", "late": "b."}
+    texts = {name: ("x" * (name == "late") + part * size)[:size] for name, part in runs.items()}
+    texts["letters"] = "".join(chance.choices("abcdefghijklmnopqrstuvwxyz", k=size))
+    texts["Chinese"] = "".join(chr(0x4E00 + chance.randrange(3000)) for _ in range(size))
+    return texts
+
+
+@pytest.mark.parametrize("name", kinds(1))
+def test_a_long_piece_is_looked_at_little_more_than_once(monkeypatch, name):
+    looked = []
+
+    def counted(piece, ranks):
+        looked.append(len(piece))
+        return encode_piece(piece, ranks)
+
+    monkeypatch.setattr(bpe, "encode_piece", counted)
+    text = kinds(20_000)[name]
+    # A heap of 20,000 entries took up to 70 times as long as tiktoken: small windows, and each of them once.
+    assert bpe.PieceCache(bpe.gpt2_ranks())[text] == gpt2_encoding().encode_ordinary(text)
+    assert max(looked) <= 2048
+    assert sum(looked) <= 1.2 * len(text.encode())
+    assert sum(looked) <= 8000 or name in ("letters", "Chinese")
+
+
+@pytest.mark.parametrize("step", [1, 3, 500])
+@pytest.mark.parametrize("text", [*kinds(5000).values(), load_text("story")[:5000], ("\n" * 700 + "a" * 700) * 4])
+def test_a_stream_looks_at_its_text_three_times_at_most(monkeypatch, text, step):
+    whole, looked = story_tokenizer().encode(text), []
+
+    def counted(part, pattern):
+        looked.append(len(part))
+        return split_pieces(part, pattern)
+
+    monkeypatch.setattr(bpe, "split_pieces", counted)
+    streamed = encode_stream(story_tokenizer(), [text[i : i + step] for i in range(0, len(text), step)])
+    assert [i for ids in streamed for i in ids] == whole
+    assert len(looked) <= 20  # and not once for each chunk
+    assert sum(looked) <= 3 * len(text)
+
+
+@pytest.mark.parametrize("space", [" ", "\u00a0", "\n"])
+def test_a_million_spaces_are_encoded_by_both(space):
+    text = "x" + space * 1_000_000
+    # With GPT-2's pattern as it was published, tiktoken's engine ends in "Max stack size exceeded".
+    assert gpt2_tokenizer().encode(text) == gpt2_encoding().encode(text)
+    assert BPETokenizer.from_tiktoken(gpt2_encoding()).to_dict() == gpt2_tokenizer().to_dict()
 
 
 def test_gpt2s_vocabulary_has_the_size_it_should_have():
@@ -312,11 +404,18 @@ def test_every_text_comes_back(text):
         assert tokenizer.decode(tokenizer.encode(text, disallowed_special=())) == text
 
 
-@pytest.mark.parametrize("text", ["\ud800", "ok \udfff", "\ude00\ud83d"])
-def test_half_a_character_is_refused(text):
+HALVES = [("\ud800", "lone"), ("ok \udfff", "lone"), ("\ude00\ud83d", "lone"), ("ok \ud83d\ude00!", "pair")]
+
+
+@pytest.mark.parametrize(("text", "kind"), HALVES)
+def test_half_a_character_is_refused_with_a_way_out(text, kind):
+    way_out = "text.encode('utf-16', 'surrogatepass').decode('utf-16', 'replace')"
     for encode in (gpt2_tokenizer().encode, lambda text: train_bpe(text, 300)):
-        with pytest.raises(ValueError, match="lone surrogate"):
+        with pytest.raises(ValueError, match=f"lone surrogate|surrogate {kind}") as refused:
             encode(text)
+        assert way_out in str(refused.value)
+    # The advice is what tiktoken does by itself.
+    assert gpt2_tokenizer().encode(eval(way_out, {"text": text})) == gpt2_encoding().encode(text)
 
 
 @given(st.lists(st.integers(0, 50_256), max_size=20))
@@ -369,6 +468,19 @@ def test_a_stream_gives_ids_as_it_goes_and_holds_little_back():
     assert len(story_tokenizer().decode(first)) > len(chunks[1]) - 60
 
 
+def test_the_first_ids_of_a_stream_need_its_first_chunk_only():
+    read = []
+
+    def chunks():
+        for part in cut(load_text("story"), range(500, 5000, 500)):
+            read.append(part)
+            yield part
+
+    streamed = encode_stream(story_tokenizer(), chunks())
+    assert next(streamed)
+    assert len(read) == 1
+
+
 def test_a_special_token_cut_in_two_is_refused_all_the_same():
     with pytest.raises(ValueError, match=r"spells the special token '<\|user\|>'"):
         list(encode_stream(story_tokenizer(), ["hello <|us", "er|> there"]))
@@ -402,10 +514,39 @@ def test_a_tokenizer_comes_back_from_json(make):
     assert again.special_tokens == tokenizer.special_tokens
 
 
-@pytest.mark.parametrize("merges", [[(97, 256)], [(97, 98, 99)], [(-1, 5)], [(97, 98), (97, 98)]])
+NO_MERGES = [
+    [(97, 256)],
+    [(97, 98, 99)],
+    [(-1, 5)],
+    [(97, 98), (97, 98)],
+    [97, 98],
+    [("a", "b")],
+    ["a b"],
+    [(97.0, 98)],
+]
+NO_MERGES += [[None], "corpus.txt", {(97, 98): 256}, 5, b"ab", [(97,)], [[97, [98]]]]
+
+
+@pytest.mark.parametrize("merges", NO_MERGES)
 def test_merges_that_make_no_vocabulary_are_refused(merges):
     with pytest.raises(ValueError, match="takes"):
         BPETokenizer(merges)
+
+
+@pytest.mark.parametrize("merges", [[[97, 98]], np.array([[97, 98]]), torch.tensor([[97, 98]]), iter([(97, 98)])])
+def test_merges_may_be_lists_or_an_array(merges):
+    assert BPETokenizer(merges).ranks[b"ab"] == 256
+
+
+@pytest.mark.parametrize("ranks", [[b"a"], {"a": 0}, ranks_from_merges([]) | {"the": 256}, 5])
+def test_ranks_take_bytes(ranks):
+    with pytest.raises(ValueError, match=r"it takes a dictionary, bytes to id|takes its bytes, like b'the'"):
+        BPETokenizer(ranks=ranks)
+
+
+def test_only_an_encoding_of_tiktoken_is_taken_for_one():
+    with pytest.raises(ValueError, match=r"encoding is 'gpt2'; it takes a tiktoken.Encoding"):
+        BPETokenizer.from_tiktoken("gpt2")
 
 
 def test_ranks_without_all_bytes_are_refused():
@@ -436,6 +577,117 @@ def test_a_pair_may_be_a_list_as_json_has_it():
 def test_a_chunk_that_is_no_string_is_told(chunks):
     with pytest.raises(ValueError, match=r"a chunk is a (bytes|NoneType); it takes strings"):
         list(encode_stream(BPETokenizer(), chunks))
+
+
+@pytest.mark.parametrize("vocab", [{"नम": 0}, ["a"], None, {b"a": 0}])
+def test_what_describes_no_tokenizer_is_refused(vocab):
+    with pytest.raises(ValueError, match="a BPETokenizer cannot be made from"):
+        from_dict({"kind": "BPETokenizer", "vocab": vocab, "special_tokens": {}, "pattern": "."})
+
+
+@pytest.mark.parametrize("chunks", ["text", b"text", Path("corpus.txt"), None, 5])
+def test_a_stream_takes_its_chunks_one_by_one(chunks):
+    with pytest.raises(ValueError, match=r"chunks is a .*; it takes strings one by one"):
+        encode_stream(BPETokenizer(), chunks)  # at once, not when the first ids are asked for
+
+
+@pytest.mark.parametrize("use", [tokenizer_json, lambda tokenizer: encode_stream(tokenizer, ["text"])])
+def test_what_belongs_to_byte_pair_encoding_takes_no_other_tokenizer(use):
+    with pytest.raises(ValueError, match="tokenizer is a CharTokenizer; it takes a BPETokenizer"):
+        use(CharTokenizer.from_text("abc"))
+
+
+# --- tokenizer.json, and back ---
+
+
+def test_the_file_is_the_one_that_hugging_face_would_write():
+    for tokenizer in (story_tokenizer(), BPETokenizer(ranks=ranks_from_merges([]) | {b"abc": 256})):
+        written = json.loads(tokenizer_json(tokenizer))
+        assert written == json.loads(tokenizers.Tokenizer.from_str(json.dumps(written)).to_str())
+        unused = ("normalizer", "post_processor", "truncation", "padding")
+        assert [written[name] for name in unused] == [None] * 4
+
+
+@pytest.mark.parametrize("make", [story_tokenizer, BPETokenizer, pytest.param(gpt2_tokenizer, marks=pytest.mark.slow)])
+def test_a_tokenizer_comes_back_from_its_tokenizer_json(make):
+    tokenizer = make()
+    assert from_tokenizer_json(tokenizer_json(tokenizer)).to_dict() == tokenizer.to_dict()
+
+
+def test_a_whole_piece_that_no_merge_makes_comes_back_too():
+    tokenizer = BPETokenizer(ranks=ranks_from_merges([]) | {b"abc": 256}, pattern=r"(?s).{1,3}")
+    assert from_tokenizer_json(tokenizer_json(tokenizer)).encode("abcabd") == [256, 97, 98, 100]
+
+
+def gpt2_as_published(data):
+    """The form of GPT-2's own file: no pattern but that of the byte level, merges as strings, a post-processor."""
+    byte_level = data["decoder"] | {"use_regex": True}
+    model = data["model"] | {"merges": [" ".join(pair) for pair in data["model"]["merges"]], "ignore_merges": False}
+    return data | {"pre_tokenizer": byte_level, "post_processor": byte_level, "model": model}
+
+
+def test_a_file_in_the_form_of_gpt2s_own_is_read():
+    text = json.dumps(gpt2_as_published(json.loads(tokenizer_json(story_tokenizer()))))
+    assert from_tokenizer_json(text).to_dict() == story_tokenizer().to_dict()
+
+
+def changed_file(path, value):
+    """A `tokenizer.json` with the part at this path changed."""
+    data = json.loads(tokenizer_json(BPETokenizer([(97, 98), (256, 99), (97, 99)], ["<|x|>"])))
+    *way, last = path
+    part = data
+    for step in way:
+        part = part[step]
+    part[last] = value
+    return json.dumps(data)
+
+
+SPLIT = ("pre_tokenizer", "pretokenizers", 0)
+UNREADABLE = [
+    (("normalizer",), {"type": "NFC"}, "normalizer is 'NFC'"),
+    (("truncation",), {"max_length": 8}, "truncation is {'max_length': 8}"),
+    (("padding",), {"pad_id": 0}, "padding is"),
+    (("post_processor",), {"type": "TemplateProcessing"}, "post_processor is 'TemplateProcessing'"),
+    (("decoder",), None, "decoder is None"),
+    (("decoder",), {"type": "WordPiece"}, "decoder is 'WordPiece'"),
+    (("model", "type"), "Unigram", "model is 'Unigram'"),
+    (("model", "dropout"), 0.1, "model's dropout is 0.1"),
+    (("model", "end_of_word_suffix"), "</w>", "model's end_of_word_suffix is '</w>'"),
+    (("model", "vocab", "नमस्ते"), 300, "token 'नमस्ते' isn't written"),
+    (("model", "merges"), [["a", "b"]], "list of merges"),
+    (("model", "merges", 1), ["a", "b"], "list of merges"),
+    (("added_tokens", 0, "lstrip"), True, r"added token .* isn't a plain special one"),
+    (("added_tokens", 0, "special"), False, "added token"),
+    (("pre_tokenizer",), None, "pre_tokenizer is None"),
+    (("pre_tokenizer",), {"type": "ByteLevel", "add_prefix_space": True}, "pre_tokenizer is"),
+    (("pre_tokenizer",), {"type": "Whitespace"}, "pre_tokenizer is"),
+    ((*SPLIT, "behavior"), "Removed", "pre_tokenizer is"),
+    ((*SPLIT, "pattern"), {"String": " "}, "pre_tokenizer is"),
+    ((*SPLIT, "pattern"), {"Regex": "(a)|b"}, "captures groups"),
+    (("model",), None, "no tokenizer.json of byte pair encoding"),
+    (("model", "vocab"), [["a", 0]], "no tokenizer.json of byte pair encoding"),
+    (("model", "merges"), [["a", "zz"]], "no tokenizer.json of byte pair encoding"),
+    (("added_tokens",), None, "no tokenizer.json of byte pair encoding"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "told"), UNREADABLE)
+def test_a_tokenizer_json_is_refused_by_the_part_that_cannot_be(path, value, told):
+    with pytest.raises(ValueError, match=told):
+        from_tokenizer_json(changed_file(path, value))
+
+
+def test_tokens_that_no_merge_makes_are_refused_where_they_would_be_split():
+    data = json.loads(tokenizer_json(BPETokenizer(ranks=ranks_from_merges([]) | {b"abc": 256})))
+    data["model"]["ignore_merges"] = False
+    with pytest.raises(ValueError, match="ignore_merges is false"):
+        from_tokenizer_json(json.dumps(data))
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "not json", "tokenizer.json", None, "5"])
+def test_what_is_no_tokenizer_json_is_told(text):
+    with pytest.raises(ValueError, match=r"no tokenizer\.json of|it takes"):
+        from_tokenizer_json(text)
 
 
 def test_settings_that_contradict_each_other_are_told():

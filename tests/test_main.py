@@ -1,5 +1,6 @@
 """The command line: which command runs what, where; what it says when it isn't understood; and what CI runs."""
 
+import io
 import os
 import re
 import shutil
@@ -60,6 +61,20 @@ def inside(monkeypatch):
 def test_a_name_finds_its_function_with_the_other_arguments(inside, capsys):
     assert entry.main(["bench", "echo", "--seed", "1"]) == 0
     assert re.fullmatch(r"--seed 1\nbench echo: done after \d+ s\n", capsys.readouterr().out)
+
+
+SHOWN = {"ascii": "+ Passed - 3 x 4...", "cp1252": "+ Passed \u00b7 3 \u00d7 4\u2026"}
+SHOWN |= {"cp932": "+ Passed - 3 \u00d7 4\u2026", "utf-8": "\u2713 Passed \u00b7 3 \u00d7 4\u2026"}
+
+
+@pytest.mark.parametrize("encoding", SHOWN)
+def test_every_character_can_be_printed_whatever_standard_output_is(inside, monkeypatch, encoding):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+    assert entry.main(["bench", "echo", SHOWN["utf-8"], "\u0905"]) == 0
+    sys.stdout.flush()
+    shown = written.getvalue().decode(encoding)
+    assert shown.startswith(SHOWN[encoding] + (" \u0905\n" if encoding == "utf-8" else " ?\n"))
 
 
 def test_sync_gets_its_arguments_as_a_list(inside):

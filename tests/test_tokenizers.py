@@ -1,6 +1,7 @@
 """Special tokens, characters and words, against tiktoken where it has the same idea."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -205,6 +206,38 @@ def test_a_tokenizer_comes_back_from_json(tokenizer):
 def test_what_describes_no_tokenizer_is_refused(data):
     with pytest.raises(ValueError, match=r"the kind of tokenizer is|cannot be made from \['words'\]"):
         from_dict(data)
+
+
+@pytest.mark.parametrize("kind", [CharTokenizer, WordTokenizer])
+@pytest.mark.parametrize("text", ["corpus.txt", "tales", Path("corpus.txt"), b"words", ["words"], None])
+def test_a_vocabulary_is_not_made_from_a_name_or_from_what_is_no_text(kind, text):
+    with pytest.raises(ValueError, match="it takes"):
+        kind.from_text(text)
+
+
+def test_numpys_ids_become_plain_ones():
+    tokenizer = CharTokenizer({"a": np.int64(0)}, {"<|x|>": np.int32(1)})
+    assert json.loads(json.dumps(tokenizer.to_dict()))["vocab"] == {"a": 0}
+    assert tokenizer.encode("a<|x|>", allowed_special="all") == [0, 1]
+
+
+@pytest.mark.parametrize(("vocab", "special"), [("abc", {}), (["a"], {}), ({"a": 0}, ["<|x|>"]), ({"a": None}, {})])
+def test_a_vocabulary_takes_dictionaries_of_whole_numbers(vocab, special):
+    with pytest.raises(ValueError, match=r"takes a dictionary|whole numbers"):
+        CharTokenizer(vocab, special)
+
+
+@pytest.mark.parametrize("names", [{"<|a|>", "<|b|>"}, frozenset(["<|a|>"]), None, 5, [b"<|a|>"], [None]])
+def test_special_tokens_in_no_order_or_that_are_no_strings_are_refused(names):
+    with pytest.raises(ValueError, match=r"it takes a list of names|each takes a string"):
+        build_vocab("abc", names)
+
+
+def test_words_of_other_scripts_come_back_and_are_known():
+    text = "हिन्दी में लिखा। ما هذا؟ ẹ̀kọ́, 👩\u200d👩\u200d👧"
+    tokenizer = WordTokenizer.from_text(text)
+    assert len(tokenizer.encode(text)) == 10
+    assert tokenizer.decode(tokenizer.encode(text)) == text
 
 
 def test_the_base_class_leaves_two_methods_to_write():
