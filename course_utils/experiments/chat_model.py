@@ -89,7 +89,6 @@ class Examiner:
 
     def __init__(self, tokenizer: Tokenizer, every: int) -> None:
         self.tokenizer, self.every = tokenizer, every
-        self.rows: list[dict[str, float]] = []
         self.started = time.perf_counter()
 
     def __call__(self, now: Progress) -> None:
@@ -101,16 +100,13 @@ class Examiner:
         now.model.train()
         kinds = [kind for kind in ("answerable", "not told") if kind in found["marks"]]
         shares = {kind: Marks(**found["marks"][kind]).fraction for kind in kinds}
-        self.rows.append({"step": now.step, "minutes": (began - self.started) / 60, "tales": found["tales"], **shares})
-        print("\n" + ", ".join(f"{name} {value:.3g}" for name, value in self.rows[-1].items()), flush=True)
+        row = {"step": now.step, "minutes": (began - self.started) / 60, "tales": found["tales"], **shares}
+        print("\n" + ", ".join(f"{name} {value:.3g}" for name, value in row.items()), flush=True)
         self.started += time.perf_counter() - began  # asking is not training
 
 
-Looks = list[dict[str, float]]
-
-
-def run_stage(number: int, stage: Stage, model: GPT, tokenizer: Tokenizer, dtype: Any) -> Looks | None:
-    """Train one stage, or go on where it stopped; return what was found on the way, None if it was interrupted."""
+def run_stage(number: int, stage: Stage, model: GPT, tokenizer: Tokenizer, dtype: Any) -> bool:
+    """Train one stage, or go on where it stopped; return whether it came to its end."""
     examiner = Examiner(tokenizer, max(1, stage.steps // LOOKS))
     history = train(
         model,
@@ -121,7 +117,7 @@ def run_stage(number: int, stage: Stage, model: GPT, tokenizer: Tokenizer, dtype
         save_every=max(1, stage.steps // 50),
         tokenizer=tokenizer,
     )
-    return examiner.rows if len(history.losses) == stage.steps else None
+    return len(history.losses) == stage.steps
 
 
 def make_chat(path: Path = CHAT, base: Path = BASE, stages: Sequence[Stage] = STAGES, asked: int = 2000) -> None:
@@ -129,12 +125,10 @@ def make_chat(path: Path = CHAT, base: Path = BASE, stages: Sequence[Stage] = ST
     run = runtime.start()
     start = load_checkpoint(base, run.device)
     model, tokenizer = start.model, start.tokenizer
-    curves = []
     for number, stage in enumerate(stages):
-        curves.append(run_stage(number, stage, model, tokenizer, run.dtype))
-        if curves[-1] is None:
+        if not run_stage(number, stage, model, tokenizer, run.dtype):
             return  # interrupted: `train` has said so, and the next call goes on
-    metadata = {"stages": [asdict(stage) for stage in stages], "curves": curves, "voice": tales.HUGO.name}
+    metadata = {"stages": [asdict(stage) for stage in stages], "voice": tales.HUGO.name}
     metadata |= measure_chat(model, tokenizer, asked, told=500)
     save_checkpoint(path, model, tokenizer, metadata)
     write_whole(path.with_suffix(".md"), card(metadata).encode())
