@@ -14,6 +14,8 @@ from course_utils.recipe import FreshTales
 from course_utils.template import END, USER, Message, as_messages, assistant_mask, encode_chat, fit
 from course_utils.tokenizers import END_OF_TEXT, Tokenizer
 
+ANSWER = 48  # tokens that are kept free for a reply: no answer to a question is longer
+
 
 class FreshDialogues(FreshTales):
     """Batches of conversations about fresh tales, in which only what the assistant says is learned.
@@ -87,11 +89,14 @@ class Conversations(Rows):
 def stream_reply(
     model: GPT, tokenizer: Tokenizer, messages: Sequence[Message], most: int = 120, sampler: Sampler = GREEDY
 ) -> Iterator[str]:
-    """Yield the assistant's next reply, piece by piece."""
-    kept = fit(tokenizer, messages, model.config.context_length - most)
-    ids = encode_chat(tokenizer, kept, prompt=True)
+    """Yield the assistant's next reply, piece by piece: up to `most` tokens, or as many as the context has room for.
+
+    The oldest messages are forgotten where fewer than `ANSWER` tokens would be left.
+    """
+    context = model.config.context_length
+    ids = encode_chat(tokenizer, fit(tokenizer, messages, context - min(most, ANSWER)), prompt=True)
     stops = [tokenizer.special_tokens[name] for name in (END, END_OF_TEXT)]
-    return stream_text(model, tokenizer, ids, most, sampler, stops)
+    return stream_text(model, tokenizer, ids, min(most, context - len(ids)), sampler, stops)
 
 
 def replies(

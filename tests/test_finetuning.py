@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from course_utils import tales
+from course_utils import finetuning, tales
 from course_utils.finetuning import Conversations, FreshDialogues, replies, stream_reply
 from course_utils.gpt import GPT, GPTConfig
 from course_utils.recipe import tales_tokenizer
@@ -61,3 +61,18 @@ def test_replies_alone_and_in_batches_are_the_same_and_leave_no_marks(tokenizer)
     together = replies(model, tokenizer, prompts, most=20)
     assert together == ["".join(stream_reply(model, tokenizer, prompt, most=20)) for prompt in prompts]
     assert not any(END in reply for reply in together)
+
+
+def test_a_reply_forgets_only_what_leaves_no_room_for_an_answer(tokenizer, monkeypatch):
+    torch.manual_seed(0)
+    model = GPT(GPTConfig(tokenizer.vocab_size, 96, 2, 2, 32)).eval()
+    read = []
+    monkeypatch.setattr(finetuning, "stream_text", lambda *arguments: read.append(arguments[2:4]) or iter(()))
+    talk = [{"role": role, "content": "the kite " * 5} for role in ("user", "assistant", "user")]
+    whole = encode_chat(tokenizer, talk, prompt=True)
+    assert 96 - finetuning.ANSWER - 10 < len(whole) <= 96 - finetuning.ANSWER
+    stream_reply(model, tokenizer, talk, most=90)
+    assert read[-1] == (whole, 96 - len(whole))  # all of it is read, and the rest of the context is for the reply
+    longer = [*talk, {"role": "assistant", "content": "aye"}, {"role": "user", "content": "the kite"}]
+    stream_reply(model, tokenizer, longer, most=90)
+    assert read[-1][0] == encode_chat(tokenizer, longer[2:], prompt=True)

@@ -55,7 +55,7 @@ def train_changed(change: Change, seed: int, steps: int = STEPS, asked: int = 60
     run = runtime.start(seed)
     base = load_checkpoint(BASE, run.device)
     context = base.model.config.context_length
-    options = {"plain_every": change.plain_every, "masked": change.masked}
+    options = {"plain_every": change.plain_every, "masked": change.masked, "tells": 0.3}
     data = FewDialogues(base.tokenizer, BATCH, context, seed=10 + seed, **options)
     data.distinct = max(1, round(change.data * steps * BATCH))
     torch.manual_seed(seed)
