@@ -378,7 +378,7 @@ INPUTS: dict[str, Inputs] = {
     "14.1": losses_and_mask,
     "14.2": lambda chance: tuple(chance.choice(["Mara", "Finn", "at the mill", None]) for _ in range(2)),
     "14.3": lambda chance: (lambda n: (chance.randrange(n + 1), n))(chance.randrange(1, 300)),
-    "14.4": verdicts,
+    "14.5": verdicts,
     "15.2": to_adapt,
     "15.3": lambda chance: (Normal(chance.randrange(999)), *sizes(chance, 3, 8)),
     "15.4": parameter_names,

@@ -84,7 +84,7 @@ RIGHT: list[tuple[str, Any]] = [
     ("03.2", [5, "sed "]),
     ("08.4", ("Both", "future.", "both")),
     ("08.4", ["both", " Future", "both"]),
-    ("14.5", "Telling tales."),
+    ("14.4", "Telling tales."),
     ("04.3", (3, 5, 9)),
     ("06.1", 0.390001),
     ("07.5", lambda matrix: with_weight(matrix)),

@@ -1,4 +1,4 @@
-"""Exercises of notebook 14: the loss of the replies, grading, an interval, two rates, what is forgotten."""
+"""Exercises of notebook 14: the loss of the replies, grading, an interval, what is forgotten, two rates."""
 
 import math
 from random import Random
@@ -195,6 +195,33 @@ INTERVAL = Exercise(
 
 # --- 14.4 ---
 
+FORGOTTEN = Exercise(
+    number="14.4",
+    title="What is forgotten?",
+    name="forgotten",
+    reference="telling tales",
+    hints=[
+        "What does the loss ask for in a row of this data, and what does it never ask for?",
+        "Fine-tuning on answers alone never asks the model to begin a tale after end of text.",
+    ],
+    mistakes=[
+        Mistake(
+            "Names stand in every tale that the model reads here, and in every answer: they're practised all the time",
+            answer="the names",
+        ),
+        Mistake(
+            "It reads a whole tale in every conversation and answers about it, so it goes on using what it knows",
+            answer="the world's rules",
+        ),
+        Mistake(
+            "Something is forgotten. A weight that moves for one thing has moved for everything it was used for",
+            answer="nothing",
+        ),
+    ],
+)
+
+# --- 14.5 ---
+
 
 def two_rates(verdicts: list[tuple[bool, str]]) -> tuple[float, float]:
     """Return (false refusals among what the tale tells, made-up answers among what it doesn't).
@@ -230,7 +257,7 @@ def some_verdicts(chance: Random) -> list[Probe]:
 
 
 TWO_RATES = Exercise(
-    number="14.4",
+    number="14.5",
     title="Two ways to fail",
     name="two_rates",
     reference=two_rates,
@@ -267,31 +294,4 @@ TWO_RATES = Exercise(
     ],
 )
 
-# --- 14.5 ---
-
-FORGOTTEN = Exercise(
-    number="14.5",
-    title="What is forgotten?",
-    name="forgotten",
-    reference="telling tales",
-    hints=[
-        "What does the loss ask for in a row of this data, and what does it never ask for?",
-        "Fine-tuning on answers alone never asks the model to begin a tale after end of text.",
-    ],
-    mistakes=[
-        Mistake(
-            "Names stand in every tale that the model reads here, and in every answer: they're practised all the time",
-            answer="the names",
-        ),
-        Mistake(
-            "It reads a whole tale in every conversation and answers about it, so it goes on using what it knows",
-            answer="the world's rules",
-        ),
-        Mistake(
-            "Something is forgotten. A weight that moves for one thing has moved for everything it was used for",
-            answer="nothing",
-        ),
-    ],
-)
-
-EXERCISES = [REPLY_LOSS, GRADE, INTERVAL, TWO_RATES, FORGOTTEN]
+EXERCISES = [REPLY_LOSS, GRADE, INTERVAL, FORGOTTEN, TWO_RATES]
