@@ -338,7 +338,8 @@ def tokens_before(cache: KVCache, texts: int) -> int:
     # Other models take targets or a mask here. Asked by what it has: notebook 12 has a class of its own.
     says = "a model takes token ids and a KVCache; targets go to next_token_loss(model, (idx, targets)), a mask by name"
     require(hasattr(cache, "length"), f"the second argument is a {type(cache).__name__}; {says}")
-    rows = len(cache.layers[0][0])
+    # A cache of one's own, as notebook 12 builds one, may hold nothing yet.
+    rows = len(cache.layers[0][0]) if isinstance(cache, KVCache) else texts
     require(rows == texts, f"there are {texts} texts of token ids and the cache is for {rows}: make a new KVCache")
     return cache.length
 
