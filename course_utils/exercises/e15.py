@@ -206,7 +206,7 @@ TO_TRAIN = Exercise(
     alternatives=[lambda names, decay: dict.fromkeys([n for n in names if n.split(".")[-1] in ("A", "B")], 0.0)],
     hints=[
         "Which weights may move at all? Everything else stays out of the dictionary.",
-        "Decay pulls a weight towards 0. What is the model when B is 0?",
+        "Names that end in .A or .B train. At B = 0 the model is the base again: should decay pull it there?",
     ],
     mistakes=[
         Mistake(
