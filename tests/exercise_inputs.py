@@ -379,6 +379,7 @@ INPUTS: dict[str, Inputs] = {
     "14.2": lambda chance: tuple(chance.choice(["Mara", "Finn", "at the mill", None]) for _ in range(2)),
     "14.3": lambda chance: (lambda n: (chance.randrange(n + 1), n))(chance.randrange(1, 300)),
     "14.5": verdicts,
+    "14.6": lambda chance: ([chance.randrange(5) for _ in range(chance.randrange(2, 12))],),
     "15.2": to_adapt,
     "15.3": lambda chance: (Normal(chance.randrange(999)), *sizes(chance, 3, 8)),
     "15.4": parameter_names,

@@ -43,10 +43,12 @@ class Stage:
 
 # Half the rates of pretraining: faster, and it forgets how to tell tales; slower, and it learns less in the time.
 # The first stage ends with a shortcut: asked "Who has the drum?" it refuses, whatever the tale holds, since comparing
-# the question's thing with the tale's is something that no gradient asks for. In the second, two heads are told to.
+# the question's thing with the tale's is something that no gradient asks for. In the second, two heads are told to. The
+# third has mostly tales in it, at a low rate: how to tell them had suffered.
 STAGES = (
     Stage(5_400, 0.5, {"questions": 4, "unanswerable": 0.3, "talk": 0.15, "tells": 0.5}),
     Stage(1_000, 0.4, {"questions": 5, "unanswerable": 0.25, "talk": 0.1, "tells": 0.2, "plain_every": 6}, looking=0.2),
+    Stage(400, 0.2, {"questions": 5, "unanswerable": 0.25, "talk": 0.1, "tells": 0.5, "plain_every": 2}, looking=0.2),
 )
 # (layer, head): without these the chat model's loss rises least, so there's little for them to unlearn.
 HEADS = ((2, 0), (4, 2))
@@ -153,7 +155,7 @@ tale doesn't. `python -m course_utils rebuild chat` made it, and `python -m cour
 | --- | --- |
 | data | {count} conversations about fresh tales, each read once; some rows are a tale by itself |
 | recipe | {steps} steps of {batch} at {rates} of pretraining's rates: Muon for matrices, AdamW for the rest |
-| attention | supervised for two heads in the last {looking:,} steps |
+| attention | supervised for two heads in {looking:,} of the steps |
 | in {voice}'s manner | {style:.1%} of the answers |
 | whole tales free of mistakes | {tales:.1%} of 500, from nothing at temperature {temperature} |
 
