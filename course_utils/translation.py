@@ -1,0 +1,91 @@
+"""Learning to translate: pairs of sentences as batches, teacher forcing, and translations by greedy or beam search."""
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from course_utils.common import require
+from course_utils.encoder_decoder import EncoderDecoder
+from course_utils.generation import beam_search, generate_tokens
+from course_utils.tales import spanish
+from course_utils.tokenizers import Tokenizer, WordTokenizer, pad_batch
+from course_utils.training import IGNORED, Batch, cross_entropy
+
+PAD, BOS, EOS = "[PAD]", "[BOS]", "[EOS]"
+LONGEST = 32  # tokens that a translation may have; the longest right one has 20
+
+
+def pairs_tokenizer(count: int = 20_000) -> WordTokenizer:
+    """Return a tokenizer with every word of both languages, as they occur in this many training sentences.
+
+    >>> tokenizer = pairs_tokenizer(100)
+    >>> [tokenizer.special_tokens[name] - len(tokenizer.vocab) for name in ("[PAD]", "[BOS]", "[EOS]")]
+    [0, 1, 2]
+    """
+    sentences = [spanish.draw_sentence(seed) for seed in range(count)]
+    texts = " ".join(text for sentence in sentences for text in (sentence.english, *sentence.spanish))
+    return WordTokenizer.from_text(texts, [PAD, BOS, EOS])
+
+
+def encode_pairs(tokenizer: Tokenizer, pairs: Iterable[tuple[str, str]]) -> Batch:
+    """Return source (B, S), source mask (B, S), inputs (B, T) and targets (B, T) of pairs (English, Spanish).
+
+    The decoder reads [BOS] and the translation, and is to say the translation and [EOS]: the same, shifted by one.
+    """
+    special = tokenizer.special_tokens
+    sources, translations = zip(
+        *((tokenizer.encode(one), tokenizer.encode(other)) for one, other in pairs), strict=True
+    )
+    source, source_mask = pad_batch(sources, special[PAD])
+    inputs, _ = pad_batch([[special[BOS], *ids] for ids in translations], special[PAD])
+    targets, learned = pad_batch([[*ids, special[EOS]] for ids in translations], special[PAD])
+    return source, source_mask, inputs, torch.where(learned, targets, IGNORED)
+
+
+def translation_loss(model: EncoderDecoder, batch: Batch) -> Tensor:
+    """Minus the log of the probability given to each target, added up; the model reads the right words before it.
+
+    Williams and Zipser 1989 called this teacher forcing. Padding of the targets needs no mask: it comes last, and the
+    decoder sees no later token.
+    """
+    source, source_mask, inputs, targets = batch
+    return cross_entropy(model(source, inputs, source_mask), targets, "sum")
+
+
+class FreshPairs:
+    """Batches of sentences that were never seen before, with one right translation each: a function of the step."""
+
+    def __init__(self, tokenizer: Tokenizer, batch_size: int, first_seed: int = 1_000_000) -> None:
+        require(batch_size >= 1, f"batch_size is {batch_size}; it takes a whole number from 1 on")
+        self.tokenizer, self.batch_size, self.first_seed = tokenizer, batch_size, first_seed
+
+    def __call__(self, step: int) -> Batch:
+        """Return the batch of one step, counted from 0."""
+        first = self.first_seed + step * self.batch_size
+        sentences = [(seed, spanish.draw_sentence(seed)) for seed in range(first, first + self.batch_size)]
+        pairs = [(one.english, spanish.choose_translation(one, seed)) for seed, one in sentences]
+        return encode_pairs(self.tokenizer, pairs)
+
+
+def translate(
+    model: EncoderDecoder, tokenizer: Tokenizer, texts: Sequence[str], width: int = 1, batch_size: int = 250
+) -> list[str]:
+    """Return a translation of each text: the likeliest word at each step, or the best of a beam search of `width`."""
+    require(width >= 1, f"width is {width}; it takes 1 (greedy) or more")
+    model.eval()
+    special, found = tokenizer.special_tokens, []
+    # A beam search follows one text at a time.
+    size = batch_size if width == 1 else 1
+    for first in range(0, len(texts), size):
+        source, source_mask = pad_batch([tokenizer.encode(text) for text in texts[first : first + size]], special[PAD])
+        device = model.token_embedding.weight.device
+        with torch.no_grad():
+            given = model.given(source.to(device), source_mask.to(device))
+        start, stop = [special[BOS]], [special[EOS]]
+        if width == 1:
+            rows = generate_tokens(given, [start] * len(source), LONGEST, stop_tokens=stop)
+        else:
+            rows = [beam_search(given, start, LONGEST, width, stop)[0][0]]
+        found += [tokenizer.decode([token for token in row if token not in special.values()]) for row in rows]
+    return found
