@@ -4,9 +4,12 @@ Vaswani et al. 2017, "Attention Is All You Need", section 3, of the parts of `gp
 as in the paper: the norm comes before each layer, and once more at the end of each half (Xiong et al. 2020).
 """
 
+import warnings
 from collections.abc import Sequence
+from functools import partial
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_utils.common import require
@@ -25,8 +28,6 @@ from course_utils.gpt import (
     mask_and_positions,
 )
 
-KeysValues = tuple[Tensor, Tensor]
-
 
 class CrossAttention(nn.Module):
     """Queries from one text, keys and values from another: (B, T, C) and (B, S, C) to (B, T, C).
@@ -43,14 +44,14 @@ class CrossAttention(nn.Module):
         self.kv = Linear(config.n_embd, 2 * config.n_embd, parts=2)
         self.proj = Linear(config.n_embd, config.n_embd, residual=True)
 
-    def keys_values(self, memory: Tensor) -> KeysValues:
+    def keys_values(self, memory: Tensor) -> tuple[Tensor, Tensor]:
         """Return the source's keys and values, (B, H, S, D) each: the same for each word that is written."""
         B, S, C = memory.shape
         kv = self.kv(memory).view(B, S, 2, self.n_head, C // self.n_head)  # (B, S, 2, H, D)
         k, v = kv.transpose(1, 3).unbind(2)
         return k, v
 
-    def forward(self, x: Tensor, source: KeysValues, source_mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, source: tuple[Tensor, Tensor], source_mask: Tensor) -> Tensor:
         """`source_mask` (B, 1, 1, S) is False at padding."""
         B, T, C = x.shape
         q = self.query(x).view(B, T, self.n_head, C // self.n_head).transpose(1, 2)  # (B, H, T, D)
@@ -66,7 +67,9 @@ class DecoderBlock(Block):
         self.cross_norm = LayerNorm(config.n_embd)
         self.cross = CrossAttention(config)
 
-    def forward(self, x: Tensor, source: KeysValues, source_mask: Tensor, context: Context = PLAIN) -> Tensor:
+    def forward(
+        self, x: Tensor, source: tuple[Tensor, Tensor], source_mask: Tensor, context: Context = PLAIN
+    ) -> Tensor:
         x = x + self.drop(self.attn(self.attn_norm(x), context))
         x = x + self.drop(self.cross(self.cross_norm(x), source, source_mask))
         return x + self.drop(self.mlp(self.mlp_norm(x)))
@@ -137,7 +140,7 @@ class Given(nn.Module):
     One source may serve several targets, as beam search asks.
     """
 
-    def __init__(self, model: EncoderDecoder, layers: Sequence[KeysValues], source_mask: Tensor) -> None:
+    def __init__(self, model: EncoderDecoder, layers: Sequence[tuple[Tensor, Tensor]], source_mask: Tensor) -> None:
         super().__init__()
         self.model = model
         self.config = model.config
@@ -160,6 +163,42 @@ class Given(nn.Module):
         if cache:
             cache.length += idx.shape[1]
         return self.model.final_norm(x)
+
+
+def to_pytorch(model: EncoderDecoder) -> nn.Transformer:
+    """Return PyTorch's own transformer with copies of the weights; it has no embeddings and no output layer."""
+    C, L, table = model.config.n_embd, model.config.n_layer, model.token_embedding.weight
+    form = {"dropout": model.config.dropout, "activation": partial(F.gelu, approximate="tanh"), "norm_first": True}
+    where = {"device": table.device, "dtype": table.dtype}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns that it does without a shortcut for padded texts
+        theirs = nn.Transformer(C, model.config.n_head, L, L, 4 * C, batch_first=True, **form, **where)
+    with torch.no_grad():
+        for ours, other in zip(model.encoder_blocks, theirs.encoder.layers, strict=True):
+            copy_block(ours, other)
+        for ours, other in zip(model.decoder_blocks, theirs.decoder.layers, strict=True):
+            copy_block(ours, other)
+    theirs.encoder.norm.load_state_dict(model.encoder_norm.state_dict())
+    theirs.decoder.norm.load_state_dict(model.final_norm.state_dict())
+    return theirs
+
+
+def copy_block(ours: Block, theirs: nn.Module) -> None:
+    """Copy a block's weights to PyTorch's layer, which numbers its norms and keeps three projections in one."""
+    copy_attention([ours.attn.qkv], ours.attn.proj, theirs.self_attn)
+    layers = [ours.mlp.up, ours.mlp.down, ours.attn_norm, ours.mlp_norm]
+    if isinstance(ours, DecoderBlock):
+        copy_attention([ours.cross.query, ours.cross.kv], ours.cross.proj, theirs.multihead_attn)
+        layers.insert(3, ours.cross_norm)
+    for name, layer in zip(("linear1", "linear2", "norm1", "norm2", "norm3"), layers, strict=False):
+        getattr(theirs, name).load_state_dict(layer.state_dict())
+
+
+def copy_attention(parts: Sequence[nn.Module], proj: nn.Module, theirs: nn.MultiheadAttention) -> None:
+    """Copy the projections that lie in `parts`, one below the other, and the one that mixes the heads."""
+    theirs.in_proj_weight.copy_(torch.cat([part.weight for part in parts]))
+    theirs.in_proj_bias.copy_(torch.cat([part.bias for part in parts]))
+    theirs.out_proj.load_state_dict(proj.state_dict())
 
 
 def cross_attention_weights(model: EncoderDecoder, source: Tensor, idx: Tensor) -> Tensor:

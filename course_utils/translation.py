@@ -16,7 +16,7 @@ PAD, BOS, EOS = "[PAD]", "[BOS]", "[EOS]"
 LONGEST = 32  # tokens that a translation may have; the longest right one has 20
 
 
-def pairs_tokenizer(count: int = 20_000) -> WordTokenizer:
+def pairs_tokenizer(count: int = 12_000) -> WordTokenizer:
     """Return a tokenizer with every word of both languages, as they occur in this many training sentences.
 
     >>> tokenizer = pairs_tokenizer(100)

@@ -4,10 +4,9 @@ import copy
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import nn
 
-from course_utils.encoder_decoder import CrossAttention, EncoderDecoder, cross_attention_weights
+from course_utils.encoder_decoder import CrossAttention, EncoderDecoder, cross_attention_weights, to_pytorch
 from course_utils.generation import Sampler, beam_search, generate_tokens
 from course_utils.gpt import GPTConfig, count_parameters
 
@@ -36,18 +35,8 @@ def batch() -> tuple[torch.Tensor, ...]:
     return source, idx, *masks
 
 
-def pytorchs(model: EncoderDecoder) -> nn.Transformer:
-    """PyTorch's transformer of the same form, with copies of the weights."""
-    C, L = CONFIG.n_embd, CONFIG.n_layer
-    form = {"dropout": 0.0, "batch_first": True, "norm_first": True, "dtype": torch.float64}
-    theirs = nn.Transformer(C, CONFIG.n_head, L, L, 4 * C, activation=lambda x: F.gelu(x, approximate="tanh"), **form)
-    for name, ours in counterparts(model).items():
-        theirs.get_parameter(name).data.copy_(ours)
-    return theirs
-
-
 def counterparts(model: EncoderDecoder, grad: bool = False) -> dict[str, torch.Tensor]:
-    """Our weights, or their gradients, under the names of PyTorch's."""
+    """Our weights, or their gradients, under the names of PyTorch's. Mapped otherwise than in `to_pytorch`."""
 
     def of(layer: nn.Module) -> dict[str, torch.Tensor]:
         return {name: weight.grad if grad else weight.data for name, weight in layer.named_parameters(recurse=False)}
@@ -83,7 +72,7 @@ def counterparts(model: EncoderDecoder, grad: bool = False) -> dict[str, torch.T
 
 def test_forward_and_gradients_equal_pytorchs_with_padding_on_both_sides(model, batch):
     source, idx, source_mask, attention_mask = batch
-    theirs, table = pytorchs(model), copy.deepcopy(model)
+    theirs, table = to_pytorch(model), copy.deepcopy(model)
     weights = torch.randn(B, T, 23, dtype=torch.float64) * attention_mask[..., None]
     ours = model(source, idx, source_mask, attention_mask)
     (ours * weights).sum().backward()
@@ -110,8 +99,11 @@ def test_forward_and_gradients_equal_pytorchs_with_padding_on_both_sides(model, 
 
 
 def test_all_weights_have_a_counterpart(model):
+    theirs = dict(to_pytorch(model).named_parameters())
+    for name, ours in counterparts(model).items():
+        torch.testing.assert_close(ours, theirs[name].data)
     own = count_parameters(model.token_embedding) + count_parameters(model.position_embedding)
-    assert count_parameters(pytorchs(model)) + own == count_parameters(model)
+    assert count_parameters(to_pytorch(model)) + own == count_parameters(model)
 
 
 def test_cross_attention_equals_multihead_attention_and_a_loop(model):

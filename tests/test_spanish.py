@@ -161,3 +161,17 @@ def test_any_change_of_a_word_is_a_mistake():
         found = mistakes(text, sentence)
         assert bool(found) == (text not in sentence.spanish)
         assert set(found) <= set(KINDS)
+
+
+def test_the_choice_of_a_translation_does_not_follow_from_the_sentence():
+    """Half of the references are the commonest, whatever the shape of the sentence."""
+    first = Counter()
+    for seed in range(4000):
+        sentence = draw_sentence(seed)
+        if len(sentence.spanish) > 1:
+            shape = sentence.english.count("."), " with " in sentence.english
+            chosen = spanish.choose_translation(sentence, seed)
+            first[shape, chosen == sentence.spanish[0]] += 1
+            assert chosen in sentence.spanish
+    for shape in {shape for shape, _ in first}:
+        assert 0.5 < first[shape, True] / (first[shape, True] + first[shape, False]) < 0.85
