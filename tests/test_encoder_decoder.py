@@ -8,7 +8,7 @@ from torch import nn
 
 from course_utils.encoder_decoder import CrossAttention, EncoderDecoder, cross_attention_weights, to_pytorch
 from course_utils.generation import Sampler, beam_search, generate_tokens
-from course_utils.gpt import GPTConfig, count_parameters
+from course_utils.gpt import GPTConfig, KVCache, count_parameters
 
 CONFIG = GPTConfig(vocab_size=23, context_length=12, n_layer=2, n_head=3, n_embd=12)
 B, S, T = 4, 9, 7
@@ -175,6 +175,23 @@ def test_given_with_a_cache_equals_without_token_by_token(model, batch):
     for sampler in (Sampler(temperature=0), Sampler(seed=3)):
         cached, plain = (generate_tokens(given, starts, 8, sampler, use_cache=use) for use in (True, False))
         assert cached == plain
+
+
+def test_a_cache_is_filled_token_by_token(model):
+    given, idx = model.given(torch.tensor([[3, 1, 4]])), torch.tensor([[1, 5, 9, 2]])
+    cache, rows = KVCache(given, 1), []
+    with torch.no_grad():
+        for place in range(4):
+            assert cache.length == place
+            rows.append(given(idx[:, place : place + 1], cache))
+        torch.testing.assert_close(torch.cat(rows, dim=1), given(idx))
+
+
+def test_a_target_padded_in_front_equals_it_alone(model):
+    source, idx = torch.tensor([[3, 1, 4]]), torch.tensor([[7, 7, 1, 5, 9]])
+    mask = torch.tensor([[False, False, True, True, True]])
+    torch.testing.assert_close(model(source, idx, None, mask)[:, 2:], model(source, idx[:, 2:]))
+    assert not torch.allclose(model(source, idx)[:, 2:], model(source, idx[:, 2:]))
 
 
 def test_given_equals_the_whole_model(model, batch):
