@@ -147,6 +147,7 @@ class Given(nn.Module):
         self.token_embedding, self.lm_head = model.token_embedding, model.lm_head
         self.layers = layers  # keys and values of the source, for each block
         self.source_mask = source_mask  # (B, S)
+        self.train(model.training)  # a module starts in training mode, and would take the model along
 
     def forward(self, idx: Tensor, cache: KVCache | None = None, attention_mask: Tensor | None = None) -> Tensor:
         return self.lm_head(self.hidden_states(idx, cache, attention_mask))

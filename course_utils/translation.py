@@ -33,11 +33,9 @@ def encode_pairs(tokenizer: Tokenizer, pairs: Iterable[tuple[str, str]]) -> Batc
 
     The decoder reads [BOS] and the translation, and is to say the translation and [EOS]: the same, shifted by one.
     """
-    special = tokenizer.special_tokens
-    sources, translations = zip(
-        *((tokenizer.encode(one), tokenizer.encode(other)) for one, other in pairs), strict=True
-    )
-    source, source_mask = pad_batch(sources, special[PAD])
+    special, pairs = tokenizer.special_tokens, list(pairs)
+    source, source_mask = pad_batch([tokenizer.encode(english) for english, _ in pairs], special[PAD])
+    translations = [tokenizer.encode(translation) for _, translation in pairs]
     inputs, _ = pad_batch([[special[BOS], *ids] for ids in translations], special[PAD])
     targets, learned = pad_batch([[*ids, special[EOS]] for ids in translations], special[PAD])
     return source, source_mask, inputs, torch.where(learned, targets, IGNORED)
@@ -73,19 +71,28 @@ def translate(
 ) -> list[str]:
     """Return a translation of each text: the likeliest word at each step, or the best of a beam search of `width`."""
     require(width >= 1, f"width is {width}; it takes 1 (greedy) or more")
+    was_training = model.training
     model.eval()
-    special, found = tokenizer.special_tokens, []
     # A beam search follows one text at a time.
     size = batch_size if width == 1 else 1
-    for first in range(0, len(texts), size):
-        source, source_mask = pad_batch([tokenizer.encode(text) for text in texts[first : first + size]], special[PAD])
-        device = model.token_embedding.weight.device
-        with torch.no_grad():
-            given = model.given(source.to(device), source_mask.to(device))
-        start, stop = [special[BOS]], [special[EOS]]
-        if width == 1:
-            rows = generate_tokens(given, [start] * len(source), LONGEST, stop_tokens=stop)
-        else:
-            rows = [beam_search(given, start, LONGEST, width, stop)[0][0]]
-        found += [tokenizer.decode([token for token in row if token not in special.values()]) for row in rows]
-    return found
+    try:
+        rows = [
+            row
+            for first in range(0, len(texts), size)
+            for row in translated_ids(model, tokenizer, texts[first : first + size], width)
+        ]
+    finally:
+        model.train(was_training)
+    special = tokenizer.special_tokens.values()
+    return [tokenizer.decode([token for token in row if token not in special]) for row in rows]
+
+
+@torch.no_grad()
+def translated_ids(model: EncoderDecoder, tokenizer: Tokenizer, texts: Sequence[str], width: int) -> list[list[int]]:
+    """Return the token ids of a translation of each text; with a `width` above 1, of a single text."""
+    special, device = tokenizer.special_tokens, model.token_embedding.weight.device
+    source, source_mask = pad_batch([tokenizer.encode(text) for text in texts], special[PAD])
+    given = model.given(source.to(device), source_mask.to(device))
+    if width > 1:
+        return [beam_search(given, [special[BOS]], LONGEST, width, [special[EOS]])[0][0]]
+    return generate_tokens(given, [[special[BOS]]] * len(texts), LONGEST, stop_tokens=[special[EOS]])

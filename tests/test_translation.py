@@ -95,9 +95,13 @@ def test_a_few_pairs_are_learned_by_heart_and_translated():
         translate(model, TOKENIZER, texts, width=0)
 
 
-def test_translating_leaves_the_model_ready_and_without_gradients():
-    model = small()
-    found = translate(model, TOKENIZER, ["Mara lost a kite."] * 3)
-    assert len(found) == 3
-    assert found[0] == found[1] == found[2]
+def test_translating_leaves_the_model_as_it_was_and_drops_nothing():
+    torch.manual_seed(0)
+    model = EncoderDecoder(GPTConfig(TOKENIZER.vocab_size, 33, n_layer=1, n_head=2, n_embd=16, dropout=0.5))
+    for mode in (True, False):
+        model.train(mode)
+        found = [translate(model, TOKENIZER, ["Mara lost a kite."] * 3, batch_size=size) for size in (1, 3)]
+        assert found[0] == found[1]
+        assert len({*found[0]}) == 1
+        assert model.training == model.decoder_blocks[0].training == mode
     assert all(weight.grad is None for weight in model.parameters())
