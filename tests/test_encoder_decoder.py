@@ -177,6 +177,14 @@ def test_given_with_a_cache_equals_without_token_by_token(model, batch):
         assert cached == plain
 
 
+@pytest.mark.parametrize("mode", [True, False])
+def test_generating_leaves_the_model_in_the_mode_it_was_in(model, mode):
+    model.train(mode)
+    given = model.given(torch.tensor([[3, 1, 4]]))
+    generate_tokens(given, [[1]], 2)
+    assert given.training == model.training == model.decoder_blocks[0].training == mode
+
+
 def test_a_cache_is_filled_token_by_token(model):
     given, idx = model.given(torch.tensor([[3, 1, 4]])), torch.tensor([[1, 5, 9, 2]])
     cache, rows = KVCache(given, 1), []
