@@ -158,14 +158,12 @@ MASKS = Exercise(
 
 # --- 16.3 ---
 
-IGNORED = -100
-
 
 def teacher_forcing(translation: list[int], bos: int, eos: int, pad: int, length: int) -> tuple[list[int], list[int]]:
     """Return the decoder's inputs and targets, both of `length`; what isn't learned has the target -100."""
     filled = length - len(translation) - 1
     inputs = [bos, *translation] + [pad] * filled
-    targets = [*translation, eos] + [IGNORED] * filled
+    targets = [*translation, eos] + [-100] * filled
     return inputs, targets
 
 
@@ -210,25 +208,25 @@ FORCING = Exercise(
             "The start token is learned: you ask the model to say [BOS]. It's given, so it's never a target",
             answer=lambda translation, bos, eos, pad, length: (
                 ([bos, bos, *translation] + [pad] * length)[:length],
-                ([bos, *translation, eos] + [IGNORED] * length)[:length],
+                ([bos, *translation, eos] + [-100] * length)[:length],
             ),
         ),
         Mistake(
             "The padding is learned: the model practises saying [PAD]. Give it the target -100, which no loss counts",
-            "[IGNORED] * filled",
+            "[-100] * filled",
             "[pad] * filled",
         ),
         Mistake(
             "The end isn't learned, so the model will never stop. The last target is [EOS]",
             "[*translation, eos]",
-            "[*translation, IGNORED]",
+            "[*translation, -100]",
         ),
         Mistake(
             "The decoder is to begin with [BOS]. Without it, it's told the first word of the translation, and never "
             "asked for it",
             answer=lambda translation, bos, eos, pad, length: (
                 ([*translation, eos] + [pad] * length)[:length],
-                ([*translation[1:], eos] + [IGNORED] * length)[:length],
+                ([*translation[1:], eos] + [-100] * length)[:length],
             ),
         ),
     ],
@@ -271,31 +269,28 @@ def precision(candidate: list[str], references: list[list[str]], n: int) -> floa
 
     Papineni et al. 2002, section 2.1.1: "modified n-gram precision".
     """
-    found = Counter(tuple(candidate[i : i + n]) for i in range(len(candidate) - n + 1))
+
+    def grams(words: list[str]) -> list[tuple[str, ...]]:
+        return [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
+
+    found, allowed = grams(candidate), [grams(reference) for reference in references]
+    shared = sum(min(found.count(gram), max(one.count(gram) for one in allowed)) for gram in set(found))
+    return shared / len(found)
+
+
+def precision_by_counters(candidate: list[str], references: list[list[str]], n: int) -> float:
+    """The same, with counters."""
+    found = Counter(zip(*(candidate[i:] for i in range(n)), strict=False))
     allowed: Counter = Counter()
     for reference in references:
-        allowed |= Counter(tuple(reference[i : i + n]) for i in range(len(reference) - n + 1))
+        allowed |= Counter(zip(*(reference[i:] for i in range(n)), strict=False))
     return sum((found & allowed).values()) / sum(found.values())
 
 
-def precision_by_loop(candidate: list[str], references: list[list[str]], n: int) -> float:
-    """The same, n-gram by n-gram."""
-
-    def grams(words: list[str]) -> list[tuple[str, ...]]:
-        return list(zip(*(words[i:] for i in range(n)), strict=False))
-
-    total = sum(
-        min(grams(candidate).count(gram), max(grams(reference).count(gram) for reference in references))
-        for gram in set(grams(candidate))
-    )
-    return total / len(grams(candidate))
-
-
-def clipped_twice(candidate: list[str], references: list[list[str]], n: int) -> float:
-    """What comes of adding up the references' counts."""
-    found = Counter(tuple(candidate[i : i + n]) for i in range(len(candidate) - n + 1))
-    every = Counter(tuple(r[i : i + n]) for r in references for i in range(len(r) - n + 1))
-    return sum((found & every).values()) / sum(found.values())
+def distinct(candidate: list[str], references: list[list[str]], n: int) -> float:
+    """What comes of counting each n-gram once."""
+    found = {tuple(candidate[i : i + n]) for i in range(len(candidate) - n + 1)}
+    return len({gram for gram in found if precision_by_counters(list(gram), references, n)}) / len(found)
 
 
 def some_translations(chance: Random) -> list[Probe]:
@@ -316,38 +311,39 @@ PRECISION = Exercise(
     name="precision",
     reference=precision,
     probes=some_translations,
-    alternatives=[precision_by_loop],
+    alternatives=[precision_by_counters],
     hints=[
-        "Count the candidate's n-grams, as tuples. How many of each do the references allow?",
+        "List the candidate's n-grams, as tuples. How many of each do the references allow?",
         "A reference allows an n-gram as often as it has it; of several references the most generous one decides.",
-        "Counters have & (the smaller count) and | (the larger). Divide by the number of the candidate's n-grams.",
+        "For each different n-gram: min(how often it's there, max over the references). Divide by the number of all "
+        "the candidate's n-grams.",
     ],
     mistakes=[
         Mistake(
             "You don't clip: “the the the” gets full marks because “the” occurs in a reference. An n-gram counts at "
             "most as often as the reference has it",
-            "sum((found & allowed).values())",
-            "sum(count for gram, count in found.items() if gram in allowed)",
+            "min(found.count(gram), max(one.count(gram) for one in allowed))",
+            "found.count(gram) * any(gram in one for one in allowed)",
         ),
         Mistake(
             "You add the references' counts up. A word that each of two references has once may be said once, not "
             "twice: take the largest count",
-            answer=clipped_twice,
+            "max(one.count(gram)",
+            "sum(one.count(gram)",
         ),
         Mistake(
-            "You divide by what the references hold: that's recall. Precision asks how much of the candidate is right",
-            "/ sum(found.values())",
-            "/ sum(allowed.values())",
+            "You divide by what a reference holds: that's recall. Precision asks how much of the candidate is right",
+            "/ len(found)",
+            "/ max(len(one) for one in allowed)",
         ),
         Mistake(
             "You count different n-grams. One that's said twice, and rightly so, counts twice",
-            "sum((found & allowed).values()) / sum(found.values())",
-            "len(found & allowed) / len(found)",
+            answer=distinct,
         ),
         Mistake(
             "Only the first reference counts. There are several right translations",
-            "for reference in references:",
-            "for reference in references[:1]:",
+            "for reference in references]",
+            "for reference in references[:1]]",
         ),
     ],
 )
