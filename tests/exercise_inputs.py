@@ -275,6 +275,29 @@ def to_save(chance: Random) -> tuple:
     return {n: (floats(chance, rank, n_in), floats(chance, n_out, rank)) for n in names}, chance.uniform(0.5, 20)
 
 
+def to_cross(chance: Random) -> tuple:
+    """Two texts of any length and the three matrices."""
+    T, S, C, D = sizes(chance, 4, 6)
+    return floats(chance, T, C), floats(chance, S, C), *(floats(chance, C, D, spread=0.8) for _ in range(3))
+
+
+def two_paddings(chance: Random) -> tuple:
+    """Which tokens of a source and of a target are no padding, which stands anywhere."""
+    B, S, T = sizes(chance, 3, 6)
+    return tuple(torch.tensor([[chance.random() < 0.7 for _ in range(n)] for _ in range(B)]) for n in (S, T))
+
+
+def to_force(chance: Random) -> tuple:
+    ids = [chance.randrange(3, 30) for _ in range(chance.randrange(1, 6))]
+    return ids, 1, 2, 0, len(ids) + 1 + chance.randrange(4)
+
+
+def candidates(chance: Random) -> tuple:
+    n = chance.randrange(1, 4)
+    texts = [[chance.choice("abc") for _ in range(chance.randrange(n, 9))] for _ in range(chance.randrange(2, 4))]
+    return texts[0], texts[1:], n
+
+
 INPUTS: dict[str, Inputs] = {
     "01.1": lambda chance: (text(chance),),
     "01.2": lambda chance: (words(chance), chance.sample(["[PAD]", "<|end|>", "[BOS]"], chance.randrange(4))),
@@ -385,4 +408,8 @@ INPUTS: dict[str, Inputs] = {
     "15.4": parameter_names,
     "15.5": with_adapter,
     "15.6": to_save,
+    "16.1": to_cross,
+    "16.2": two_paddings,
+    "16.3": to_force,
+    "16.5": candidates,
 }

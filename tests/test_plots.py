@@ -40,6 +40,7 @@ from course_utils.plots import (
     tale_card,
     tokens,
 )
+from course_utils.plots.alignment import draw_alignment
 from course_utils.plots.style import CARD, FAINT_INK, INK, ROLES
 from course_utils.tools.curriculum import NOTEBOOKS, NUMBERS, STATIONS, STEPS, at
 from course_utils.training import History, Progress
@@ -96,6 +97,9 @@ FIGURES = {
         {"one": {"top_k": [(0.2, 0.9, "2"), (0.4, 0.8, "9")]}, "other": {"top_p": [(0.3, 0.7, "")]}}, (0.5, 1.0)
     ),
     "reading": lambda: draw_reading(["One", " windy", " day", ","], prompt=2),
+    "alignment": lambda: draw_alignment(
+        ["red", "kite"], ["cometa", "roja", "."], [[0, 1], [0.9, 0.1], [0.5, 0.5]], [1]
+    ),
 }
 
 
@@ -259,6 +263,21 @@ def test_the_model_shows_shapes_sizes_and_counts():
 def test_the_two_halves_name_what_a_gpt_keeps_and_leaves_out():
     said = words(plots.draw_halves())
     assert {"causal self-attention", "cross-attention", "keys and values", "dashed: what it leaves out"} <= set(said)
+
+
+def test_an_alignment_has_a_line_for_each_weight_that_matters():
+    figure = FIGURES["alignment"]()
+    assert {"red", "kite", "cometa", "roja", "read", "written"} <= set(words(figure))
+    lines = figure.axes[0].lines
+    assert len(lines) == 4  # 0 and 0.1 are too small
+    ends = [tuple(line.get_xdata()) for line in lines]
+    (noun_above, noun_below), (adjective_above, adjective_below) = ends[:2]
+    assert noun_above > adjective_above
+    assert noun_below < adjective_below
+    with pytest.raises(ValueError, match=r"weights are \(1, 2\); they take \(2, 2\)"):
+        draw_alignment(["a", "b"], ["c", "d"], [[1, 0]])
+    with pytest.raises(ValueError, match="choose a shorter sentence"):
+        draw_alignment(["accordion"] * 20, ["c"], [[0] * 20])
 
 
 def test_rungs_and_stacks_say_means_fractions_and_references():

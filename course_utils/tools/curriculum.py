@@ -195,6 +195,14 @@ NOTEBOOKS = (
         builds=("lora",),
     ),
     Notebook(
+        "16_encoder_decoder",
+        "Encoder and decoder",
+        ("model",),
+        does="build the half that a GPT leaves out, match PyTorch's whole transformer, teach it Spanish in two "
+        "minutes, say what kind of wrong its mistakes are, watch where it looks, and catch BLEU misleading",
+        builds=("encoder_decoder", "translation"),
+    ),
+    Notebook(
         "A_tensors_and_gradients",
         "Tensors and gradients",
         ("start",),
