@@ -77,6 +77,11 @@ def queries_and_keys(chance: Random) -> tuple:
     return floats(chance, T, D, spread=0.8), floats(chance, T, D, spread=0.8)
 
 
+def rotary_head(chance: Random) -> tuple:
+    T, half = sizes(chance, 2)
+    return floats(chance, T, 2 * half), floats(chance, T, 2 * half), floats(chance, T, half)
+
+
 def texts_and_matrices(chance: Random, matrices: int, batch: bool) -> tuple:
     B, T, C, D = sizes(chance, 4)
     x = floats(chance, B, T, C, spread=0.7) if batch else floats(chance, T, C)
@@ -307,6 +312,9 @@ INPUTS: dict[str, Inputs] = {
         chance.randrange(1, 5),
         chance.randrange(1, 5),
     ),
+    "B.1": lambda chance: (chance.uniform(0.05, 2), chance.randrange(1, 8)),
+    "B.2": lambda chance: (floats(chance, 2), chance.uniform(-7, 7)),
+    "B.4": rotary_head,
     "A.2": product,
     "A.3": lambda chance: (floats(chance, *sizes(chance, 2), spread=chance.choice((1, 300))),),
     "A.4": classes,
@@ -322,8 +330,8 @@ INPUTS: dict[str, Inputs] = {
         floats(chance, 9, 3),
     ),
     "05.2": lambda chance: (chance.randrange(0, 90), 2 * chance.randrange(1, 9)),
-    "05.3": lambda chance: (chance.uniform(0.05, 2), chance.randrange(1, 8)),
-    "05.4": lambda chance: (floats(chance, 2), chance.uniform(-7, 7)),
+    "05.4": lambda chance: (floats(chance, 2 * chance.randrange(1, 5)), chance.randrange(1, 30)),
+    "05.5": lambda chance: (chance.randrange(1, 12),),
     "06.2": lambda chance: (floats(chance, 4), floats(chance, chance.randrange(1, 7), 4)),
     "06.3": lambda chance: (lambda n: (floats(chance, n).softmax(0), floats(chance, n, 4)))(chance.randrange(1, 7)),
     "06.4": lambda chance: (floats(chance, *sizes(chance, 2, 7), spread=0.7),),

@@ -67,6 +67,14 @@ def test_a_larger_number_is_shaded_deeper():
     assert sum(colours[0]) > sum(colours[1]) > sum(colours[2])
 
 
+def test_weights_have_the_same_colour_in_every_matrix():
+    colours = []
+    for values in ([[0.2, 0.8]], [[0.2, 0.2]]):
+        figure = draw_matrices([Matrix("weights", values, "weight")])
+        colours.append([patch.get_facecolor() for patch in figure.axes[0].patches if patch.get_width() > 5])
+    assert colours[0][0] == colours[1][0] == colours[1][1] != colours[0][1]
+
+
 def test_marked_rows_and_columns_get_a_frame():
     plain = draw_matrices([Matrix("w", torch.ones(2, 3))])
     marked = draw_matrices([Matrix("w", torch.ones(2, 3), marked=[1], marked_columns=[0, 2])])

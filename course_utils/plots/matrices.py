@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from course_utils.common import require
 from course_utils.plots.style import (
     FAINT_INK,
+    INK,
     LARGE,
     MARGIN,
     MONO,
@@ -22,6 +23,7 @@ from course_utils.plots.style import (
     draw_box,
     text_width,
     visible,
+    weight_colours,
     write,
 )
 
@@ -33,8 +35,9 @@ SIGN = 24.0  # the room of a sign between two matrices
 class Matrix:
     """Numbers to draw, (rows, columns), with a name and a role, which gives the colour; names of rows and columns.
 
-    `marked` are rows to mark, `marked_columns` columns. With `shade` a cell is the deeper the larger its number. Cells
-    with -inf are drawn as masked, nan as empty.
+    `marked` are rows to mark, `marked_columns` columns. With `shade` a cell is the deeper the larger its number. Those
+    of the role "weight" are always shaded, on one scale from 0 to 1, so that matrices can be compared. Cells with -inf
+    are drawn as masked, nan as empty.
     """
 
     name: str
@@ -128,7 +131,8 @@ def draw_matrix(axes: Axes, matrix: Matrix, x: float, y: float) -> None:
                 looks = {"linewidth": 0.6}
             draw_box(axes, left + column * wide, y + row * CELL, wide, CELL, role, radius=0.1, **looks)
             place = left + (column + 0.5) * wide, y + (row + 0.5) * CELL
-            write(axes, *place, texts[row][column], SMALLEST, family=MONO)
+            color = weight_colours(numbers[row, column])[1] if role == "weight" else INK
+            write(axes, *place, texts[row][column], SMALLEST, family=MONO, color=color)
     for row in sorted(marked):
         draw_box(axes, left, y + row * CELL, m * wide, CELL, "highlight", radius=1, facecolor="none")
     for column in sorted(marked_columns):
@@ -154,10 +158,12 @@ def draw_matrix(axes: Axes, matrix: Matrix, x: float, y: float) -> None:
 
 
 def shade_of(matrix: Matrix, numbers: np.ndarray, row: int, column: int) -> str:
-    """Return the colour of a cell: the role's, or between white and it by how large the number is."""
+    """Return the colour of a cell: the role's, or between white and it by how large the number is; that of a weight."""
     fill = ROLES[matrix.role].fill
     if np.isnan(numbers[row, column]):
         return "none"
+    if matrix.role == "weight":
+        return weight_colours(numbers[row, column])[0]
     if not matrix.shade:
         return fill
     largest = np.nanmax(np.abs(np.where(np.isinf(numbers), np.nan, numbers)))
