@@ -95,9 +95,10 @@ NOTEBOOKS = (
         "Embeddings",
         ("model",),
         ("embedding vectors",),
-        does="look up and prove what a lookup is, train word vectors, measure their neighbours, search a thousand "
-        "texts for an answer",
+        does="look up and prove what a lookup is, train word vectors, measure their neighbours, open GPT's own table, "
+        "search a thousand texts for an answer",
         builds=("embeddings",),
+        borrows=("checkpoints.BASE", "checkpoints.load_checkpoint"),
     ),
     Notebook(
         "05_positional_encoding",
@@ -198,7 +199,7 @@ NOTEBOOKS = (
         "A_tensors_and_gradients",
         "Tensors and gradients",
         ("start",),
-        does="a refresher: shapes, matrix product, softmax, cross-entropy, one step of training",
+        does="a refresher: shapes, masks, matrix product, softmax, cross-entropy, a step of training, modules, optimisers",
         after="00",
     ),
     Notebook(
