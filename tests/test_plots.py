@@ -14,6 +14,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.patches import Arc, FancyArrowPatch
 from matplotlib.text import Text
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
@@ -207,6 +208,28 @@ def test_batches_stand_apart_in_their_line():
     assert words(figure) == ["all", "1", "2", "3"]
     x = [text.get_position()[0] for text in texts(figure)]
     assert x[3] - x[2] > x[2] - x[1]
+
+
+def test_an_arrow_is_the_wider_the_more_weight_and_none_has_hardly_any():
+    figure = plots.draw_links(["Mara", " ran", ".", " It"], 3, [0.7, 0.001, 0.1, 0.199])
+    arrows = [patch for patch in figure.axes[0].patches if isinstance(patch, FancyArrowPatch)]
+    wide, narrow = (arrow.get_linewidth() for arrow in arrows)
+    assert wide > 2 * narrow
+    assert [word for word in words(figure) if word.endswith("%")] == ["70%", "10%", "20%"]
+
+
+def test_only_masked_attention_has_a_mask():
+    plain, masked = set(words(plots.draw_attention(False))), set(words(plots.draw_attention(True)))
+    assert masked - plain == {"mask", "future: −∞"}
+    assert {"queries", "keys", "values", "scores", "scale", "softmax", "weights", "contexts"} <= plain
+
+
+@pytest.mark.parametrize("start", [0, 50, 170, 300])
+def test_hands_moved_on_together_keep_their_angle(start: int):
+    turned = [math.radians(start + angle) for angle in (0, 40)]
+    hands = [plots.Hand(str(i), (math.cos(angle), math.sin(angle)), "query") for i, angle in enumerate(turned)]
+    (arc,) = [patch for patch in plots.draw_dials({"a": hands}).axes[0].patches if isinstance(patch, Arc)]
+    assert math.isclose((arc.theta2 - arc.theta1) % 360, 40)
 
 
 def test_dollar_signs_are_not_mathematics():

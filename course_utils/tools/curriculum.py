@@ -199,7 +199,7 @@ NOTEBOOKS = (
         "A_tensors_and_gradients",
         "Tensors and gradients",
         ("start",),
-        does="a refresher: shapes, masks, matrix product, softmax, cross-entropy, a step of training, modules, optimisers",
+        does="a refresher: shapes, masks, matrix product, softmax, cross-entropy, a step of training, modules",
         after="00",
     ),
     Notebook(
