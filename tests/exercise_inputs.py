@@ -44,6 +44,13 @@ def product(chance: Random) -> tuple:
     return floats(chance, n, k), floats(chance, k, m)
 
 
+def masked(chance: Random) -> tuple:
+    shape = sizes(chance, 2)
+    mask = [chance.random() < 0.5 for _ in range(math.prod(shape))]
+    mask[chance.randrange(len(mask))] = True
+    return floats(chance, *shape), torch.tensor(mask).view(shape)
+
+
 def classes(chance: Random) -> tuple:
     n, k = sizes(chance, 2)
     return floats(chance, n, k + 1), torch.tensor([chance.randrange(k + 1) for _ in range(n)])
@@ -75,6 +82,11 @@ def found_texts(chance: Random) -> tuple:
 def queries_and_keys(chance: Random) -> tuple:
     T, D = sizes(chance, 2, 7)
     return floats(chance, T, D, spread=0.8), floats(chance, T, D, spread=0.8)
+
+
+def rotary_head(chance: Random) -> tuple:
+    T, half = sizes(chance, 2)
+    return floats(chance, T, 2 * half), floats(chance, T, 2 * half), floats(chance, T, half)
 
 
 def texts_and_matrices(chance: Random, matrices: int, batch: bool) -> tuple:
@@ -111,6 +123,11 @@ def head_weights(chance: Random) -> tuple:
 def heads_of(chance: Random) -> tuple[int, int, int, int]:
     """B, T, H, D of a small batch."""
     return chance.randrange(1, 4), chance.randrange(1, 6), chance.randrange(1, 5), chance.randrange(1, 4)
+
+
+def joined_heads(chance: Random) -> tuple:
+    B, T, H, D = heads_of(chance)
+    return floats(chance, B, T, H * D), chance.randrange(H), H
 
 
 def to_split(chance: Random) -> tuple:
@@ -311,8 +328,10 @@ INPUTS: dict[str, Inputs] = {
         chance.randrange(300, 400),
     ),
     "02.4": counts,
-    "02.5": ranked,
-    "02.6": lambda chance: (
+    "02.5": lambda chance: ([97 + chance.randrange(3) for _ in range(chance.randrange(20))], chance.randrange(6)),
+    "02.6": lambda chance: (text(chance),),
+    "02.7": ranked,
+    "02.8": lambda chance: (
         [chance.randrange(5) for _ in range(chance.randrange(6))],
         [b"\xc3", b"\xa9", b"z", b"\xf0", b"yy"],
     ),
@@ -330,23 +349,30 @@ INPUTS: dict[str, Inputs] = {
         chance.randrange(1, 5),
         chance.randrange(1, 5),
     ),
+    "B.1": lambda chance: (chance.uniform(0.05, 2), chance.randrange(1, 8)),
+    "B.2": lambda chance: (floats(chance, 2), chance.uniform(-7, 7)),
+    "B.4": rotary_head,
     "A.2": product,
     "A.3": lambda chance: (floats(chance, *sizes(chance, 2), spread=chance.choice((1, 300))),),
     "A.4": classes,
     "A.5": lambda chance: (chance.gauss(0, 2), chance.gauss(0, 2), chance.gauss(0, 2)),
     "A.6": lambda chance: (floats(chance, 3, 2), floats(chance, 3, 2), chance.random() + 0.1),
+    "A.8": masked,
     "04.2": lambda chance: (torch.tensor([chance.randrange(7) for _ in range(chance.randrange(1, 9))]), 7),
     "04.4": lambda chance: (ids(chance, 12), chance.randrange(1, 5)),
-    "04.5": lambda chance: (lambda n: (floats(chance, n), floats(chance, n)))(chance.randrange(2, 7)),
-    "04.6": found_texts,
+    "04.5": lambda chance: (lambda n: (floats(chance, n), floats(chance, n), floats(chance, 3, n)))(
+        chance.randrange(2, 6)
+    ),
+    "04.6": lambda chance: (lambda n: (floats(chance, n), floats(chance, n)))(chance.randrange(2, 7)),
+    "04.7": found_texts,
     "05.1": lambda chance: (
         torch.tensor([[chance.randrange(6) for _ in range(4)] for _ in range(chance.randrange(1, 4))]),
         floats(chance, 6, 3),
         floats(chance, 9, 3),
     ),
     "05.2": lambda chance: (chance.randrange(0, 90), 2 * chance.randrange(1, 9)),
-    "05.3": lambda chance: (chance.uniform(0.05, 2), chance.randrange(1, 8)),
-    "05.4": lambda chance: (floats(chance, 2), chance.uniform(-7, 7)),
+    "05.4": lambda chance: (floats(chance, 2 * chance.randrange(1, 5)), chance.randrange(1, 30)),
+    "05.5": lambda chance: (chance.randrange(1, 12),),
     "06.2": lambda chance: (floats(chance, 4), floats(chance, chance.randrange(1, 7), 4)),
     "06.3": lambda chance: (lambda n: (floats(chance, n).softmax(0), floats(chance, n, 4)))(chance.randrange(1, 7)),
     "06.4": lambda chance: (floats(chance, *sizes(chance, 2, 7), spread=0.7),),
@@ -364,6 +390,7 @@ INPUTS: dict[str, Inputs] = {
     "09.4": to_join,
     "09.5": lambda chance: (lambda H: (H * chance.randrange(1, 20), H, chance.random() < 0.5))(chance.randrange(1, 9)),
     "09.6": to_attend,
+    "09.7": joined_heads,
     "10.2": lambda chance: (floats(chance, *sizes(chance, 3)), curve(chance), curve(chance)),
     "10.3": to_normalise,
     "10.4": small_gpt,

@@ -1,11 +1,13 @@
-"""Exercises of notebook 02: pairs, merges, ties, encoding by rank, decoding, and the size of a vocabulary."""
+"""Exercises of notebook 02: pairs, merges, ties, training, cutting, encoding by rank, decoding, and sizes."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from random import Random
 
 from course_utils import bpe
+from course_utils.bpe import count_pairs, merge
 from course_utils.exercises.engine.exercise import Exercise, Mistake, Probe
 
 Pair = tuple[int, int]
@@ -325,6 +327,179 @@ BEST_PAIR = Exercise(
 # --- 02.5 ---
 
 
+def train(ids: Sequence[int], n_merges: int) -> list[Pair]:
+    """Return the pairs that training merges, in their order; new ids begin at 256."""
+    tokens = [bytes([i]) for i in range(256)]
+    merges = []
+    for new_id in range(256, 256 + n_merges):
+        counts = count_pairs(ids)
+        if not counts:
+            break
+        pair = max(counts, key=lambda p: (counts[p], tokens[p[0]], tokens[p[1]]))
+        ids = merge(ids, pair, new_id)
+        tokens.append(tokens[pair[0]] + tokens[pair[1]])
+        merges.append(pair)
+    return merges
+
+
+def train_by_steps(ids: Sequence[int], n_merges: int) -> list[Pair]:
+    """The same, step by step, with the package's functions at hand but its own search for the best pair."""
+    tokens = {i: bytes([i]) for i in range(256)}
+    merges: list[Pair] = []
+    while len(ids) > 1 and len(merges) < n_merges:
+        counts = Counter(pairwise(ids))
+        most = max(counts.values())
+        pair = sorted((tokens[a], tokens[b], (a, b)) for a, b in counts if counts[a, b] == most)[-1][2]
+        tokens[256 + len(merges)] = tokens[pair[0]] + tokens[pair[1]]
+        ids = merge(ids, pair, 256 + len(merges))
+        merges.append(pair)
+    return merges
+
+
+def to_train_on(chance: Random) -> list[Probe]:
+    """Short texts with many ties; the second ends before all merges are made."""
+    probes: list[Probe] = [([97, 97, 97, 98, 100, 97, 97, 97, 98, 97, 99], 2), ([97, 98, 97, 98], 9)]
+    return probes + [(few_ids(chance, count), n_merges) for count, n_merges in ((12, 3), (20, 4), (30, 6), (40, 8))]
+
+
+NEXT_PAIR = "max(counts, key=lambda p: (counts[p], tokens[p[0]], tokens[p[1]]))"
+TRAIN = Exercise(
+    number="02.5",
+    title="The training loop",
+    name="train",
+    reference=train,
+    probes=to_train_on,
+    alternatives=[train_by_steps],
+    hints=[
+        "Each round: count the pairs, choose one, merge it everywhere, note it. count_pairs and merge are above.",
+        "Keep a list of what each id stands for: 256 single bytes, and after each merge one more, both halves joined. "
+        "You need it for ties.",
+        "The pair is max(counts, key=lambda p: (counts[p], tokens[p[0]], tokens[p[1]])), and the new id len(tokens).",
+        "If counts is empty, no pair is left: stop.",
+    ],
+    mistakes=[
+        Mistake(
+            "A tie goes to the pair whose bytes sort last. You take the one that came up first",
+            NEXT_PAIR,
+            "max(counts, key=counts.get)",
+        ),
+        Mistake(
+            "You settle ties by the ids. Compare the bytes: 256 is above 98, but b'aa' sorts before b'b'",
+            NEXT_PAIR,
+            "max(counts, key=lambda p: (counts[p], p))",
+        ),
+        Mistake(
+            "A tie goes to the pair whose bytes sort last. You take the first",
+            NEXT_PAIR,
+            "min(counts, key=lambda p: (-counts[p], tokens[p[0]], tokens[p[1]]))",
+        ),
+        Mistake(
+            "You choose the rarest pair: take the one that occurs most often",
+            NEXT_PAIR,
+            "min(counts, key=lambda p: (counts[p], tokens[p[0]], tokens[p[1]]))",
+        ),
+        Mistake(
+            "You note the pair and don't merge it, so the next round finds the same one again",
+            "ids = merge(ids, pair, new_id)",
+            "merge(ids, pair, new_id)",
+        ),
+        Mistake(
+            "Your first new id is 257. The bytes take 0 to 255, so it's 256",
+            "range(256)]\n    merges = []\n    for new_id in range(256, 256 + n_merges)",
+            'range(256)] + [b""]\n    merges = []\n    for new_id in range(257, 257 + n_merges)',
+        ),
+        Mistake("You make one merge too few", "256 + n_merges)", "255 + n_merges)"),
+        Mistake("You make one merge too many", "256 + n_merges)", "257 + n_merges)"),
+        Mistake(
+            "You stop when no pair occurs twice. Training goes on until it has n_merges, or no pair at all is left",
+            "if not counts:",
+            "if not counts or max(counts.values()) < 2:",
+        ),
+        Mistake(
+            "You count once, at the start. Every merge makes new pairs, so count again in each round",
+            answer=lambda ids, n_merges: [
+                pair for pair, _ in sorted(count_pairs(ids).items(), key=lambda item: item[1], reverse=True)[:n_merges]
+            ],
+        ),
+        Mistake("Those are the ids that are left. Return the pairs you merged", "return merges", "return list(ids)"),
+        Mistake(
+            "Those are the new tokens. Return the pairs of ids you merged",
+            "return merges",
+            "return tokens[256:]",
+        ),
+    ],
+)
+
+
+# --- 02.6 ---
+
+
+def cut(text: str) -> list[str]:
+    """Return the pieces of a text: letters with the blank before them, any other character on its own."""
+    return re.findall(r" ?[A-Za-z]+|[^A-Za-z]", text)
+
+
+def cut_by_loop(text: str) -> list[str]:
+    """The same, letter by letter."""
+    pieces: list[str] = []
+    for letter in text:
+        is_letter = letter.isascii() and letter.isalpha()
+        if is_letter and pieces and (pieces[-1][-1:].isalpha() or pieces[-1] == " "):
+            pieces[-1] += letter
+        else:
+            pieces.append(letter)
+    return pieces
+
+
+def to_cut(chance: Random) -> list[Probe]:
+    """Short texts with blanks, line ends and marks in many orders."""
+    probes: list[Probe] = [("a cat",), ("dog. dog!",), ("Oh,  no 22",), ("if x:\n    go",), ("Oh\nno\nAh",)]
+    return probes + [("".join(chance.choice("abC  .,!7\n\n") for _ in range(count)),) for count in (8, 14, 20, 30)]
+
+
+CUT = Exercise(
+    number="02.6",
+    title="First cut, then merge",
+    name="cut",
+    reference=cut,
+    probes=to_cut,
+    alternatives=[cut_by_loop],
+    hints=[
+        "re.findall(pattern, text) returns all pieces that fit, from left to right. Alternatives stand between |.",
+        "One or more letters are [A-Za-z]+. A blank that may be there or not is ' ?', with the question mark.",
+        'The other alternative is any character that\'s no letter: [^A-Za-z]. So: r" ?[A-Za-z]+|[^A-Za-z]"',
+    ],
+    mistakes=[
+        Mistake(
+            "The blank goes with the word after it, and yours with the word before", " ?[A-Za-z]+|", "[A-Za-z]+ ?|"
+        ),
+        Mistake("Blanks stand alone in yours. One before a word belongs to it", " ?[A-Za-z]+|", "[A-Za-z]+|"),
+        Mistake("Only words are left. Nothing may get lost: marks, digits, blanks and line ends too", "|[^A-Za-z]", ""),
+        Mistake("White space gets lost", "|[^A-Za-z]", r"|[^A-Za-z\s]"),
+        Mistake("You take all blanks before a word. One belongs to it, and the others stand alone", " ?[A", " *[A"),
+        Mistake(
+            "You join marks, digits and blanks that stand together. Each is a piece of its own",
+            "|[^A-Za-z]",
+            "|[^A-Za-z]+",
+        ),
+        Mistake("Line ends get lost: a dot in a pattern fits anything but them", "|[^A-Za-z]", "|."),
+        Mistake(
+            "Any white space joins the word in yours. Only a blank does, a line end stands alone", " ?[A", r"\s?[A"
+        ),
+        Mistake(
+            "That's the text cut at white space. Marks stand alone, and a blank belongs to the word after it",
+            answer=lambda text: text.split(),
+        ),
+        Mistake("Each letter is a piece in yours: take as many as there are, with a +", "[A-Za-z]+|", "[A-Za-z]|"),
+        Mistake("Capital letters are letters too", " ?[A-Za-z]+|[^A-Za-z]", " ?[a-z]+|[^a-z]"),
+        Mistake("A blank before a mark stays alone. It goes with letters only", "|[^A-Za-z]", "| ?[^A-Za-z]"),
+    ],
+)
+
+
+# --- 02.7 ---
+
+
 def encode_piece(piece: bytes, ranks: Mapping[bytes, int]) -> list[int]:
     """Return the ids of a piece: bytes, of which the pair with the lowest rank merges, again and again."""
     parts = [bytes([byte]) for byte in piece]
@@ -359,7 +534,7 @@ def pieces_to_encode(chance: Random) -> list[Probe]:
 
 
 ENCODE_PIECE = Exercise(
-    number="02.5",
+    number="02.7",
     title="Encode by rank",
     name="encode_piece",
     reference=encode_piece,
@@ -413,7 +588,7 @@ ENCODE_PIECE = Exercise(
 )
 
 
-# --- 02.6 ---
+# --- 02.8 ---
 
 
 def decode(ids: Sequence[int], tokens: Sequence[bytes]) -> str:
@@ -432,7 +607,7 @@ def ids_to_decode(chance: Random) -> list[Probe]:
 
 
 DECODE = Exercise(
-    number="02.6",
+    number="02.8",
     title="Decode",
     name="decode",
     reference=decode,
@@ -470,10 +645,10 @@ DECODE = Exercise(
 )
 
 
-# --- 02.7 ---
+# --- 02.9 ---
 
 MERGES_NEEDED = Exercise(
-    number="02.7",
+    number="02.9",
     title="How many merges?",
     name="n_merges",
     reference=742,
@@ -487,4 +662,4 @@ MERGES_NEEDED = Exercise(
     ],
 )
 
-EXERCISES = [FIRST_PAIR, COUNT_PAIRS, MERGE, BEST_PAIR, ENCODE_PIECE, DECODE, MERGES_NEEDED]
+EXERCISES = [FIRST_PAIR, COUNT_PAIRS, MERGE, BEST_PAIR, TRAIN, CUT, ENCODE_PIECE, DECODE, MERGES_NEEDED]

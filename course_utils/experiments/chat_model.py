@@ -48,7 +48,7 @@ class Stage:
 STAGES = (
     Stage(5_400, 0.5, {"questions": 4, "unanswerable": 0.3, "talk": 0.15, "tells": 0.5}),
     Stage(1_000, 0.4, {"questions": 5, "unanswerable": 0.25, "talk": 0.1, "tells": 0.2, "plain_every": 6}, looking=0.2),
-    Stage(400, 0.2, {"questions": 5, "unanswerable": 0.25, "talk": 0.1, "tells": 0.5, "plain_every": 2}, looking=0.2),
+    Stage(600, 0.2, {"questions": 5, "unanswerable": 0.2, "talk": 0.1, "tells": 0.3, "plain_every": 3}, looking=0.2),
 )
 # (layer, head): without these the chat model's loss rises least, so there's little for them to unlearn.
 HEADS = ((2, 0), (4, 2))
