@@ -1,10 +1,12 @@
 """Exercises: what is right passes, each known mistake is named, anything else is told what is wrong with it."""
 
+import contextlib
 import importlib
 import json
 import os
 import random
 import re
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,17 +15,19 @@ import exercise_lookalikes as lookalikes
 import numpy as np
 import pytest
 import torch
+from exercise_endless import ENDLESS, counting, plain
 from exercise_inputs import INPUTS
 from exercise_lookalikes import RIGHT, WRONG
 from mutants import mutants
 from torch import nn
 
 from course_utils import exercises
-from course_utils.exercises.engine import running, verdicts
+from course_utils.exercises.engine import limiting, running, verdicts
 from course_utils.exercises.engine.comparing import difference, lenient, same, short
 from course_utils.exercises.engine.exercise import Exercise, Mistake, call, mistaken, solution_text
+from course_utils.exercises.engine.limiting import TooLong, limited
 from course_utils.exercises.engine.record import read_record, record_file
-from course_utils.exercises.engine.running import TooLong, limited, run
+from course_utils.exercises.engine.running import run
 from course_utils.exercises.engine.verdicts import NOT_STARTED, NOT_YET, PASSED, Verdict, agree, give_verdict
 
 AUTHORS = Path(__file__).parent.parent / "CONTRIBUTING.md"
@@ -429,26 +433,108 @@ def test_a_value_that_cannot_be_compared_gets_a_card(words):
     assert words in says(value, PREDICTION)
 
 
-def catches_everything(ids, times):
-    while True:
-        try:
-            while True:
-                pass
-        except:  # noqa: E722
-            pass
-
-
-def test_an_endless_loop_that_catches_everything_is_ended(monkeypatch):
-    monkeypatch.setattr(verdicts, "SECONDS", 0.2)
-    pace = running.sys.getswitchinterval()
-    assert "still running after" in says(catches_everything)
-    assert running.sys.getswitchinterval() == pace
+@pytest.mark.parametrize("code", ENDLESS, ids=lambda code: code.__name__)
+def test_whatever_does_not_end_is_ended(monkeypatch, code):
+    monkeypatch.setattr(verdicts, "SECONDS", 0.1)
+    assert "still running after" in says(lambda ids, times: code())
 
 
 def test_endless_growth_is_ended(monkeypatch):
-    monkeypatch.setattr(running, "MOST_MEMORY", 20 * 2**20)
+    monkeypatch.setattr(limiting, "MOST_MEMORY", 20 * 2**20)
     monkeypatch.setattr(verdicts, "SECONDS", 60.0)
     assert says(grows).startswith("This took more and more memory until it was stopped")
+
+
+@pytest.mark.parametrize("runs", [100, pytest.param(3000, marks=pytest.mark.slow)])
+def test_what_is_thrown_at_a_limit_arrives_nowhere_else(runs: int):
+    """Tiny limits, a busy thread beside, code that catches everything or ends at about the limit.
+
+    After each run, the caller takes some steps in which something late would arrive.
+    """
+    chance, strayed, over = random.Random(0), [], threading.Event()
+
+    def busy():
+        while not over.is_set():
+            try:
+                sum(range(1000))
+            except BaseException as error:
+                strayed.append(error)
+
+    beside = threading.Thread(target=busy)
+    beside.start()
+    try:
+        for _ in range(runs):
+            code = chance.choice([*ENDLESS, *(counting(chance.randrange(60_000)) for _ in ENDLESS)])
+            with contextlib.suppress(TooLong):
+                assert limited(code, chance.uniform(1e-5, 2e-3)) in range(60_000)
+            for _ in range(200):
+                pass
+    finally:
+        over.set()
+        beside.join()
+    assert strayed == []
+
+
+def test_code_with_a_limit_runs_in_a_thread_of_its_own_with_the_callers_settings():
+    with torch.no_grad(), torch.device("meta"), np.errstate(all="raise"):
+        here = threading.get_ident(), False, torch.device("meta"), np.geterr()
+        exercise = Exercise("99.6", "x", "f", list, (), (), lambda chance: [()])
+        found = run(exercise, lambda: (threading.get_ident(), *(ask() for ask, _ in running.OF_A_THREAD)), ()).value
+    assert found[0] != here[0]
+    assert found[1:] == (here[2], here[1], here[3])
+    with pytest.raises(ZeroDivisionError):
+        limited(lambda: 1 / 0, 9)
+
+
+def test_the_end_of_a_job_is_reported_whatever_arrives_where(monkeypatch):
+    """Also where its result would be kept."""
+
+    def given_up(begin, function, results):
+        begin.get()
+        raise TooLong
+
+    monkeypatch.setattr(limiting, "keep_result", given_up)
+    job = limiting.Job(lambda: 1)
+    while not job.ends_within(1):
+        pass
+    assert job.results == []
+    job.leave()
+
+
+@pytest.mark.skipif(
+    not hasattr(time, "pthread_getcpuclockid"), reason="this system can't tell whether a thread is there"
+)
+def test_a_thread_stays_until_it_may_leave():
+    begin = threading.Event()
+    job = limiting.Job(begin.wait)
+    clock = limiting.Clock(job.thread, 1)
+    begin.set()
+    while not job.ends_within(1):
+        pass
+    time.sleep(0.1)
+    clock.at_work()  # an OSError if the thread were gone
+    job.leave()
+
+
+def test_an_interrupted_check_leaves_nothing_running(monkeypatch):
+    ended = []
+
+    def code():
+        try:
+            plain()
+        finally:
+            ended.append(True)
+
+    def interrupt(job, seconds):
+        while not seen:
+            pass
+        raise KeyboardInterrupt
+
+    seen = []
+    monkeypatch.setattr(limiting, "watch", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        limited(lambda: (seen.append(True), code()), 9)
+    assert ended == [True]
 
 
 def test_what_an_answer_sets_for_everybody_is_put_back():

@@ -17,7 +17,8 @@ from torch.nn import Module
 from course_utils.exercises.engine import reading
 from course_utils.exercises.engine.comparing import Unreadable, apart, difference, kind, same, short
 from course_utils.exercises.engine.exercise import Exercise, Mistake, Probe, call, mistaken
-from course_utils.exercises.engine.running import SECONDS, Outcome, TooLong, TooMuch, own_settings, run
+from course_utils.exercises.engine.limiting import TooLong, TooMuch
+from course_utils.exercises.engine.running import SECONDS, Outcome, own_settings, run
 from course_utils.exercises.engine.showing import shown_call, told_of_value
 from course_utils.exercises.engine.slips import pairs, slips
 
