@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import linecache
 from collections.abc import Iterator
 from typing import Any
 
@@ -80,7 +81,14 @@ def mutants(reference: Any) -> Iterator[tuple[str, Any]]:
             tree = copy.deepcopy(original)
             twin = list(ast.walk(tree))[place]
             text = ast.unparse(ast.fix_missing_locations(Replace(twin, changed).visit(tree)))
-            yield text, define(text, reference)
+            yield text, define(text, reference, written(text))
+
+
+def written(text: str) -> str:
+    """The name of a cell of a notebook with some text, which Python finds there."""
+    name = f"<cell {len(linecache.cache)}>"
+    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+    return name
 
 
 class Replace(ast.NodeTransformer):

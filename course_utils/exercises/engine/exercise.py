@@ -102,10 +102,10 @@ def source_of(reference: Any) -> str:
     return textwrap.dedent(inspect.getsource(reference))
 
 
-def define(source: str, reference: Any) -> Any:
-    """Run a changed text of `reference` among the names of its module; return what it defines."""
+def define(source: str, reference: Any, place: str = "<a form of a reference>") -> Any:
+    """Run a changed text of `reference` among the names of its module; return what it defines. `place` is its file."""
     names = dict(vars(sys.modules[reference.__module__]))
-    exec(compile(source, f"<a form of {reference.__name__}>", "exec"), names)
+    exec(compile(source, place, "exec"), names)
     return names[reference.__name__]
 
 

@@ -33,6 +33,11 @@ def functions_of(answer: Any) -> tuple[Function, ...]:
     return (node,) if isinstance(node, Function) else ()
 
 
+def text_of(answer: Any) -> str:
+    """Return the text of a function, or of the methods of a class, written as Python itself would write it."""
+    return "\n".join(map(ast.unparse, functions_of(answer)))
+
+
 def is_empty(answer: Any) -> bool:
     """Whether a function or class whose text can be read is still as it was found, with nothing in it."""
     written = functions_of(answer)

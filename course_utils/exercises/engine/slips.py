@@ -3,6 +3,7 @@
 import ast
 import copy
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
 from typing import Any
@@ -20,13 +21,29 @@ OTHERS = {
 MODULES = ("torch", "math", "nn", "F", "re", "super()")
 SHOWN = (ast.AugAssign, ast.Assign, ast.Return, ast.expr, ast.Slice, ast.comprehension, ast.keyword)
 LONGEST = 60  # of the code that is shown in a sentence
-Form = tuple[str, Any]
+
+
+@dataclass(frozen=True)
+class Slip:
+    """A form of the reference, whose text is `right`, with one slip in it: `after` in place of `before`."""
+
+    says: str
+    form: Any
+    right: str
+    before: str
+    after: str
+
+    def stands_in(self, text: str) -> bool:
+        """Whether some code has more of the slip than a right one, and less of what should be there."""
+        more = text.count(self.after) > self.right.count(self.after)
+        return more and text.count(self.before) < self.right.count(self.before)
 
 
 @cache
-def slips(exercise: Exercise) -> list[Form]:
-    """Return each form of the reference with one slip in it, and the sentence that names the slip."""
+def slips(exercise: Exercise) -> list[Slip]:
+    """Return each form of the reference with one slip in it."""
     original = ast.parse(without_annotations(source_of(exercise.reference)))
+    text = ast.unparse(original)
     nodes, forms = list(ast.walk(original)), []
     names = sorted({node.arg for node in nodes if isinstance(node, ast.arg)} - {"self"})
     for place, node in enumerate(nodes):
@@ -35,8 +52,9 @@ def slips(exercise: Exercise) -> list[Form]:
             tree = copy.deepcopy(original)
             twins = list(ast.walk(tree))
             Replace(twins[place], changed).visit(tree)
-            says = says or told(ast.unparse(nodes[shown]), ast.unparse(changed if shown == place else twins[shown]))
-            forms.append((says, define(ast.unparse(ast.fix_missing_locations(tree)), exercise.reference)))
+            before, after = ast.unparse(nodes[shown]), ast.unparse(changed if shown == place else twins[shown])
+            form = define(ast.unparse(ast.fix_missing_locations(tree)), exercise.reference)
+            forms.append(Slip(says or told(before, after), form, text, before, after))
     return forms
 
 

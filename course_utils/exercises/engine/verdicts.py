@@ -256,14 +256,22 @@ def several(case: Case) -> bool:
 
 
 def slipped(case: Case) -> Verdict | None:
-    """What the reference does with one slip in it, or with two of the known mistakes."""
-    if case.exercise.is_value or not several(case) or (case.only_stops and not case.stops_for_sizes):
+    """What the reference does with one slip in it, or with two of the known mistakes.
+
+    Where the results say too little, as those of an answer that only stops, the text of the answer must show the slip.
+    """
+    if case.exercise.is_value:
         return None
-    for says, form in slips(case.exercise):
-        if case.does_what(form):
+    telling, text = several(case) and (case.stops_for_sizes or not case.only_stops), reading.text_of(case.answer)
+    found = slips(case.exercise)
+    if not telling:
+        found = sorted((slip for slip in found if slip.stands_in(text)), key=lambda slip: -len(slip.after))
+    for slip in found:
+        if case.does_what(slip.form):
             error = case.wrong[0].got.error
-            return Verdict(NOT_YET, [says, *([stops_with(error)] if error else [])], example(case), form=form)
-    for one, other, form in pairs(case.exercise):
+            said = [slip.says, *([stops_with(error)] if error else [])]
+            return Verdict(NOT_YET, said, example(case), form=slip.form)
+    for one, other, form in pairs(case.exercise) if telling else ():
         if case.does_what(form):
             said = [f"Two slips at once. The first: {one}", f"The other: {other}"]
             return Verdict(NOT_YET, said, example(case), form=form)
