@@ -168,6 +168,21 @@ def never_looks(ids, times):
     return [i + i for i in ids]
 
 
+def loops_over_a_number(ids, times):
+    return [times * i for i in times]
+
+
+def lists_a_number(ids, times):
+    return list(times)
+
+
+def used_before_it_is_set(ids, times):
+    for i in ids:
+        result.append(times * i)  # noqa: F821
+    result = []
+    return result
+
+
 def not_set_back(a, b):
     result = torch.zeros(a.shape[0], b.shape[1])
     total = 0.0

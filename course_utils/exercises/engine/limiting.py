@@ -6,6 +6,7 @@ other things, it may arrive among those. That's why the one who asks for a limit
 thread made for it; errors are thrown at that thread alone, and only while it's sure to be there.
 """
 
+import contextlib
 import ctypes
 import time
 import weakref
@@ -39,30 +40,31 @@ class TooMuch(TooLong):
 class Job:
     """A function at work in a thread of its own, and nothing but that thread keeps the work alive.
 
-    When the work is done, or given up anywhere on the way, Python lets go of it, and calls what the two weak
-    references name: first the end is reported to `over`; then the thread waits at `gate` until it's opened. Both calls
-    are C, as is all that the thread does from then on, while what is thrown arrives only between steps of Python. So
-    the report always comes, the thread can't be gone before the gate is open, and nobody throws after.
+    When the work is done, or given up anywhere on the way, Python lets go of it, and calls what the weak references
+    name: first the end is noted in `ended`, and whoever waits is woken by `over`; then the thread itself waits at
+    `gate` until it's opened. All these are C, as is all that the thread does from then on, while what is thrown arrives
+    only between steps of Python. So the end is always noted, the thread can't be gone before the gate is open, and
+    nobody throws after.
     """
 
     def __init__(self, function: Callable[[], Any]) -> None:
         self.results: list[tuple[Any, BaseException | None]] = []
         self.thrown: type[TooLong] | None = None
+        self.ended: list[weakref.ref] = []
         self.over, self.gate, begin = SimpleQueue(), SimpleQueue(), SimpleQueue()
         work = partial(keep_result, begin, function, self.results)
         self.thread = start_new_thread(work, ())
         # What is made last is called first.
-        self.ends = weakref.ref(work, self.gate.get), weakref.ref(work, self.over.put)
+        self.ends = [weakref.ref(work, call) for call in (self.gate.get, self.over.put, self.ended.append)]
         del work  # before it begins: from now on the thread alone has it
         begin.put(None)
 
     def ends_within(self, seconds: float) -> bool:
         """Whether the work is over, now or after so many seconds at most."""
-        try:
-            self.over.put(self.over.get(timeout=seconds))  # the report stays there
-        except Empty:
-            return False
-        return True
+        with contextlib.suppress(Empty):
+            if not self.ended:
+                self.over.get(timeout=seconds)
+        return bool(self.ended)
 
     def stop(self, kind: type[TooLong] = TooLong) -> None:
         """Throw until the work is over. Code that is busy outside Python is waited for."""

@@ -5,7 +5,7 @@ import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 from course_utils.exercises.engine.exercise import Exercise, define, source_of, without_annotations
@@ -18,6 +18,11 @@ OTHERS = {
     **{ast.Div: (ast.Mult, ast.FloorDiv), ast.FloorDiv: (ast.Div, ast.Mod), ast.Mod: (ast.FloorDiv,)},
     **{ast.MatMult: (ast.Mult,), ast.Pow: (ast.Mult,), ast.BitAnd: (ast.BitOr,), ast.BitOr: (ast.BitAnd,)},
 }
+# What is easily taken for one another; each also the other way round.
+TWINS = (("max", "min"), ("sum", "mean"), ("any", "all"), ("argmax", "argmin"), ("sin", "cos"), ("zeros", "ones"))
+TWINS += (("triu", "tril"), ("softmax", "log_softmax"), ("ceil", "floor"), ("exp", "log"), ("keys", "values"))
+TWINS += (("var", "std"), ("startswith", "endswith"), ("sorted", "list"))
+TWIN = dict(TWINS) | {other: one for one, other in TWINS}
 MODULES = ("torch", "math", "nn", "F", "re", "super()")
 SHOWN = (ast.AugAssign, ast.Assign, ast.Return, ast.expr, ast.Slice, ast.comprehension, ast.keyword)
 LONGEST = 60  # of the code that is shown in a sentence
@@ -95,6 +100,7 @@ def changes(node: ast.AST, names: list[str]) -> Iterator[tuple[str, ast.AST]]:
         if ast.unparse(changed) != ast.unparse(node):
             yield "", changed
     yield from left_out(node, names)
+    yield from misplaced(node)
 
 
 def told(before: str, after: str) -> str:
@@ -136,11 +142,11 @@ def others(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def numbers(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield a whole number as one more and as one less, and as its negative."""
+    """Yield a whole number as one more and as one less, another as its negative, 1, its double and its half."""
     if isinstance(node, ast.Constant) and type(node.value) is int:
         yield from (ast.Constant(node.value + 1), ast.Constant(node.value - 1))
     if isinstance(node, ast.Constant) and type(node.value) is float and node.value != 0:
-        yield from (ast.Constant(-node.value), ast.Constant(1.0))
+        yield from map(ast.Constant, (-node.value, 1.0, node.value * 2, node.value / 2))
 
 
 def shorter(node: ast.AST) -> Iterator[ast.AST]:
@@ -160,7 +166,8 @@ def shorter(node: ast.AST) -> Iterator[ast.AST]:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 1:
         yield node.args[0]
     if isinstance(node, ast.Call) and node.keywords:
-        yield changed_copy(node, keywords=node.keywords[:-1])
+        for word in node.keywords:
+            yield changed_copy(node, keywords=[other for other in node.keywords if other is not word])
     if isinstance(node, ast.Attribute) and node.attr == "T":
         yield node.value
     if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
@@ -170,9 +177,13 @@ def shorter(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def renamed(node: ast.AST, names: list[str]) -> Iterator[ast.AST]:
-    """Yield another argument where one is read."""
+    """Yield another argument where one is read, and the twin of a function or method that has one."""
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in names:
         yield from (ast.Name(other, ast.Load()) for other in names if other != node.id)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in TWIN:
+        yield changed_copy(node, func=ast.Name(TWIN[node.func.id], ast.Load()))
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in TWIN:
+        yield changed_copy(node, func=changed_copy(node.func, attr=TWIN[node.func.attr]))
 
 
 def turned(node: ast.AST) -> Iterator[ast.AST]:
@@ -184,7 +195,7 @@ def turned(node: ast.AST) -> Iterator[ast.AST]:
 
 def left_out(node: ast.AST, names: list[str]) -> Iterator[tuple[str, ast.AST]]:
     """Yield what happens without a line, without what stands under an `if`, and with an argument added at the end."""
-    first = ast.unparse(node).split("\n")[0] if isinstance(node, ast.stmt) else ""
+    first = first_line(node) if isinstance(node, ast.stmt) else ""
     if isinstance(node, ast.AugAssign | ast.Continue | ast.Break) or is_call(node):
         yield f"One slip away: your answer does what a right one does without the line {first}", ast.Pass()
     if isinstance(node, ast.If | ast.While):
@@ -199,6 +210,25 @@ def left_out(node: ast.AST, names: list[str]) -> Iterator[tuple[str, ast.AST]]:
     if isinstance(node, ast.Call) and "softmax" in ast.unparse(node.func):
         again = ast.Call(ast.Attribute(node, "softmax", ast.Load()), [ast.UnaryOp(ast.USub(), ast.Constant(1))], [])
         yield "Softmax is taken twice: what comes out of it are probabilities already. Once is enough", again
+
+
+def misplaced(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    """Yield a loop and a function with two neighbouring lines exchanged, and with a line moved out of a loop."""
+    lines = node.body if isinstance(node, ast.FunctionDef | ast.For | ast.While | ast.If) else []
+    for i, (one, other) in enumerate(pairwise(lines)):
+        says = f"One slip away: the line {first_line(one)} should come before {first_line(other)}"
+        yield says, changed_copy(node, body=[*lines[:i], other, one, *lines[i + 2 :]])
+    for i, loop in enumerate(lines):
+        for line in loop.body if isinstance(loop, ast.For | ast.While) and isinstance(node, ast.FunctionDef) else ():
+            if isinstance(line, ast.Assign) and not any(isinstance(part, ast.Name) for part in ast.walk(line.value)):
+                rest = changed_copy(loop, body=[other for other in loop.body if other is not line])
+                says = f"One slip away: each turn of the loop should begin with {first_line(line)}"
+                yield says, changed_copy(node, body=[*lines[:i], line, rest, *lines[i + 1 :]])
+
+
+def first_line(node: ast.AST) -> str:
+    """Return the first line of a statement."""
+    return ast.unparse(node).split("\n")[0]
 
 
 def is_call(node: ast.AST) -> bool:

@@ -2,6 +2,7 @@
 
 import inspect
 import linecache
+import re
 import sysconfig
 import time
 import traceback
@@ -245,6 +246,16 @@ def known(case: Case) -> Verdict | None:
     return None
 
 
+def too_early(case: Case) -> Verdict | None:
+    """A name that is used before it has a value."""
+    error = case.wrong[0].got.error
+    name = re.search(r"variable '(\w+)'", message(error))
+    if name is None or not isinstance(error, NameError):
+        return None
+    said = f"{name[1]} has no value yet where it's used: the line that sets it comes too late, or never runs"
+    return Verdict(NOT_YET, [said], example(case))
+
+
 def tells_sizes(error: BaseException | None) -> bool:
     """Whether an error is PyTorch's about sizes that don't fit."""
     return isinstance(error, RuntimeError) and any(map(str.isdigit, message(error)))
@@ -398,7 +409,7 @@ def different(case: Case) -> Verdict:
 
 
 LOOKS: Sequence[Callable[[Case], Verdict | None]] = (
-    *(unwritten, incomplete, endless, read_in_its_text, known, nothing_returned, changed_input, slipped),
+    *(unwritten, incomplete, endless, read_in_its_text, too_early, known, nothing_returned, changed_input, slipped),
     *(nearly, unreadable, stopped, accepted, unused, other_form, broken_rule, restless),
 )
 
