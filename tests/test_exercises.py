@@ -629,7 +629,7 @@ def test_a_slip_that_nobody_thought_of_is_named_by_its_code():
 def test_an_answer_that_only_stops_is_told_the_slip_only_if_its_text_holds_it():
     error = "It stops with TypeError: 'int' object is not iterable"
     sentences = told(lookalikes.loops_over_a_number).sentences
-    assert sentences[0].endswith("with for i in times in place of for i in ids")
+    assert sentences[0].endswith("with [times * i for i in times] in place of [times * i for i in ids]")
     assert sentences[1] == error
     assert told(lookalikes.lists_a_number).sentences == [error]
 
