@@ -81,7 +81,14 @@ COUNT_PAIRS = Exercise(
     title="Count pairs",
     name="count_pairs",
     reference=count_by_places,
-    probes=lambda chance: [([1, 2, 3, 1, 2],), ([5, 5, 5],), ([7],), (few_ids(chance, 6),), (few_ids(chance, 12, 2),)],
+    probes=lambda chance: [
+        ([1, 2, 3, 1, 2],),
+        ([5, 5, 5],),
+        ([7],),
+        (few_ids(chance, 6),),
+        (few_ids(chance, 12, 2),),
+        ([],),
+    ],
     alternatives=[bpe.count_pairs, lambda ids: dict(Counter(pairwise(ids)))],
     hints=[
         "A list of n tokens has n - 1 pairs of neighbours.",
@@ -164,8 +171,20 @@ def without_steps(ids: Sequence[int], pair: Pair, new_id: int) -> list[int]:
     return [new_id if (left, right) == pair else left for left, right in pairwise(ids)]
 
 
+def by_spelling(ids: Sequence[int], pair: Pair, new_id: int) -> list[int]:
+    """The mistake of looking for the pair in a text of digits."""
+    text = ",".join(map(str, ids)).replace(f"{pair[0]},{pair[1]}", str(new_id))
+    return [int(number) for number in text.split(",")]
+
+
+def between_commas(ids: Sequence[int], pair: Pair, new_id: int) -> list[int]:
+    """The same mistake, mended by half: a comma belongs to two numbers, and only one of two neighbours gets it."""
+    text = f",{','.join(map(str, ids))},".replace(f",{pair[0]},{pair[1]},", f",{new_id},")
+    return [int(number) for number in text.strip(",").split(",")]
+
+
 def to_merge(chance: Random) -> list[Probe]:
-    """Lists in which the pair overlaps itself, stands at the end, and does not occur."""
+    """Lists in which the pair overlaps itself, stands at the end, does not occur, and only seems to, as in 11, 2."""
     return [
         ([1, 2, 3, 1, 2], (1, 2), 4),
         ([5, 5, 5], (5, 5), 9),
@@ -174,6 +193,9 @@ def to_merge(chance: Random) -> list[Probe]:
         ([98, *[97] * chance.choice((3, 5)), 98], (97, 97), 257),
         ([1, 2, 3], (2, 1), 7),
         ([2, 1, 2, 1], (1, 2), 7),
+        ([1, 2, 1, 2], (1, 2), 7),
+        ([11, 2, 1, 23, 1, 2], (1, 2), 7),
+        ([7, 31, 20, 1, 2, 1, 2, 9], (1, 2), 70 + chance.randrange(9)),
     ]
 
 
@@ -220,6 +242,15 @@ MERGE = Exercise(
             "while place < len(ids) - 1:",
         ),
         Mistake("The pair became its first token: it becomes new_id", answer=as_text),
+        Mistake(
+            "You look for the pair in a text of digits, where 11, 23 holds 1, 2 as well. Compare the numbers",
+            answer=by_spelling,
+        ),
+        Mistake(
+            "In your text two pairs side by side share a comma, and only the first is replaced. Compare the numbers "
+            "themselves, place by place",
+            answer=between_commas,
+        ),
         Mistake(
             "The last token has no next one: look whether there is one before you compare",
             "place < len(ids) - 1 and ",
@@ -522,15 +553,19 @@ def longest_first(piece: bytes, ranks: Mapping[bytes, int]) -> list[int]:
 
 
 # Merges in the order of their ranks; the order matters for the pieces below.
-LEARNED = [b"bc", b"ab", b"cd", b"abab", b"bcd", b"aa", b"aab", b"dd", b"bcbc", b"abcbc"]
+LEARNED = [b"bc", b"ab", b"cd", b"abab", b"bcd", b"aa", b"aab", b"dd", b"bcbc", b"abcbc", b"ba"]
 RANKS = {bytes([97 + i]): i for i in range(4)} | {token: 4 + i for i, token in enumerate(LEARNED)}
 
 
 def pieces_to_encode(chance: Random) -> list[Probe]:
-    """Pieces in which the lowest rank is neither the leftmost nor the longest."""
+    """Pieces in which the lowest rank is neither the leftmost nor the longest; then other orders of learning."""
     fixed = [b"ab", b"ca", b"abc", b"aaa", b"abcd", b"aab", b"ababab", b"ababcd", b"aabcdd", b"abcbc", b"dabcbc"]
     drawn = [bytes(97 + chance.randrange(4) for _ in range(length)) for length in (5, 7, 9, 11)]
-    return [(piece, RANKS) for piece in fixed + drawn]
+    probes: list[Probe] = [(piece, RANKS) for piece in fixed + drawn]
+    for piece in drawn:
+        learned = chance.sample(range(4, 4 + len(LEARNED)), len(LEARNED))
+        probes.append((piece, RANKS | dict(zip(LEARNED, learned, strict=True))))
+    return probes
 
 
 ENCODE_PIECE = Exercise(
@@ -596,12 +631,22 @@ def decode(ids: Sequence[int], tokens: Sequence[bytes]) -> str:
     return b"".join(tokens[i] for i in ids).decode("utf-8", errors="replace")
 
 
-TOKENS = [b"a", b"b", "é".encode()[:1], "é".encode()[1:], "日".encode()[:2], "日".encode()[2:], b" c", "ü".encode()]
+TOKENS = [
+    b"a",
+    b"b",
+    "é".encode()[:1],
+    "é".encode()[1:],
+    "日".encode()[:2],
+    "日".encode()[2:],
+    b" c",
+    "ü".encode(),
+    b"\n",
+]
 
 
 def ids_to_decode(chance: Random) -> list[Probe]:
-    """Ids whose characters are whole, spread over two tokens, or broken off."""
-    fixed = [[0, 1], [2, 3], [0, 4, 5, 6], [7, 2, 3, 1], [0, 2], [3, 1]]
+    """Ids whose characters are whole, spread over two tokens, or broken off; white space at both ends."""
+    fixed = [[0, 1], [2, 3], [0, 4, 5, 6], [7, 2, 3, 1], [0, 2], [3, 1], [6, 0], [1, 8], [6, 2, 3, 8]]
     drawn = [[chance.randrange(len(TOKENS)) for _ in range(6)] for _ in range(3)]
     return [(ids, TOKENS) for ids in fixed + drawn]
 
@@ -640,6 +685,16 @@ DECODE = Exercise(
         ),
         Mistake(
             "Each byte became a character of its own: the bytes are UTF-8", '"utf-8", errors="replace"', '"latin-1"'
+        ),
+        Mistake(
+            "You take white space off the ends. It's part of the text: a token often begins with a space",
+            'errors="replace")',
+            'errors="replace").strip()',
+        ),
+        Mistake(
+            "You put something between the tokens. Spaces are in the tokens already: join them with nothing between",
+            'b"".join',
+            'b" ".join',
         ),
     ],
 )

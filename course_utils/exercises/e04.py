@@ -52,10 +52,10 @@ def one_hot_by_comparing(ids: Tensor, vocab_size: int) -> Tensor:
 
 
 def ids_and_size(chance: Random) -> list[Probe]:
-    """Ids that repeat, in vocabularies of several sizes."""
-    probes: list[Probe] = [(torch.tensor([2, 0]), 3), (torch.tensor([1, 1, 3, 2]), 4)]
+    """Ids that repeat, in vocabularies of several sizes; the last token never occurs, so no text shows the size."""
+    probes: list[Probe] = [(torch.tensor([2, 0]), 4), (torch.tensor([1, 1, 3, 2]), 5)]
     for size in (5, 6, 9):
-        probes.append((torch.tensor([chance.randrange(size) for _ in range(size - 1)]), size))
+        probes.append((torch.tensor([chance.randrange(size - 1) for _ in range(size - 1)]), size))
     return probes
 
 
@@ -102,6 +102,16 @@ ONE_HOT = Exercise(
         Mistake(
             "Row i has its 1 at place i: it belongs at ids[i]",
             answer=lambda ids, vocab_size: torch.eye(len(ids), vocab_size),
+        ),
+        Mistake(
+            "Your rows end at the largest id of this text. The vocabulary goes on: each row has vocab_size places, as "
+            "in F.one_hot(ids, vocab_size)",
+            answer=lambda ids, vocab_size: F.one_hot(ids).float(),
+        ),
+        Mistake(
+            "Your rows end at the largest id of this text, and they hold whole numbers. Each row has vocab_size "
+            "places: F.one_hot(ids, vocab_size).float()",
+            answer=lambda ids, vocab_size: F.one_hot(ids),
         ),
     ],
 )

@@ -11,7 +11,7 @@ from course_utils.exercises.engine.exercise import Exercise, Mistake, Probe
 
 def numbers(chance: Random, *shape: int) -> Tensor:
     """Numbers of a shape, none of them near zero."""
-    drawn = [chance.uniform(0.5, 3) * chance.choice((-1, 1)) for _ in range(math.prod(shape))]
+    drawn = [round(chance.uniform(0.5, 3), 3) * chance.choice((-1, 1)) for _ in range(math.prod(shape))]
     return torch.tensor(drawn).view(shape)
 
 
@@ -30,8 +30,10 @@ def inputs_by_loop(ids: Tensor, tokens: Tensor, positions: Tensor) -> Tensor:
 
 
 def texts_and_tables(chance: Random) -> list[Probe]:
-    """Batches of texts, with tables of more rows than the texts need."""
-    probes = []
+    """Batches of texts, with tables of more rows than the texts need; the first can be added up in the head."""
+    tokens = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    positions = torch.tensor([[10.0, 20.0], [30.0, 40.0], [50.0, 60.0], [70.0, 80.0]])
+    probes: list[Probe] = [(torch.tensor([[2, 0]]), tokens, positions)]
     for B, T, V, C in ((1, 2, 4, 2), (2, 3, 5, 3), (3, 3, 6, 3), (2, 4, 9, 5), (4, 4, 8, 4)):
         ids = torch.tensor([[chance.randrange(V) for _ in range(T)] for _ in range(B)])
         probes.append((ids, numbers(chance, V, C), numbers(chance, V + 1, C)))

@@ -11,6 +11,7 @@ from course_utils import attention
 from course_utils.common import require
 from course_utils.exercises.engine.exercise import Exercise, Mistake, Probe, define, source_of
 from course_utils.exercises.engine.probes import numbers
+from course_utils.exercises.engine.showing import typed
 
 
 def labelled(*shape: int) -> Tensor:
@@ -34,8 +35,9 @@ def pack_in_two_steps(queries: list[Tensor], keys: list[Tensor], values: list[Te
 
 def weights_of_heads(chance: Random) -> list[Probe]:
     """For a few numbers of heads and sizes, the weights of their queries, keys and values."""
+    first = tuple([torch.tensor([[n + 11.0, n + 12.0]]), torch.tensor([[n + 21.0, n + 22.0]])] for n in (0, 100, 200))
     sizes = [(2, 1), (2, 2), (3, 1), (3, 2), (4, 2)]
-    return [tuple([numbers(chance, D, H * D) for _ in range(H)] for _ in range(3)) for H, D in sizes]
+    return [first] + [tuple([numbers(chance, D, H * D) for _ in range(H)] for _ in range(3)) for H, D in sizes]
 
 
 PACK = Exercise(
@@ -492,6 +494,8 @@ def use_attention(answer: type, n_embd: int, n_head: int, x: Tensor) -> Tensor:
     only_qkv = all(name.startswith("qkv.") for name, _ in layer.named_parameters())
     named = hasattr(layer, "proj") or only_qkv
     require(named, "the layer at the end must be called proj: it gets known numbers by that name")
+    loose = [name for name, _ in layer.named_parameters() if "." not in name]
+    require(not loose, f"self.{''.join(loose[:1])} is an nn.Parameter and would be learned: keep a mask as a buffer")
     fill(layer)
     return layer.eval()(x)
 
@@ -521,6 +525,7 @@ ATTENTION = Exercise(
     reference=MultiHeadAttention,
     probes=texts_to_attend,
     use=use_attention,
+    shown=lambda n_embd, n_head, x: f"MultiHeadAttention({n_embd}, {n_head}, {x.shape[1] + 2})({typed(x)})",
     alternatives=[FusedAttention, attention.MultiHeadAttention],
     hints=[
         "__init__ keeps n_head, makes the layers qkv (C to 3C) and proj (C to C), and registers the mask as a buffer.",

@@ -1,5 +1,6 @@
 """Exercises of refresher A: shapes, products, softmax, cross-entropy, a slope, a step of training, order and masks."""
 
+import math
 from random import Random
 
 import torch
@@ -50,7 +51,8 @@ def matmul_by_broadcasting(a: Tensor, b: Tensor) -> Tensor:
 def matrices(chance: Random) -> list[Probe]:
     """Pairs of small matrices, most of them square: there a mistake shows in the numbers, not in a crash."""
     shapes = [((2, 2), (2, 2)), ((3, 3), (3, 3)), ((1, 3), (3, 3)), ((2, 3), (3, 4))]
-    return [(numbers(chance, *a), numbers(chance, *b)) for a, b in shapes]
+    first = torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[5.0, 6.0], [7.0, 8.0]])
+    return [first] + [(numbers(chance, *a), numbers(chance, *b)) for a, b in shapes]
 
 
 MATMUL = Exercise(
@@ -111,6 +113,7 @@ def some_scores(chance: Random) -> list[Probe]:
     """Rows of scores, small at first, then so large that a naive form breaks."""
     shapes = [(1, 2), (2, 3), (4, 4)]
     return [
+        (torch.tensor([[0.0, math.log(3)], [0.0, 0.0]]),),
         *((numbers(chance, *shape),) for shape in shapes),
         (torch.tensor([[0.0, 1.0], [-500.0, -501.0]]),),
         (torch.tensor([[900.0, 901.0], [1.0, 0.0]]),),
@@ -227,7 +230,8 @@ def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
 def scores_and_classes(chance: Random) -> list[Probe]:
     """Scores and right classes for a few examples; with one example first."""
     sizes = [(1, 2), (2, 3), (3, 3), (5, 4)]
-    return [(numbers(chance, n, k), torch.tensor([chance.randrange(k) for _ in range(n)])) for n, k in sizes]
+    first = torch.tensor([[0.0, 0.0], [0.0, math.log(3)]]), torch.tensor([0, 1])
+    return [first] + [(numbers(chance, n, k), torch.tensor([chance.randrange(k) for _ in range(n)])) for n, k in sizes]
 
 
 CROSS_ENTROPY = Exercise(
@@ -350,9 +354,10 @@ STEP = Exercise(
     title="One step of training",
     name="step",
     reference=step,
-    probes=lambda chance: [
-        (numbers(chance, n), numbers(chance, n), round(chance.uniform(0.05, 0.5), 2)) for n in (1, 3, 4)
-    ],
+    probes=lambda chance: (
+        [(torch.tensor([1.0, 2.0]), torch.tensor([4.0, -2.0]), 0.5)]
+        + [(numbers(chance, n), numbers(chance, n), round(chance.uniform(0.05, 0.5), 2)) for n in (1, 3, 4)]
+    ),
     alternatives=[lambda weights, gradient, learning_rate: torch.sub(weights, gradient, alpha=learning_rate)],
     hints=[
         "The gradient points uphill. The loss should fall.",
