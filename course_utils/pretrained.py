@@ -127,7 +127,9 @@ def their_config(config: GPTConfig) -> dict:
         drop = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), config.dropout)
         sizes = {"n_layer": config.n_layer, "n_head": config.n_head, "n_embd": config.n_embd}
         kind = {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "activation_function": "gelu_new"}
-        return {**kind, **shared, **sizes, **drop, "n_positions": config.context_length}
+        # Some readers, llama.cpp's among them, still ask for the older name.
+        length = dict.fromkeys(("n_positions", "n_ctx"), config.context_length)
+        return {**kind, **shared, **sizes, **drop, **length}
     return {
         **shared,
         "model_type": "gpt_neox",
@@ -207,11 +209,15 @@ def gpt_from_huggingface(theirs: dict, weights: dict[str, Tensor]) -> GPT:
     return model.eval()
 
 
-def save_huggingface(model: GPT, folder: str | Path) -> None:
-    """Write `config.json` and `model.safetensors`, so that `AutoModelForCausalLM.from_pretrained(folder)` works."""
+def save_huggingface(model: GPT, folder: str | Path, entries: dict | None = None) -> None:
+    """Write `config.json` and `model.safetensors`, so that `AutoModelForCausalLM.from_pretrained(folder)` works.
+
+    `entries` go into the configuration too: what only a tokenizer knows, such as `eos_token_id`.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     config, weights = gpt_to_huggingface(model)
+    config |= entries or {}
     # "format" says that these are PyTorch's tensors; older versions of `transformers` refuse a file without it.
     content = save({name: w.detach().cpu().contiguous() for name, w in weights.items()}, metadata={"format": "pt"})
     # If we're interrupted between the two files, new weights might fit old sizes (another n_head, say) and compute

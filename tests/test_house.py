@@ -20,7 +20,7 @@ MACHINE = (
     *("generation", "evaluation", "batches", "recipe", "template", "finetuning", "answers", "lora"),
 )
 PLANNED = ("llama", "encoder_decoder", "distributed")
-WINGS = ("tales", "chat", "plots", "exercises", "experiments", "tools")
+WINGS = ("tales", "chat", "export", "plots", "exercises", "experiments", "tools")
 
 
 def inside(wing: str, *names: str) -> tuple[str, ...]:
@@ -35,6 +35,7 @@ ORDER = (
     *inside("chat", "messages", "words", "dates", "kinds", "whatsapp", "exports", "files", "reading", "names"),
     *("chat.conversations", "chat"),
     *MACHINE[1:],
+    *("export", *inside("export", "folder", "onnx_graph", "gguf_file", "command")),
     *inside("plots", "cards", "style", "tokens", "bars", "sampling", "curves", "matrices", "model", "roadmap"),
     *("plots.halves", "plots.stacks", "plots.tale_card", "plots", "plots.widgets", "plots.chat_box"),
     *("exercises.engine", *inside("exercises.engine", "comparing", "exercise", "probes", "record", "running")),
