@@ -1,30 +1,32 @@
 """`python -m course_utils bench export`: exported models in every runtime that is installed, beside our own.
 
-The same ids on texts in twenty scripts, the same scores, the same greedy tales token by token. Each runtime is an adapter
-of a few lines; one that isn't installed is left out, and the last lines say how to get it. What runs in Node is asked
-for by a folder: `bench export NODE` where NODE holds `node_modules/@huggingface/transformers`.
+The same ids on texts in twenty scripts, the same scores, the same greedy tales token by token. Each runtime is an
+adapter of a few lines; what isn't installed, or can't do it, is listed below the table with the reason. What runs in Node
+is asked for by a folder: `bench export NODE`, where NODE holds `node_modules/@huggingface/transformers`.
 """
 
 import importlib.metadata
-import importlib.util
 import json
 import random
 import subprocess
-import sys
 import tempfile
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from course_utils.checkpoints import BASE, CHAT, load_checkpoint
-from course_utils.evaluation import tell_tales  # noqa: F401
+from course_utils.export.folder import save_folder
+from course_utils.export.gguf_file import save_gguf
+from course_utils.export.onnx_graph import names_of_past, save_8_bit, save_onnx, save_onnx_without_past
 from course_utils.generation import generate_tokens
 from course_utils.gpt import GPT, GPTConfig
-from course_utils.template import encode_chat
+from course_utils.template import END, encode_chat
 from course_utils.tokenizers import END_OF_TEXT, Tokenizer
 
 # First and last character of twenty scripts, in blocks that are older than every library's tables.
@@ -67,3 +69,326 @@ def text_in(chance: random.Random, first: int, last: int) -> str:
     words = ["".join(chance.choices(letters, k=chance.randint(1, 9))) for _ in range(chance.randint(3, 12))]
     words = [chance.choice((word, word, "the", "Mara", END_OF_TEXT)) for word in words]
     return "".join(word + chance.choice(BETWEEN) for word in words)
+
+
+@dataclass
+class Case:
+    """An exported model with what it is asked, and what ours says: ids, scores (T, V) of each prompt, greedy tales."""
+
+    name: str
+    model: GPT
+    tokenizer: Tokenizer
+    folder: Path
+    prompts: list[list[int]]
+    texts: list[str] = field(default_factory=partial(strings, 150))
+
+    @property
+    def stops(self) -> list[int]:
+        """What ends a tale or a reply."""
+        return [self.tokenizer.special_tokens[name] for name in (END, END_OF_TEXT)]
+
+    @property
+    def room(self) -> int:
+        """How many tokens the longest prompt leaves in the context."""
+        return self.model.config.context_length - max(map(len, self.prompts))
+
+    def ours(self) -> "Answers":
+        """Return what our own code says."""
+        ids = [self.tokenizer.encode(text, allowed_special="all") for text in self.texts]
+        with torch.no_grad():
+            scores = [self.model(torch.tensor([prompt]))[0].numpy() for prompt in self.prompts]
+        return Answers(ids, scores, generate_tokens(self.model, self.prompts, self.room, stop_tokens=self.stops))
+
+
+@dataclass
+class Answers:
+    """What a runtime says; what it has no part for is None."""
+
+    ids: Sequence[Sequence[int]] | None = None
+    scores: Sequence[np.ndarray] | None = None
+    tales: Sequence[Sequence[int]] | None = None
+
+
+def up_to(row: Sequence[int], stops: Sequence[int]) -> list[int]:
+    """Return a row up to its first stop token, that one included."""
+    ends = [place for place, token in enumerate(row) if token in stops]
+    return list(row[: ends[0] + 1] if ends else row)
+
+
+def greedy(step: Callable[[list[int]], np.ndarray], case: Case) -> list[list[int]]:
+    """Return each prompt's greedy tale; `step` takes the tokens that are new and returns the scores of the next one."""
+    told = []
+    for prompt in case.prompts:
+        new, row = prompt, []
+        while len(row) < case.room and not (row and row[-1] in case.stops):
+            # The first call of a prompt starts anew: it has more than one token.
+            new = [int(np.argmax(step(new)))]
+            row += new
+        told.append(row)
+    return told
+
+
+def in_transformers(case: Case) -> Answers:
+    """The folder as it is: AutoTokenizer, AutoModelForCausalLM, a batch padded on the left."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(case.folder, local_files_only=True)
+    model = AutoModelForCausalLM.from_pretrained(case.folder, local_files_only=True).eval()
+    batch = tokenizer.pad({"input_ids": case.prompts}, return_tensors="pt")
+    with torch.no_grad():
+        scores = [model(torch.tensor([prompt])).logits[0].numpy() for prompt in case.prompts]
+        rows = model.generate(**batch, do_sample=False, max_length=case.model.config.context_length)
+    rows = rows[:, batch["input_ids"].shape[1] :].tolist()
+    return Answers(tokenizer(case.texts)["input_ids"], scores, [up_to(row, case.stops) for row in rows])
+
+
+def in_onnx(case: Case, file: str = "model.onnx") -> Answers:
+    """The graph with a past: scores with an empty one, tales with one that grows."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(case.folder / "onnx" / file, providers=["CPUExecutionProvider"])
+    config, names = case.model.config, names_of_past(case.model, "past_key_values")
+    empty = [np.zeros((1, config.n_head, 0, config.head_dim), np.float32)] * len(names)
+    past: list[np.ndarray] = []
+
+    def step(new: list[int]) -> np.ndarray:
+        nonlocal past
+        past = past if len(new) == 1 else empty
+        mask = np.ones((1, past[0].shape[2] + len(new)), np.int64)
+        inputs = {"input_ids": np.array([new]), "attention_mask": mask} | dict(zip(names, past, strict=True))
+        logits, *past = session.run(None, inputs)
+        return logits[0]
+
+    return Answers(None, [step(prompt) for prompt in case.prompts], greedy(lambda new: step(new)[-1], case))
+
+
+def in_onnx_without_past(case: Case) -> Answers:
+    """The graph that only reads."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(case.folder / "onnx/without_past.onnx", providers=["CPUExecutionProvider"])
+    return Answers(None, [session.run(None, {"input_ids": np.array([prompt])})[0][0] for prompt in case.prompts])
+
+
+def in_llama_cpp(case: Case) -> Answers:
+    """The GGUF file, by the small binding `cyllama`."""
+    from cyllama.llama import llama_cpp
+
+    model = llama_cpp.LlamaModel(str(case.folder / "model.gguf"), llama_cpp.LlamaModelParams())
+    settings = llama_cpp.LlamaContextParams()
+    settings.n_ctx = settings.n_batch = case.model.config.context_length
+    context, vocab = llama_cpp.LlamaContext(model, settings), model.get_vocab()
+    length = 0
+
+    def step(new: list[int]) -> np.ndarray:
+        nonlocal length
+        if len(new) > 1:
+            context.kv_cache_clear()
+            length = 0
+        batch = llama_cpp.LlamaBatch(n_tokens=len(new), embd=0, n_seq_max=1)
+        batch.set_batch(new, length, True)
+        context.decode(batch)
+        length += len(new)
+        return np.array([context.get_logits_ith(place) for place in range(len(new))])
+
+    ids = [vocab.tokenize(text, False, True) for text in case.texts]
+    return Answers(ids, [step(prompt) for prompt in case.prompts], greedy(lambda new: step(new)[-1], case))
+
+
+def in_lens(case: Case) -> Answers:
+    """TransformerLens; without its cache, which is wrong with transformers 5."""
+    from transformer_lens.model_bridge import TransformerBridge
+
+    bridge = TransformerBridge.boot_transformers(str(case.folder), device="cpu")
+    read: list[int] = []
+
+    def step(new: list[int]) -> np.ndarray:
+        nonlocal read
+        read = read + new if len(new) == 1 else new
+        with torch.no_grad():
+            return bridge(torch.tensor([read]))[0].numpy()
+
+    return Answers(None, [step(prompt) for prompt in case.prompts], greedy(lambda new: step(new)[-1], case))
+
+
+def in_ctranslate2(case: Case) -> Answers:
+    """CTranslate2, converted from the folder."""
+    import ctranslate2
+
+    out = case.folder / "ctranslate2"
+    ctranslate2.converters.TransformersConverter(str(case.folder)).convert(str(out), force=True)
+    generator = ctranslate2.Generator(str(out), device="cpu")
+    names = {
+        number: name
+        for name, number in json.loads((case.folder / "tokenizer.json").read_text())["model"]["vocab"].items()
+    }
+    starts = [[names[i] for i in prompt] for prompt in case.prompts]
+    scores = [np.array(generator.forward_batch([start]))[0] for start in starts]
+    stops = [names[i] for i in case.stops]
+    told = generator.generate_batch(
+        starts,
+        max_length=case.room,
+        sampling_topk=1,
+        include_prompt_in_result=False,
+        end_token=stops,
+        return_end_token=True,
+    )
+    return Answers(None, scores, [result.sequences_ids[0] for result in told])
+
+
+def in_lm_eval(case: Case) -> Answers:
+    """lm-eval's own loss of a continuation, as a score of one number for each prompt."""
+    from lm_eval.api.instance import Instance
+    from lm_eval.models.huggingface import HFLM
+
+    judge = HFLM(pretrained=str(case.folder), device="cpu", batch_size=1)
+    asked, ours = [], case.ours()
+    for prompt, tale in zip(case.prompts, ours.tales, strict=True):
+        texts = case.tokenizer.decode(prompt), case.tokenizer.decode(tale)
+        asked.append(Instance("loglikelihood", {}, texts, 0))
+    found = [likelihood for likelihood, _ in judge.loglikelihood(asked)]
+    wanted = []
+    for prompt, tale in zip(case.prompts, ours.tales, strict=True):
+        with torch.no_grad():
+            scores = case.model(torch.tensor([prompt + tale]))[0].log_softmax(-1)
+        wanted.append(scores[len(prompt) - 1 : -1].gather(1, torch.tensor(tale)[:, None]).sum().item())
+    # As if they were scores: what our model gives plus how far theirs is off.
+    off = max(abs(a - b) for a, b in zip(found, wanted, strict=True))
+    return Answers(None, [score + off for score in ours.scores])
+
+
+def in_node(case: Case, node: Path) -> Answers:
+    """transformers.js: its tokenizer, the scores of the graph, its own generation."""
+    config = case.model.config
+    question = {"folder": str(case.folder), "texts": case.texts, "prompts": case.prompts, "room": case.room}
+    question |= {"past": names_of_past(case.model, "past_key_values"), "sizes": [1, config.n_head, 0, config.head_dim]}
+    asked, answered = case.folder / "asked.json", case.folder / "answered.json"
+    asked.write_text(json.dumps(question), encoding="utf-8")
+    script = node / "text_to_transformer.mjs"
+    script.write_text(NODE, encoding="utf-8")
+    subprocess.run(["node", script.name, str(asked), str(answered)], cwd=node, check=True)
+    found = json.loads(answered.read_text(encoding="utf-8"))
+    scores = [np.array(flat).reshape(-1, config.vocab_size) for flat in found["scores"]]
+    return Answers(found["ids"], scores, [up_to(row, case.stops) for row in found["tales"]])
+
+
+NODE = """import fs from "node:fs";
+import path from "node:path";
+import { AutoModelForCausalLM, AutoTokenizer, Tensor, env } from "@huggingface/transformers";
+
+const asked = JSON.parse(fs.readFileSync(process.argv[2], "utf8"));
+env.allowRemoteModels = false;
+env.localModelPath = path.dirname(asked.folder) + "/";
+const name = path.basename(asked.folder);
+const tokenizer = await AutoTokenizer.from_pretrained(name);
+const model = await AutoModelForCausalLM.from_pretrained(name, { dtype: "fp32", device: "cpu" });
+const whole = (rows) => new Tensor("int64", BigInt64Array.from(rows.flat().map(BigInt)), [rows.length, rows[0].length]);
+const ids = asked.texts.map((text) => Array.from(tokenizer.encode(text), Number));
+const scores = [], tales = [];
+for (const prompt of asked.prompts) {
+  const input_ids = whole([prompt]), attention_mask = whole([prompt.map(() => 1)]);
+  const { logits } = await model({ input_ids, attention_mask });
+  scores.push(Array.from(logits.data));
+  const row = await model.generate({ input_ids, attention_mask, max_new_tokens: asked.room, do_sample: false });
+  tales.push(Array.from(row.data, Number).slice(prompt.length));
+}
+fs.writeFileSync(process.argv[3], JSON.stringify({ ids, scores, tales }));
+"""
+
+# Each with the package whose version is told, and what runs it.
+RUNTIMES: dict[str, tuple[str, Callable[[Case], Answers]]] = {
+    "transformers": ("transformers", in_transformers),
+    "lm-eval": ("lm_eval", in_lm_eval),
+    "ONNX Runtime": ("onnxruntime", in_onnx),
+    "ONNX Runtime, no past": ("onnxruntime", in_onnx_without_past),
+    "ONNX Runtime, 8 bits": ("onnxruntime", partial(in_onnx, file="model_quantized.onnx")),
+    "llama.cpp": ("cyllama", in_llama_cpp),
+    "TransformerLens": ("transformer-lens", in_lens),
+    "CTranslate2": ("ctranslate2", in_ctranslate2),
+}
+
+
+def rotary_model(vocab_size: int) -> GPT:
+    """Return a small rotary model with wide random weights, whose next token changes from step to step."""
+    torch.manual_seed(2)
+    model = GPT(GPTConfig(vocab_size, 64, 3, 4, 32, positions="rotary", tied=False)).eval()
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.normal_(0, 0.5)
+    return model
+
+
+def cases(folder: Path) -> list[Case]:
+    """Return the shipped models and a rotary one, each exported to a folder of its own."""
+    found = []
+    for name in ("base", "chat", "rotary"):
+        kept = load_checkpoint(CHAT if name == "chat" else BASE)
+        model = rotary_model(kept.tokenizer.vocab_size) if name == "rotary" else kept.model
+        texts = [END_OF_TEXT + text for text in OPENINGS[1:]]
+        prompts = [kept.tokenizer.encode(text, allowed_special="all") for text in texts]
+        if name == "chat":
+            asked = [[{"role": "user", "content": text}] for text in QUESTIONS]
+            prompts = [encode_chat(kept.tokenizer, messages, prompt=True) for messages in asked]
+        found.append(Case(name, model, kept.tokenizer, folder / name, prompts))
+    return found
+
+
+def write(case: Case) -> None:
+    """Write a model in every form."""
+    chat = case.name == "chat"
+    save_folder(case.model, case.tokenizer, case.folder, chat)
+    save_gguf(case.model, case.tokenizer, case.folder / "model.gguf", chat)
+    save_onnx(case.model, case.folder / "onnx/model.onnx")
+    save_onnx_without_past(case.model, case.folder / "onnx/without_past.onnx")
+    save_8_bit(case.folder / "onnx/model.onnx", case.folder / "onnx/model_quantized.onnx")
+
+
+def compared(ours: Answers, theirs: Answers) -> list[str]:
+    """Return what is the same, as the last three cells of a row."""
+    ids = tales = scores = "–"
+    if theirs.ids is not None:
+        same = sum(list(a) == b for a, b in zip(theirs.ids, ours.ids, strict=True))
+        ids = f"{same:,} of {len(ours.ids):,}"
+    if theirs.scores is not None:
+        off = max(np.abs(a - b).max() for a, b in zip(theirs.scores, ours.scores, strict=True))
+        scores = f"{off:.1e} of {max(np.abs(score).max() for score in ours.scores):.0f}"
+    if theirs.tales is not None:
+        tales = f"{sum(list(a) == b for a, b in zip(theirs.tales, ours.tales, strict=True))} of {len(ours.tales)}"
+    return [ids, scores, tales]
+
+
+def version(package: str) -> str:
+    """Return the installed version of a package."""
+    return importlib.metadata.version(package)
+
+
+def node_version(node: Path) -> str:
+    """Return the version of transformers.js in a folder."""
+    about = node / "node_modules/@huggingface/transformers/package.json"
+    return json.loads(about.read_text(encoding="utf-8"))["version"]
+
+
+def row(runtime: str, package: str, run: Callable[[Case], Answers], case: Case, ours: Answers) -> list[str]:
+    """Return a row of the table; where the runtime can't, the reason stands in place of the figures."""
+    try:
+        number = package if package[0].isdigit() else version(package)
+        return [runtime, number, case.name, *compared(ours, run(case))]
+    except Exception as error:
+        return [runtime, "", case.name, f"did not run: {type(error).__name__}: {str(error).strip()[:150]!r}"]
+
+
+def export(node: str | None = None, only: str = "") -> None:
+    """Print the table; `only` names the runtimes to ask, separated by commas."""
+    runtimes: dict[str, Any] = dict(RUNTIMES)
+    if node:
+        folder = Path(node).absolute()
+        runtimes["transformers.js"] = (node_version(folder), partial(in_node, node=folder))
+    chosen = [name for name in runtimes if not only or name in only.split(",")]
+    print("| runtime | version | model | same ids | largest difference of scores | same tales |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    with tempfile.TemporaryDirectory() as place:
+        for case in cases(Path(place)):
+            write(case)
+            ours = case.ours()
+            for runtime in chosen:
+                print("|", " | ".join(row(runtime, *runtimes[runtime], case, ours)), "|", flush=True)

@@ -119,7 +119,9 @@ def save_8_bit(source: str | Path, path: str | Path) -> None:
 def check_installed() -> None:
     """Raise a `ValueError` that says what to install, unless it's there. The course itself needs none of it."""
     missing = [name for name in NEEDS if importlib.util.find_spec(name) is None]
-    require(not missing, f"for ONNX, {' and '.join(missing)} must be installed: python -m pip install {' '.join(NEEDS)}")
+    require(
+        not missing, f"for ONNX, {' and '.join(missing)} must be installed: python -m pip install {' '.join(NEEDS)}"
+    )
 
 
 @contextlib.contextmanager
