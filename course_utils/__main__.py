@@ -20,6 +20,7 @@ COMMANDS = {
     "test": "course_utils.tools.environment:run_tests",
     "reset": "course_utils.tools.environment:reset_notebook",
 }
+# Those from here on need what is installed, so they run in the course's own environment; `export` is a learner's too.
 AUTHORS = {"sync": "course_utils.tools.sync:main", "export": "course_utils.export.command:main"}
 NAMED = ("bench", "rebuild")  # each takes a name, which course_utils.experiments knows
 

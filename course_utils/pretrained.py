@@ -214,7 +214,7 @@ def gpt_from_huggingface(theirs: dict, weights: dict[str, Tensor]) -> GPT:
 
 
 def one_table(config: GPTConfig, weights: dict[str, Tensor]) -> bool:
-    """Return whether the output weights are the embedding's, or left out. Others count, whatever the configuration says.
+    """Return whether the output weights are the embedding's, or left out. Others count, whatever the config says.
 
     So it is for `transformers`; a file may leave `tie_word_embeddings` out, which means that they are tied.
     """

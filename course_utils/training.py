@@ -305,8 +305,8 @@ class Trainer:
     def resume(self, path: Path, extend: bool = False) -> str:
         """Go on from what `save` wrote, and return a sentence that says from where.
 
-        A file of another run (sizes, settings, tokenizer, data, base) is a ValueError that says what differs. With `extend`,
-        one that was to take fewer steps will do.
+        A file of another run (sizes, settings, tokenizer, data, base) is a ValueError that says what differs. With
+        `extend`, one that was to take fewer steps will do.
         """
         found = load_checkpoint(path)
         require("steps_done" in found.metadata, f"{path} holds a model, but not the state of its training")
@@ -365,7 +365,7 @@ class Trainer:
 def facts(
     config: Any, settings: dict[str, Any], tokenizer: Tokenizer | None, data: str | None, base: str | None
 ) -> dict[str, Any]:
-    """Return what a run is known by: sizes, settings, tokenizer, what `describe_data` said of its data, and its base."""
+    """Return what a run is known by: sizes, settings, tokenizer, base, and what `describe_data` said of its data."""
     known = {"tokenizer": describe_tokenizer(tokenizer), "first batch": data}
     began = "fresh weights" if base is None else f"a loaded model, fingerprint {base[:8]},"
     return {"config": asdict(config), **settings, **known, "base": began}

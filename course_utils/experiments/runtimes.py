@@ -1,8 +1,8 @@
 """`python -m course_utils bench export`: exported models in every runtime that is installed, beside our own.
 
 The same ids on texts in twenty scripts, the same scores, the same greedy tales token by token. Each runtime is an
-adapter of a few lines; what isn't installed, or can't do it, is listed below the table with the reason. What runs in Node
-is asked for by a folder: `bench export NODE`, where NODE holds `node_modules/@huggingface/transformers`.
+adapter of a few lines; where one isn't installed, or can't do it, the table has the reason. What runs in Node is asked
+for by a folder: `bench export NODE`, where NODE holds `node_modules/@huggingface/transformers`.
 """
 
 import importlib.metadata
@@ -11,6 +11,7 @@ import random
 import subprocess
 import tempfile
 import unicodedata
+import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -53,7 +54,7 @@ SCRIPTS = {
     "Emoji": (0x1F300, 0x1F5FF),
 }
 BETWEEN = (" ", " ", " ", "  ", "\n", "\n\n", "\t", "\u00a0", ", ", ". ", "'s ", "'", "-", "!", " 12", "3.5", "\u200d")
-OPENINGS = ("", "Mara", "Ben and Nell", "In the kitchen")
+OPENINGS = ("Mara", "Ben and Nell", "In the kitchen", "Otto was")
 QUESTIONS = ("Who are you?", "Tell me a tale.", "Ahoy!", "Where is Mara?")
 
 
@@ -105,7 +106,7 @@ class Answers:
     """What a runtime says; what it has no part for is None."""
 
     ids: Sequence[Sequence[int]] | None = None
-    scores: Sequence[np.ndarray] | None = None
+    scores: Sequence[np.ndarray] | None = None  # of the last positions, or of all
     tales: Sequence[Sequence[int]] | None = None
 
 
@@ -171,28 +172,38 @@ def in_onnx_without_past(case: Case) -> Answers:
 
 
 def in_llama_cpp(case: Case) -> Answers:
-    """The GGUF file, by the small binding `cyllama`."""
-    from cyllama.llama import llama_cpp
+    """The GGUF file, asked through llama.cpp's own server, which `xllamacpp` runs on this machine."""
+    import xllamacpp
 
-    model = llama_cpp.LlamaModel(str(case.folder / "model.gguf"), llama_cpp.LlamaModelParams())
-    settings = llama_cpp.LlamaContextParams()
-    settings.n_ctx = settings.n_batch = case.model.config.context_length
-    context, vocab = llama_cpp.LlamaContext(model, settings), model.get_vocab()
-    length = 0
+    settings = xllamacpp.CommonParams()
+    settings.model.path = str(case.folder / "model.gguf")
+    settings.n_ctx, settings.n_parallel = case.model.config.context_length, 1
+    # Keys and values in 16 bits, its default, are a matter of memory, not of the file.
+    settings.cache_type_k = settings.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
+    settings.cpuparams.n_threads = torch.get_num_threads()
+    server = xllamacpp.Server(settings)
+    text = {"add_special": False, "parse_special": True}
+    ids = [ask(server, "tokenize", text | {"content": content})["tokens"] for content in case.texts]
+    told = {"temperature": 0, "n_predict": case.room, "return_tokens": True}
+    every = {"n_predict": 1, "n_probs": case.model.config.vocab_size}
+    scores, tales = [], []
+    for prompt in case.prompts:
+        tales.append(ask(server, "completion", told | {"prompt": prompt})["tokens"])
+        (step,) = ask(server, "completion", every | {"prompt": prompt})["completion_probabilities"]
+        found = {likely["id"]: likely["logprob"] for likely in step["top_logprobs"]}
+        with torch.no_grad():
+            ours = case.model(torch.tensor([prompt]))[0, -1]
+        # They tell log-probabilities: scores less a constant, which is put back.
+        scores.append(np.array([[found[number] for number in range(len(ours))]]) + ours.logsumexp(0).item())
+    return Answers(ids, scores, tales)
 
-    def step(new: list[int]) -> np.ndarray:
-        nonlocal length
-        if len(new) > 1:
-            context.kv_cache_clear()
-            length = 0
-        batch = llama_cpp.LlamaBatch(n_tokens=len(new), embd=0, n_seq_max=1)
-        batch.set_batch(new, length, True)
-        context.decode(batch)
-        length += len(new)
-        return np.array([context.get_logits_ith(place) for place in range(len(new))])
 
-    ids = [vocab.tokenize(text, False, True) for text in case.texts]
-    return Answers(ids, [step(prompt) for prompt in case.prompts], greedy(lambda new: step(new)[-1], case))
+def ask(server: Any, path: str, question: dict[str, Any]) -> dict[str, Any]:
+    """Ask a server on this machine."""
+    body = json.dumps(question).encode()
+    request = urllib.request.Request(f"{server.listening_address}/{path}", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)
 
 
 def in_lens(case: Case) -> Answers:
@@ -302,7 +313,7 @@ RUNTIMES: dict[str, tuple[str, Callable[[Case], Answers]]] = {
     "ONNX Runtime": ("onnxruntime", in_onnx),
     "ONNX Runtime, no past": ("onnxruntime", in_onnx_without_past),
     "ONNX Runtime, 8 bits": ("onnxruntime", partial(in_onnx, file="model_quantized.onnx")),
-    "llama.cpp": ("cyllama", in_llama_cpp),
+    "llama.cpp": ("xllamacpp", in_llama_cpp),
     "TransformerLens": ("transformer-lens", in_lens),
     "CTranslate2": ("ctranslate2", in_ctranslate2),
 }
@@ -324,7 +335,7 @@ def cases(folder: Path) -> list[Case]:
     for name in ("base", "chat", "rotary"):
         kept = load_checkpoint(CHAT if name == "chat" else BASE)
         model = rotary_model(kept.tokenizer.vocab_size) if name == "rotary" else kept.model
-        texts = [END_OF_TEXT + text for text in OPENINGS[1:]]
+        texts = [END_OF_TEXT + text for text in OPENINGS]
         prompts = [kept.tokenizer.encode(text, allowed_special="all") for text in texts]
         if name == "chat":
             asked = [[{"role": "user", "content": text}] for text in QUESTIONS]
@@ -350,7 +361,7 @@ def compared(ours: Answers, theirs: Answers) -> list[str]:
         same = sum(list(a) == b for a, b in zip(theirs.ids, ours.ids, strict=True))
         ids = f"{same:,} of {len(ours.ids):,}"
     if theirs.scores is not None:
-        off = max(np.abs(a - b).max() for a, b in zip(theirs.scores, ours.scores, strict=True))
+        off = max(np.abs(a - b[-len(a) :]).max() for a, b in zip(theirs.scores, ours.scores, strict=True))
         scores = f"{off:.1e} of {max(np.abs(score).max() for score in ours.scores):.0f}"
     if theirs.tales is not None:
         tales = f"{sum(list(a) == b for a, b in zip(theirs.tales, ours.tales, strict=True))} of {len(ours.tales)}"

@@ -98,7 +98,7 @@ def further_files(found: Checkpoint, folder: Path, chat: bool, onnx: bool, web: 
 
 def written(folder: Path, files: list[str], chat: bool) -> str:
     """Say what is in the folder now."""
-    sizes = [f"  {name:<26} {(folder / name).stat().st_size / 1e6:8.2f} MB" for name in files]
+    sizes = [f"  {name:<26} {(folder / name).stat().st_size / 1000:9,.1f} kB" for name in files]
     kind = "It ends its replies, so this is a chat model." if chat else "It tells; it has no chat template."
     return "\n".join([f"Written to {folder}:", "", *sizes, "", kind, ""])
 

@@ -1,4 +1,4 @@
-"""A model as the folder that `transformers` and its relatives load: weights, tokenizer, and where a text begins and ends.
+"""A model as the folder that `transformers` and its relatives load: weights, tokenizer, where a text begins and ends.
 
 Without the two small files about the tokenizer, `AutoTokenizer` guesses a class from the model, adds tokens beyond the
 vocabulary, and `generate` runs past the end of a tale.

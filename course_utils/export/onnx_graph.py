@@ -1,4 +1,4 @@
-"""A model as an ONNX graph, with or without the keys and values of earlier tokens, for ONNX Runtime and transformers.js.
+"""A model as an ONNX graph, with or without the keys and values of earlier tokens: ONNX Runtime, transformers.js.
 
 `torch.export` runs the model once and records what it computes; nothing of the model is written a second time here.
 Inputs and outputs have the names that transformers.js and Optimum expect.
@@ -16,11 +16,13 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.export import Dim
 
+from course_utils.checkpoints import unwrap
 from course_utils.common import require
 from course_utils.gpt import GPT
 
+# transformers.js makes its empty past by this name: an axis called otherwise gets the size 0, and the first step fails.
+BATCH = "batch_size"
 NEEDS = ("onnx", "onnxscript", "onnxruntime")
 
 
@@ -41,7 +43,7 @@ class Past:
 
 
 class WithPast(nn.Module):
-    """(ids (B, T), attention mask (B, S), keys and values so far) -> (logits (B, T, V), keys and values with the new)."""
+    """Ids (B, T), attention mask (B, S), keys and values so far -> logits (B, T, V), keys and values with the new."""
 
     def __init__(self, model: GPT) -> None:
         super().__init__()
@@ -58,25 +60,39 @@ def names_of_past(model: GPT, kind: str) -> list[str]:
     return [f"{kind}.{layer}.{part}" for layer in range(model.config.n_layer) for part in ("key", "value")]
 
 
+def recipe_with_past(model: GPT) -> tuple[WithPast, tuple, dict]:
+    """Return what is recorded with a past, inputs to record it on, and which of their sizes may be any."""
+    config = model.config
+    B, T, P = 2, 5, 3  # they differ, so that none is taken for another
+    shape = (B, config.n_head, P, config.head_dim)
+    past = [model.token_embedding.weight.new_zeros(shape) for _ in names_of_past(model, "present")]
+    sizes = {
+        "input_ids": {0: BATCH, 1: "sequence_length"},
+        "attention_mask": {0: BATCH, 1: "total_sequence_length"},
+        "past": [{0: BATCH, 2: "past_sequence_length"}] * len(past),
+    }
+    return WithPast(model), (some_ids(model, B, T), torch.ones(B, P + T, dtype=torch.int64), past), sizes
+
+
 def save_onnx(model: GPT, path: str | Path) -> None:
     """Write the graph that generates: with an empty past it reads a prompt, with a filled one it goes on.
 
     Where this file is missing and one without a past stands in its place, transformers.js generates nonsense.
     """
-    config = model.config
-    B, T, P = 2, 5, 3  # sizes that differ, so that none is taken for another
-    past = [torch.randn(B, config.n_head, P, config.head_dim) for _ in names_of_past(model, "present")]
-    inputs = (some_ids(model, B, T), torch.ones(B, P + T, dtype=torch.int64), past)
-    any_size = {0: Dim.DYNAMIC, 1: Dim.DYNAMIC}
-    sizes = {"input_ids": any_size, "attention_mask": any_size, "past": [{0: Dim.DYNAMIC, 2: Dim.DYNAMIC}] * len(past)}
     going_in = ["input_ids", "attention_mask", *names_of_past(model, "past_key_values")]
-    write_graph(WithPast(model), inputs, sizes, going_in, ["logits", *names_of_past(model, "present")], Path(path))
+    coming_out = ["logits", *names_of_past(model, "present")]
+    write_graph(*recipe_with_past(plain_copy(model)), going_in, coming_out, Path(path))
+
+
+def plain_copy(model: GPT) -> GPT:
+    """Return the model as it is recorded: in float32, on the CPU, without dropout."""
+    return copy.deepcopy(unwrap(model)).float().cpu().eval()
 
 
 def save_onnx_without_past(model: GPT, path: str | Path) -> None:
     """Write the graph that only reads: token ids (B, T) in, logits (B, T, V) out."""
-    sizes = {"idx": {0: Dim.DYNAMIC, 1: Dim.DYNAMIC}, "cache": None, "attention_mask": None}
-    write_graph(model, (some_ids(model, 2, 5), None, None), sizes, ["input_ids"], ["logits"], Path(path))
+    sizes = {"idx": {0: BATCH, 1: "sequence_length"}, "cache": None, "attention_mask": None}
+    write_graph(plain_copy(model), (some_ids(model, 2, 5), None, None), sizes, ["input_ids"], ["logits"], Path(path))
 
 
 def some_ids(model: GPT, *shape: int) -> Tensor:
@@ -87,13 +103,13 @@ def some_ids(model: GPT, *shape: int) -> Tensor:
 def write_graph(
     model: nn.Module, inputs: tuple, sizes: dict, going_in: list[str], coming_out: list[str], path: Path
 ) -> None:
-    """Record a model on some inputs, with any batch and length, and write it whole."""
+    """Record a model on some inputs and write the graph whole."""
     check_installed()
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     with quiet(), torch.no_grad():
         program = torch.onnx.export(
-            copy.deepcopy(model).float().eval(),
+            model,
             inputs,
             dynamo=True,
             dynamic_shapes=sizes,
