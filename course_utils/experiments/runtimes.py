@@ -13,7 +13,7 @@ import tempfile
 import unicodedata
 import urllib.request
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from course_utils import tales
 from course_utils.checkpoints import BASE, CHAT, load_checkpoint
 from course_utils.export.folder import save_folder
 from course_utils.export.gguf_file import save_gguf
@@ -55,6 +56,7 @@ SCRIPTS = {
 }
 BETWEEN = (" ", " ", " ", "  ", "\n", "\n\n", "\t", "\u00a0", ", ", ". ", "'s ", "'", "-", "!", " 12", "3.5", "\u200d")
 OPENINGS = ("Mara", "Ben and Nell", "In the kitchen", "Otto was")
+
 QUESTIONS = ("Who are you?", "Tell me a tale.", "Ahoy!", "Where is Mara?")
 
 
@@ -143,8 +145,8 @@ def in_transformers(case: Case) -> Answers:
     return Answers(tokenizer(case.texts)["input_ids"], scores, [up_to(row, case.stops) for row in rows])
 
 
-def in_onnx(case: Case, file: str = "model.onnx") -> Answers:
-    """The graph with a past: scores with an empty one, tales with one that grows."""
+def onnx_step(case: Case, file: str) -> Callable[[list[int]], np.ndarray]:
+    """Return what runs a graph with a past: several tokens start anew, one goes on; it returns scores (T, V)."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(case.folder / "onnx" / file, providers=["CPUExecutionProvider"])
@@ -160,7 +162,29 @@ def in_onnx(case: Case, file: str = "model.onnx") -> Answers:
         logits, *past = session.run(None, inputs)
         return logits[0]
 
+    return step
+
+
+def in_onnx(case: Case, file: str = "model.onnx") -> Answers:
+    """The graph with a past: scores with an empty one, tales with one that grows."""
+    step = onnx_step(case, file)
     return Answers(None, [step(prompt) for prompt in case.prompts], greedy(lambda new: step(new)[-1], case))
+
+
+def worth(case: Case, file: str, count: int) -> tuple[float, float, int]:
+    """Return a graph's loss on fresh tales, the fraction of whole ones it tells of their first words, and its bytes."""
+    step, tokenizer, stop = onnx_step(case, file), case.tokenizer, case.tokenizer.special_tokens[END_OF_TEXT]
+    total, learned, whole = 0.0, 0, 0
+    for number in range(count):
+        text = tales.generate(tales.FIRST_UNSEEN_SEED + number)
+        ids = [stop, *tokenizer.encode(text), stop]
+        scores = torch.tensor(step(ids[:-1])).log_softmax(-1)
+        total -= scores.gather(1, torch.tensor(ids[1:])[:, None]).sum().item()
+        learned += len(ids) - 1
+        start = [stop, *tokenizer.encode(" ".join(text.split()[:2]))]
+        (told,) = greedy(lambda new: step(new)[-1], replace(case, prompts=[start]))
+        whole += tales.check(tokenizer.decode([i for i in (start + told) if i not in case.stops])).consistent
+    return total / learned, whole / count, (case.folder / "onnx" / file).stat().st_size
 
 
 def in_onnx_without_past(case: Case) -> Answers:
@@ -403,3 +427,7 @@ def export(node: str | None = None, only: str = "") -> None:
             ours = case.ours()
             for runtime in chosen:
                 print("|", " | ".join(row(runtime, *runtimes[runtime], case, ours)), "|", flush=True)
+            if case.name == "base" and "ONNX Runtime, 8 bits" in chosen:
+                for file in ("model.onnx", "model_quantized.onnx"):
+                    loss, whole, size = worth(case, file, count=100)
+                    print(f"{file}: {size / 1e6:.2f} MB, loss {loss:.4f}, {whole:.0%} of 100 tales whole", flush=True)
