@@ -172,7 +172,7 @@ def in_onnx(case: Case, file: str = "model.onnx") -> Answers:
 
 
 def worth(case: Case, file: str, count: int) -> tuple[float, float, int]:
-    """Return a graph's loss on fresh tales, the fraction of whole ones it tells of their first words, and its bytes."""
+    """Return a graph's loss on fresh tales, the fraction of whole ones it tells of first sentences, its bytes."""
     step, tokenizer, stop = onnx_step(case, file), case.tokenizer, case.tokenizer.special_tokens[END_OF_TEXT]
     total, learned, whole = 0.0, 0, 0
     for number in range(count):
@@ -181,7 +181,7 @@ def worth(case: Case, file: str, count: int) -> tuple[float, float, int]:
         scores = torch.tensor(step(ids[:-1])).log_softmax(-1)
         total -= scores.gather(1, torch.tensor(ids[1:])[:, None]).sum().item()
         learned += len(ids) - 1
-        start = [stop, *tokenizer.encode(" ".join(text.split()[:2]))]
+        start = [stop, *tokenizer.encode(tales.opening(tales.FIRST_UNSEEN_SEED + number))]
         (told,) = greedy(lambda new: step(new)[-1], replace(case, prompts=[start]))
         whole += tales.check(tokenizer.decode([i for i in (start + told) if i not in case.stops])).consistent
     return total / learned, whole / count, (case.folder / "onnx" / file).stat().st_size
@@ -335,8 +335,8 @@ RUNTIMES: dict[str, tuple[str, Callable[[Case], Answers]]] = {
     "transformers": ("transformers", in_transformers),
     "lm-eval": ("lm_eval", in_lm_eval),
     "ONNX Runtime": ("onnxruntime", in_onnx),
-    "ONNX Runtime, no past": ("onnxruntime", in_onnx_without_past),
-    "ONNX Runtime, 8 bits": ("onnxruntime", partial(in_onnx, file="model_quantized.onnx")),
+    "ONNX Runtime (no past)": ("onnxruntime", in_onnx_without_past),
+    "ONNX Runtime (8 bits)": ("onnxruntime", partial(in_onnx, file="model_quantized.onnx")),
     "llama.cpp": ("xllamacpp", in_llama_cpp),
     "TransformerLens": ("transformer-lens", in_lens),
     "CTranslate2": ("ctranslate2", in_ctranslate2),
@@ -427,7 +427,7 @@ def export(node: str | None = None, only: str = "") -> None:
             ours = case.ours()
             for runtime in chosen:
                 print("|", " | ".join(row(runtime, *runtimes[runtime], case, ours)), "|", flush=True)
-            if case.name == "base" and "ONNX Runtime, 8 bits" in chosen:
+            if case.name == "base" and "ONNX Runtime (8 bits)" in chosen:
                 for file in ("model.onnx", "model_quantized.onnx"):
                     loss, whole, size = worth(case, file, count=100)
                     print(f"{file}: {size / 1e6:.2f} MB, loss {loss:.4f}, {whole:.0%} of 100 tales whole", flush=True)
