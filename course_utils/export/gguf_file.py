@@ -8,6 +8,7 @@ import importlib.util
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -66,7 +67,7 @@ def check_vocabulary(tokenizer: BPETokenizer) -> None:
     require(reached, "the vocabulary has tokens that no merge makes, and llama.cpp only merges")
 
 
-def add_sizes(writer, model: GPT) -> None:
+def add_sizes(writer: Any, model: GPT) -> None:
     """Write the sizes of a model."""
     config = model.config
     writer.add_context_length(config.context_length)
@@ -80,7 +81,7 @@ def add_sizes(writer, model: GPT) -> None:
         writer.add_parallel_residual(False)
 
 
-def add_vocabulary(writer, model: GPT, tokenizer: BPETokenizer, chat: bool) -> None:
+def add_vocabulary(writer: Any, model: GPT, tokenizer: BPETokenizer, chat: bool) -> None:
     """Write tokens, merges, special tokens and, for a chat, its template."""
     content = json.loads(tokenizer_json(tokenizer))["model"]
     # A model may have more rows than there are tokens.
