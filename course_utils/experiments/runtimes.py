@@ -5,6 +5,7 @@ adapter of a few lines; where one isn't installed, or can't do it, the table has
 for by a folder: `bench export NODE`, where NODE holds `node_modules/@huggingface/transformers`.
 """
 
+import contextlib
 import importlib.metadata
 import json
 import random
@@ -13,7 +14,7 @@ import tempfile
 import unicodedata
 import urllib.request
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,7 @@ class Case:
     tokenizer: Tokenizer
     folder: Path
     prompts: list[list[int]]
-    texts: list[str] = field(default_factory=partial(strings, 150))
+    texts: list[str]
 
     @property
     def stops(self) -> list[int]:
@@ -353,10 +354,10 @@ def rotary_model(vocab_size: int) -> GPT:
     return model
 
 
-def cases(folder: Path) -> list[Case]:
-    """Return the shipped models and a rotary one, each exported to a folder of its own."""
+def cases(folder: Path, names: Sequence[str] = ("base", "chat", "rotary"), each: int = 150) -> list[Case]:
+    """Return the shipped models and a rotary one, each with a folder of its own and `each` texts of every script."""
     found = []
-    for name in ("base", "chat", "rotary"):
+    for name in names:
         kept = load_checkpoint(CHAT if name == "chat" else BASE)
         model = rotary_model(kept.tokenizer.vocab_size) if name == "rotary" else kept.model
         texts = [END_OF_TEXT + text for text in OPENINGS]
@@ -364,18 +365,20 @@ def cases(folder: Path) -> list[Case]:
         if name == "chat":
             asked = [[{"role": "user", "content": text}] for text in QUESTIONS]
             prompts = [encode_chat(kept.tokenizer, messages, prompt=True) for messages in asked]
-        found.append(Case(name, model, kept.tokenizer, folder / name, prompts))
+        found.append(Case(name, model, kept.tokenizer, folder / name, prompts, strings(each)))
     return found
 
 
 def write(case: Case) -> None:
-    """Write a model in every form."""
-    chat = case.name == "chat"
+    """Write a model in every form for which there's a writer; the runtimes of the others can't run anyway."""
+    chat, graphs = case.name == "chat", case.folder / "onnx"
     save_folder(case.model, case.tokenizer, case.folder, chat)
-    save_gguf(case.model, case.tokenizer, case.folder / "model.gguf", chat)
-    save_onnx(case.model, case.folder / "onnx/model.onnx")
-    save_onnx_without_past(case.model, case.folder / "onnx/without_past.onnx")
-    save_8_bit(case.folder / "onnx/model.onnx", case.folder / "onnx/model_quantized.onnx")
+    with contextlib.suppress(ValueError):
+        save_gguf(case.model, case.tokenizer, case.folder / "model.gguf", chat)
+    with contextlib.suppress(ValueError):
+        save_onnx(case.model, graphs / "model.onnx")
+        save_onnx_without_past(case.model, graphs / "without_past.onnx")
+        save_8_bit(graphs / "model.onnx", graphs / "model_quantized.onnx")
 
 
 def compared(ours: Answers, theirs: Answers) -> list[str]:
@@ -412,8 +415,8 @@ def row(runtime: str, package: str, run: Callable[[Case], Answers], case: Case, 
         return [runtime, "", case.name, f"did not run: {type(error).__name__}: {str(error).strip()[:150]!r}"]
 
 
-def export(node: str | None = None, only: str = "") -> None:
-    """Print the table; `only` names the runtimes to ask, separated by commas."""
+def export(node: str = "", only: str = "", models: str = "base,chat,rotary", each: str = "150") -> None:
+    """Print the table. `only` names the runtimes to ask, `models` the models, both separated by commas."""
     runtimes: dict[str, Any] = dict(RUNTIMES)
     if node:
         folder = Path(node).absolute()
@@ -422,7 +425,7 @@ def export(node: str | None = None, only: str = "") -> None:
     print("| runtime | version | model | same ids | largest difference of scores | same tales |")
     print("| --- | --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as place:
-        for case in cases(Path(place)):
+        for case in cases(Path(place), models.split(","), int(each)):
             write(case)
             ours = case.ours()
             for runtime in chosen:
