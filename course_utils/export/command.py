@@ -11,6 +11,7 @@ transformers needs no flag: the folder itself is what it loads. A folder that is
 
 import argparse
 from pathlib import Path
+from typing import NoReturn
 
 from course_utils.checkpoints import BASE, CHAT, Checkpoint, load_checkpoint
 from course_utils.common import require
@@ -54,17 +55,21 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that tells what it doesn't understand as everything else here is told."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(f"{message}\n\n{__doc__}")
+
+
 def parse(arguments: list[str]) -> argparse.Namespace:
     """Return what the command line asks for."""
-    parser = argparse.ArgumentParser(prog="python -m course_utils export", exit_on_error=False)
+    parser = Parser(prog="python -m course_utils export")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--from", dest="source", default="base")
     for flag in ("--chat", "--onnx", "--web", "--gguf"):
         parser.add_argument(flag, action="store_true")
-    try:
-        return parser.parse_args(arguments)
-    except argparse.ArgumentError as error:
-        raise ValueError(f"{error}\n\n{__doc__}") from None
+    return parser.parse_args(arguments)
 
 
 def export(
