@@ -94,6 +94,7 @@ def tiny(tmp_path, monkeypatch):
 TRAINED = "training seed steps seconds loss sentences tales"
 MARKED = "| question | asked | right | 95 % interval | wrong | refused | unclear |"
 SHORT = tuple(replace(stage, steps=2) for stage in chat_model.STAGES)
+RUNTIMES = "| runtime | version | model | same ids | largest difference of scores | same tales |"
 RACED = "quartiles speed beside the last quartiles"
 # What is run, with which arguments, and a line of what it then prints or writes: the heading of its table.
 SMALLEST = {
@@ -101,6 +102,7 @@ SMALLEST = {
     "bench answers": (("3", "tiny.safetensors"), "question asked right 95 % interval wrong refused unclear"),
     "bench bpe": (("1", "0"), f"tokens/s {RACED}"),
     "bench encoding": (("1", "20"), "text characters tiktoken ms ours ms ratio by 1 by 7 by 1,000 same ids"),
+    "bench export": (("", "transformers,CTranslate2", "rotary", "1"), RUNTIMES),
     "bench finetuning": (("1", Path("finetuning.json")), "change seed answerable not told style tales"),
     "bench generation": (("1",), "part of the context ms beside the first"),
     "bench ladder": (("1", Path("ladder.json")), "group model loss seeds"),

@@ -17,10 +17,11 @@ PACKAGE = Path(__file__).resolve().parent.parent / "course_utils"
 MACHINE = (
     *("common", "runtime", "downloads", "text", "tokenizers", "bpe", "windows", "embeddings", "positions", "attention"),
     *("gpt", "llama", "encoder_decoder", "optimizers", "checkpoints", "pretrained", "training", "distributed"),
-    *("generation", "evaluation", "batches", "recipe", "template", "finetuning", "answers", "lora", "translation"),
+    *("generation", "evaluation", "batches", "recipe", "template", "finetuning", "answers"),
+    *("attention_supervision", "lora", "translation"),
 )
 PLANNED = ("llama", "distributed")
-WINGS = ("tales", "chat", "plots", "exercises", "experiments", "tools")
+WINGS = ("tales", "chat", "export", "plots", "exercises", "experiments", "tools")
 
 
 def inside(wing: str, *names: str) -> tuple[str, ...]:
@@ -35,6 +36,7 @@ ORDER = (
     *inside("chat", "messages", "words", "dates", "kinds", "whatsapp", "exports", "files", "reading", "names"),
     *("chat.conversations", "chat"),
     *MACHINE[1:],
+    *("export", *inside("export", "folder", "onnx_graph", "gguf_file", "command")),
     *inside("plots", "cards", "style", "tokens", "bars", "sampling", "curves", "matrices", "model", "roadmap"),
     *(
         "plots.attention",

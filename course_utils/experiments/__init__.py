@@ -10,6 +10,7 @@ BENCHES = {
     "ablation": (HERE + "ablation:ablation", "the recipe with each ingredient changed, written to data/ablation.json"),
     "bpe": (HERE + "bpe_speed:bpe", "training and encoding beside Hugging Face tokenizers and tiktoken"),
     "encoding": (HERE + "encoding_speed:encoding", "GPT-2's encoder beside tiktoken on texts of one kind, and streams"),
+    "export": (HERE + "runtimes:export", "exported models in every runtime that is installed, beside our own"),
     "finetuning": (HERE + "finetuning_table:finetuning", "fine-tuning with one thing changed, to data/finetuning.json"),
     "generation": (HERE + "generation_speed:generation", "cached generation beside Hugging Face's, same weights"),
     "kill": (HERE + "kill:kill", "a training run killed at many moments, and what its checkpoint then holds"),
