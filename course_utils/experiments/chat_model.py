@@ -23,7 +23,7 @@ from course_utils.gpt import GPT
 from course_utils.recipe import recipe
 from course_utils.tales.words import PEOPLE, PLACES, THINGS
 from course_utils.tokenizers import Tokenizer
-from course_utils.training import Progress, ProgressBar, TrainingConfig, next_token_loss, train
+from course_utils.training import Loss, Progress, ProgressBar, TrainingConfig, next_token_loss, train
 
 BATCH, LOOKS, ASKED = 32, 8, 400
 
@@ -116,6 +116,11 @@ class Examiner:
         self.started += time.perf_counter() - began  # asking is not training
 
 
+def loss_of(tokenizer: Tokenizer, looking: float) -> Loss:
+    """Return the next token's loss, and with `looking` above 0 that of two heads besides."""
+    return SupervisedAttention(tokenizer, WORDS, HEADS, weight=looking) if looking else next_token_loss
+
+
 def run_stage(number: int, stage: Stage, model: GPT, tokenizer: Tokenizer, dtype: Any) -> bool:
     """Train one stage, or go on where it stopped; return whether it came to its end."""
     examiner = Examiner(tokenizer, max(1, stage.steps // LOOKS))
@@ -127,7 +132,7 @@ def run_stage(number: int, stage: Stage, model: GPT, tokenizer: Tokenizer, dtype
         checkpoint=runtime.work_folder() / f"chat{number}.safetensors",
         save_every=max(1, stage.steps // 50),
         tokenizer=tokenizer,
-        loss=SupervisedAttention(tokenizer, WORDS, HEADS, weight=stage.looking) if stage.looking else next_token_loss,
+        loss=loss_of(tokenizer, stage.looking),
     )
     return len(history.losses) == stage.steps
 
