@@ -1,0 +1,467 @@
+"""The web edition: whole, without links that lead nowhere, without a network; and its model's numbers are Python's."""
+
+import json
+import random
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+
+import nbformat
+import pytest
+import torch
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from torch.testing import assert_close
+
+from course_utils import tales
+from course_utils.bpe import BPETokenizer, gpt2_tokenizer, train_bpe
+from course_utils.checkpoints import BASE, CHAT, Checkpoint, load_checkpoint, save_checkpoint
+from course_utils.evaluation import tell_tales
+from course_utils.finetuning import replies
+from course_utils.generation import GREEDY, Sampler
+from course_utils.gpt import GPT, GPTConfig
+from course_utils.template import encode_chat, fit
+from course_utils.tokenizers import CharTokenizer
+from course_utils.tools.curriculum import NOTEBOOKS
+from course_utils.web.build import ROOT, build_model_page, build_site, main
+from course_utils.web.cells import notebook_body
+from course_utils.web.live import PARTS
+from course_utils.web.markdown import to_html
+from course_utils.web.reference import FINDINGS, FOLDER, table_rows
+
+DRIVER = Path(__file__).parent / "web_driver.js"
+FIRST = "Clara took her striped umbrella to the river one windy afternoon."
+
+
+@dataclass
+class Elements(HTMLParser):
+    """What a page holds: its elements with their attributes, in order, and the words in each kind of element."""
+
+    path: Path
+    found: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self.feed(self.path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, {name: value or "" for name, value in attrs}))
+
+    def every(self, tag: str) -> list[dict[str, str]]:
+        """The attributes of each element of one kind."""
+        return [attributes for name, attributes in self.found if name == tag]
+
+    def values(self, attribute: str) -> list[str]:
+        """Each value of one attribute."""
+        return [attributes[attribute] for _, attributes in self.found if attribute in attributes]
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole web edition."""
+    return build_site(tmp_path_factory.mktemp("web") / "site")
+
+
+@pytest.fixture(scope="session")
+def pages(site: Path) -> dict[str, Elements]:
+    """Each page of it by its file's name."""
+    return {path.name: Elements(path) for path in sorted(site.glob("*.html"))}
+
+
+# --- the pages ---
+
+
+def dead_ends(site: Path, pages: dict[str, Elements]) -> list[str]:
+    """A sentence for each link and each file that a page asks for and that isn't there."""
+    found = []
+    for name, page in pages.items():
+        for address in [*page.values("href"), *page.values("src")]:
+            file, _, anchor = address.partition("#")
+            if address.startswith(("http:", "https:", "data:")):
+                continue
+            if not (site / (file or name)).is_file():
+                found.append(f"{name}: {address}")
+            elif anchor and anchor not in pages[file or name].values("id"):
+                found.append(f"{name}: {address}")
+    return found
+
+
+def test_every_notebook_is_a_page(pages: dict[str, Elements]):
+    assert {f"{notebook.stem}.html" for notebook in NOTEBOOKS} < set(pages)
+
+
+def test_every_link_leads_somewhere(site: Path, pages: dict[str, Elements]):
+    assert dead_ends(site, pages) == []
+
+
+def test_a_dead_end_is_found(tmp_path: Path):
+    (tmp_path / "a.html").write_text('<a href="b.html"></a><a href="#x"></a><img src="c.png"><a href="https://d"></a>')
+    found = dead_ends(tmp_path, {"a.html": Elements(tmp_path / "a.html")})
+    assert found == ["a.html: b.html", "a.html: #x", "a.html: c.png"]
+
+
+def test_pages_fetch_nothing_from_elsewhere(site: Path, pages: dict[str, Elements]):
+    for page in pages.values():
+        outside = [attributes["src"] for _, attributes in page.found if "//" in attributes.get("src", "")]
+        assert outside == []
+        assert [one["href"] for one in page.every("link") if "//" in one["href"]] == []
+        # A script of this kind is refused from a plain folder.
+        assert [one for one in page.every("script") if one.get("type") == "module"] == []
+    for script in [*site.glob("static/*.js"), *site.glob("static/live/*.js"), *site.glob("static/**/*.css")]:
+        assert not re.search(r"https?://|\bfetch\(|\bimport\(", script.read_text(encoding="utf-8")), script.name
+
+
+def test_ids_are_unique_on_each_page(pages: dict[str, Elements]):
+    for name, page in pages.items():
+        ids = page.values("id")
+        assert len(set(ids)) == len(ids), name
+
+
+def test_every_picture_has_its_caption_as_alternative_text(pages: dict[str, Elements]):
+    for notebook in NOTEBOOKS:
+        images = pages[f"{notebook.stem}.html"].every("img")
+        path = ROOT / "notebooks" / f"{notebook.stem}.ipynb"
+        outputs = [output for cell in nbformat.read(path, 4).cells for output in cell.get("outputs", [])]
+        stored = [o.metadata["image/png"]["alt"] for o in outputs if "image/png" in o.get("data", {})]
+        assert [image["alt"] for image in images] == stored
+        assert all(len(words) >= 20 for words in stored)
+
+
+def test_pages_are_in_one_row_from_first_to_last(site: Path, pages: dict[str, Elements]):
+    name, seen = "index.html", ["index.html"]
+    while following := [one["href"] for one in pages[name].every("a") if one.get("rel") == "next"]:
+        assert [one["href"] for one in pages[following[0]].every("a") if one.get("rel") == "prev"] == [name]
+        name = following[0]
+        seen.append(name)
+    assert sorted(seen) == sorted(pages)
+    assert seen[1 : len(NOTEBOOKS) + 1] == [f"{notebook.stem}.html" for notebook in NOTEBOOKS]
+
+
+def test_no_page_is_wide_of_its_size_and_all_fit_a_host(site: Path):
+    size = sum(path.stat().st_size for path in site.rglob("*") if path.is_file())
+    assert size < 60e6
+
+
+def test_no_output_of_a_progress_bar_or_a_terminal_is_left(site: Path):
+    for path in site.glob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        assert "\x1b" not in text
+        assert not re.search(r"\d%\|", text), path.name
+
+
+def test_the_search_knows_every_section(site: Path, pages: dict[str, Elements]):
+    script = (site / "search_index.js").read_text(encoding="utf-8")
+    sections = json.loads(script.removeprefix("window.SEARCH = ").rstrip(";\n"))
+    for section in sections:
+        file, _, anchor = section["address"].partition("#")
+        assert anchor in pages[file].values("id")
+    words = " ".join(section["text"] for section in sections)
+    assert "three little matrices" not in words
+    assert all(term in words for term in ("query", "softmax", "Muon", "min-p"))
+
+
+def test_a_part_stands_in_the_notebooks_it_names(pages: dict[str, Elements]):
+    for part in PARTS:
+        for notebook in NOTEBOOKS:
+            there = part.name in pages[f"{notebook.stem}.html"].values("data-part")
+            assert there == (notebook.number in part.notebooks)
+        assert part.name in pages["model.html"].values("data-part")
+
+
+# --- Markdown and cells ---
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        (r"$a_1$ and $b_2$", '<span class="math">a_1</span> and <span class="math">b_2</span>'),
+        ("It costs $5 and $6.", "It costs $5 and $6."),
+        ("`$x$`", "<code>$x$</code>"),
+        ("$$\nx\n= y\n$$", '<span class="math display">x\n= y</span>'),
+        ("so $$x < 1$$ holds", '<span class="math display">x &lt; 1</span> holds'),
+        ("| a |\n| - |\n| `x\\|y` |", "<td><code>x|y</code></td>"),
+        ("[2](02_byte_pair_encoding.ipynb#a)", 'href="02_byte_pair_encoding.html#a"'),
+        ("```python\nx = 1\n```", '<span class="n">x</span>'),
+        ("<script>", "&lt;script&gt;"),
+    ],
+)
+def test_markdown(text: str, holds: str):
+    assert holds in to_html(text)
+
+
+def stored(source: str, outputs: list, **metadata: object) -> str:
+    """A notebook of one cell as the inside of a page."""
+    cell = new_code_cell(source, outputs=outputs, metadata=metadata)
+    return notebook_body(new_notebook(cells=[new_markdown_cell("# A\n## B\n## B"), cell]), "00").html
+
+
+def test_an_answer_is_folded_with_what_it_prints():
+    printed = [new_output("stream", text="forty-two")]
+    folded = stored("f()", printed, jupyter={"source_hidden": True})
+    assert re.search(r"<details>.*forty-two.*</details>$", folded, re.S)
+    assert "<details>" not in stored("f()", printed)
+
+
+def test_equal_headings_have_anchors_of_their_own():
+    assert re.findall(r'id="([^"]*)"', stored("", [])) == ["a", "b", "b-2"]
+
+
+def test_outputs_are_escaped_and_without_colours_of_a_terminal():
+    text = stored("", [new_output("stream", text="\x1b[31m<b>\x1b[0m one\rtwo\n")])
+    assert ">two</pre>" in text
+    assert "<b>" not in text
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    assert main(["--out", str(tmp_path), "--model", str(BASE)]) == 1
+    assert "holds other files" in capsys.readouterr().err
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+# --- a page for a model of one's own ---
+
+
+def small(folder: Path, **sizes: object) -> tuple[Path, Checkpoint]:
+    """A checkpoint of a tiny random model with a tokenizer of its own."""
+    special = ("<|endoftext|>", "<|user|>", "<|assistant|>", "<|end|>", "<|pad|>")
+    tokenizer = BPETokenizer(train_bpe("low lower lowest slow", 280, special), special)
+    torch.manual_seed(1)
+    model = GPT(GPTConfig(tokenizer.vocab_size, 32, 2, 2, 12, **sizes))
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight, std=0.3)
+    save_checkpoint(folder / "own.safetensors", model, tokenizer)
+    return folder / "own.safetensors", load_checkpoint(folder / "own.safetensors")
+
+
+def test_a_model_of_ones_own_gets_a_page_by_itself(tmp_path: Path):
+    path, _ = small(tmp_path)
+    out = build_model_page(path, tmp_path / "page")
+    pages = {"index.html": Elements(out / "index.html")}
+    assert dead_ends(out, pages) == []
+    assert set(pages["index.html"].values("data-model")) == {"model"}
+    assert [page.name for page in out.glob("*.html")] == ["index.html"]
+
+
+def test_a_model_whose_tokenizer_the_page_cannot_read_is_refused(tmp_path: Path):
+    tokenizer = CharTokenizer.from_text("abc")
+    save_checkpoint(tmp_path / "c.safetensors", GPT(GPTConfig(3, 8, 1, 1, 4)), tokenizer)
+    with pytest.raises(ValueError, match="CharTokenizer; the page reads a BPETokenizer"):
+        build_model_page(tmp_path / "c.safetensors", tmp_path / "page")
+
+
+# --- the reference: each table is held true by the notebooks ---
+
+TEXTS = {
+    notebook.number: "\n".join(
+        cell.source for cell in nbformat.read(ROOT / "notebooks" / f"{notebook.stem}.ipynb", 4).cells
+    )
+    for notebook in NOTEBOOKS
+}
+
+
+def rows(name: str) -> list[list[str]]:
+    """The rows of a table of the reference."""
+    return table_rows((FOLDER / f"{name}.md").read_text(encoding="utf-8"))
+
+
+def bare(text: str) -> str:
+    """Markdown without its marks, in lower case and one line."""
+    return re.sub(r"\s+", " ", re.sub(r"[`*]", "", text)).lower()
+
+
+@pytest.mark.parametrize(("term", "means", "number"), rows("glossary"))
+def test_a_term_is_used_where_the_glossary_says_that_it_is_introduced(term: str, means: str, number: str):
+    # "key, value" are two words of one entry, "cache (KV cache)" says what stands there in brackets.
+    for word in re.split(r", | \(|\)", bare(term)):
+        assert word in bare(TEXTS[number]), f"notebook {number} doesn't have {word!r}"
+    assert means.endswith(".")
+
+
+def test_no_term_stands_in_the_glossary_twice():
+    terms = [bare(row[0]) for row in rows("glossary")]
+    assert len(set(terms)) == len(terms)
+
+
+@pytest.mark.parametrize(("authors", "year", "title", "shows", "numbers"), rows("bibliography"))
+def test_a_source_is_named_in_each_notebook_that_uses_it(
+    authors: str, year: str, title: str, shows: str, numbers: str
+):
+    family = re.split(r",| and | et al", authors)[0]
+    for number in numbers.split(", "):
+        assert re.search(rf"{family}.{{0,60}}{year}", TEXTS[number], re.S), f"notebook {number}"
+
+
+def citations(text: str) -> set[tuple[str, str]]:
+    """The sources that a text names, as family name and year: "Vaswani et al. 2017", "Su et al. (2021)"."""
+    name = r"\b([A-Z][\w'-]+)(?: (?:and|&) [A-Z][\w'-]+| et al\.| and others)?,? \(?((?:19|20)\d\d)\b"
+    return set(re.findall(name, text))
+
+
+@pytest.mark.parametrize("number", [notebook.number for notebook in NOTEBOOKS])
+def test_every_source_that_a_notebook_names_is_in_the_bibliography(number: str):
+    known = {(re.split(r",| and | et al", row[0])[0], row[1]) for row in rows("bibliography") if number in row[4]}
+    months = {"January", "February", "March", "April", "May", "June", "July", "August", "September", "October"}
+    months |= {"November", "December", "In", "Since", "From", "Until", "By"}
+    named = {found for found in citations(TEXTS[number]) if found[0] not in months}
+    assert named - known == set()
+
+
+@pytest.mark.parametrize(("symbol", "means", "number"), rows("notation"))
+def test_a_symbol_is_used_where_the_notation_says(symbol: str, means: str, number: str):
+    for one in number.split(", "):
+        assert any(part in TEXTS[one] for part in re.findall(r"[`$]([^`$]+)[`$]", symbol)), f"{symbol} in {one}"
+
+
+def test_the_surprises_are_those_of_the_findings(site: Path):
+    text = (site / "surprises.html").read_text(encoding="utf-8")
+    scripts = [re.sub("`", "", row[0]) for row in table_rows(FINDINGS.read_text(encoding="utf-8"))]
+    assert len(scripts) >= 2
+    assert all(f"findings/{script}" in text for script in scripts)
+
+
+# --- the model in the page: every number is Python's ---
+
+
+def ask(folder: Path, question: str, **rest: object) -> object:
+    """What the page's own scripts answer, run by Node."""
+    node = shutil.which("node")
+    if not node:
+        pytest.skip("Node is not installed: the page's scripts were not run")
+    told = subprocess.run(
+        [node, str(DRIVER), str(folder)],
+        input=json.dumps({"ask": question} | rest),
+        capture_output=True,
+        text=True,
+        check=False,
+        encoding="utf-8",
+    )
+    assert told.returncode == 0, told.stderr
+    return json.loads(told.stdout)
+
+
+@pytest.fixture(scope="session")
+def base() -> Checkpoint:
+    return load_checkpoint(BASE)
+
+
+def odd_texts(count: int) -> list[str]:
+    """Texts of tales, and of random characters of many scripts, white space and signs among them."""
+    chance = random.Random(5)
+    pools = ["abcdefg 'stll", " \n\t\r\x0b\x85\xa0\u2003\ufeff", "äßñéÅ", "日本語한국", "🙂👩‍🚀🏳️‍🌈", "0123٣४", "!?…—'’\"$", "אבג مرحبا"]
+    random_ones = ["".join(chance.choice(chance.choice(pools)) for _ in range(chance.randint(0, 40))) for _ in range(count)]
+    return [*random_ones, *tales.corpus()[: count // 2]]
+
+
+@pytest.mark.parametrize("name", ["base", "gpt2"])
+def test_the_page_gives_the_same_ids(site: Path, base: Checkpoint, name: str):
+    tokenizer = base.tokenizer if name == "base" else gpt2_tokenizer()
+    texts = odd_texts(2000 if name == "base" else 400)
+    ids = [tokenizer.encode(text, disallowed_special=()) for text in texts]
+    assert ask(site, "encode", name=name, texts=texts) == ids
+    chance = random.Random(6)
+    scrambled = [[chance.randrange(tokenizer.vocab_size) for _ in range(6)] for _ in range(300)]
+    assert ask(site, "decode", name=name, rows=scrambled) == [tokenizer.decode(row) for row in scrambled]
+
+
+def test_each_merge_makes_one_token_less(site: Path):
+    counts = ask(site, "steps", name="base", piece=" umbrella")
+    assert counts == list(range(9, counts[-1] - 1, -1))
+
+
+def python_logits(checkpoint: Checkpoint, ids: list[int]) -> list[float]:
+    """The scores after a text."""
+    with torch.inference_mode():
+        return checkpoint.model(torch.tensor([ids]))[0, -1].tolist()
+
+
+@pytest.mark.parametrize("sizes", [{}, {"positions": "rotary"}, {"tied": False}])
+def test_the_page_gives_the_same_scores_for_each_form_of_model(tmp_path: Path, sizes: dict):
+    path, checkpoint = small(tmp_path, **sizes)
+    out = build_model_page(path, tmp_path / "page")
+    ids = list(range(100, 132))
+    found = torch.tensor(ask(out, "logits", name="model", ids=ids))
+    assert_close(found, torch.tensor(python_logits(checkpoint, ids)), atol=1e-4, rtol=1e-4)
+
+
+def test_the_page_gives_the_same_scores_for_a_tale(site: Path, base: Checkpoint):
+    ids = base.tokenizer.encode(f"<|endoftext|>{tales.corpus()[3]}", allowed_special="all")
+    found = torch.tensor(ask(site, "logits", name="base", ids=ids))
+    assert_close(found, torch.tensor(python_logits(base, ids)), atol=1e-3, rtol=0)
+
+
+def test_the_page_tells_the_same_greedy_tale(site: Path, base: Checkpoint):
+    stop = base.tokenizer.special_tokens["<|endoftext|>"]
+    prompt = [stop, *base.tokenizer.encode(FIRST)]
+    told = ask(site, "generate", name="base", prompt=prompt, stops=[stop])
+    tale = tell_tales(base.model, base.tokenizer, [FIRST], GREEDY)[0]
+    assert len(told) > 20
+    assert FIRST + base.tokenizer.decode(told) == tale
+
+
+def test_the_page_gives_the_same_attention(site: Path, base: Checkpoint):
+    ids = base.tokenizer.encode("Clara gave the kite to Ben.")
+    found, read = ask(site, "attention", name="base", ids=ids), []
+    hooks = [block.attn.qkv.register_forward_hook(lambda _, x, out: read.append(out[0])) for block in base.model.blocks]
+    python_logits(base, ids)
+    for hook in hooks:
+        hook.remove()
+    for qkv, heads in zip(read, found, strict=True):
+        q, k, _ = qkv.view(len(ids), 3, 4, 32).permute(1, 2, 0, 3)
+        hidden = torch.ones(len(ids), len(ids)).triu(1).bool()
+        weights = (q @ k.transpose(-2, -1) / 32**0.5).masked_fill(hidden, -torch.inf).softmax(-1)
+        rows = torch.tensor([[row + [0.0] * (len(ids) - len(row)) for row in head] for head in heads])
+        assert_close(rows, weights, atol=1e-5, rtol=0)
+
+
+def test_the_page_filters_as_python_does(site: Path):
+    chance = random.Random(7)
+    rows = [[chance.gauss(0, 3) for _ in range(50)] for _ in range(60)]
+    settings = [
+        {
+            "temperature": chance.choice([0.3, 1, 1.7]),
+            "top_k": chance.choice([None, 1, 5, 90]),
+            "top_p": chance.choice([None, 0.2, 0.9, 1]),
+            "min_p": chance.choice([None, 0.05, 0.5]),
+        }
+        for _ in rows
+    ]
+    kept = [
+        (Sampler(**one).filter(torch.tensor([row], dtype=torch.float64))[0] > -torch.inf).tolist()
+        for row, one in zip(rows, settings, strict=True)
+    ]
+    names = {"temperature": "temperature", "top_k": "topK", "top_p": "topP", "min_p": "minP"}
+    asked = [{names[key]: value for key, value in one.items() if value is not None} for one in settings]
+    assert ask(site, "filter", rows=rows, settings=asked) == kept
+    greedy = ask(site, "filter", rows=rows, settings=[{"temperature": 0}] * len(rows))
+    assert [row.index(True) for row in greedy] == [max(range(50), key=row.__getitem__) for row in rows]
+
+
+def test_the_page_draws_each_token_as_often_as_its_probability_says(site: Path):
+    points = [i / 1000 for i in range(1000)]
+    drawn = ask(site, "draw", probabilities=[0.5, 0, 0.3, 0.2], points=points)
+    assert [drawn.count(i) for i in range(4)] == [500, 0, 300, 200]
+
+
+def test_the_page_cuts_the_same_windows(site: Path):
+    from course_utils.windows import SlidingWindowDataset
+
+    cases = [(count, length, stride) for count in (6, 9, 20) for length in (1, 4, 5) for stride in (1, 3, 5)]
+    for case, starts in zip(cases, ask(site, "windows", cases=cases), strict=True):
+        windows = SlidingWindowDataset(list(range(case[0])), *case[1:])
+        assert [int(windows[i][0][0]) for i in range(len(windows))] == starts
+
+
+def test_the_page_answers_as_the_chat_model_does(site: Path):
+    chat = load_checkpoint(CHAT)
+    told = [{"role": "user", "content": f"{tales.corpus()[4]} Who spoke first?"}, {"role": "assistant", "content": "Me."}]
+    messages = [*told, *told, {"role": "user", "content": f"{tales.corpus()[5]} Where was everybody?"}]
+    for room in (196, 400):
+        ids = encode_chat(chat.tokenizer, fit(chat.tokenizer, messages, room), prompt=True)
+        assert ask(site, "chat", name="chat", messages=messages, room=room) == ids
+    stops = [chat.tokenizer.special_tokens[name] for name in ("<|end|>", "<|endoftext|>")]
+    prompt = encode_chat(chat.tokenizer, messages[-1:], prompt=True)
+    found = ask(site, "generate", name="chat", prompt=prompt, stops=stops, most=60)
+    assert chat.tokenizer.decode(found) == replies(chat.model, chat.tokenizer, [messages[-1:]])[0]
