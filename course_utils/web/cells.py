@@ -84,7 +84,9 @@ def code_cell(cell: NotebookNode, body: Body, name: str) -> str:
     """Return a cell of code and its outputs as HTML; one whose source the notebook hides is folded whole."""
     if body.sections:
         body.sections[-1].words.append(cell.source)
-    code = f'<div class="code">{code_html(cell.source)}</div>' if cell.source.strip() else ""
+    # The code of the map is a line to call it and its caption once more.
+    bare = not cell.source.strip() or "map" in cell.metadata.get("tags", [])
+    code = "" if bare else f'<div class="code">{code_html(cell.source)}</div>'
     outputs = "".join(outputs_html(cell.outputs, body, name))
     if not cell.metadata.get("jupyter", {}).get("source_hidden"):
         return code + outputs

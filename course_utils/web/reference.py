@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 
 from course_utils.common import DATA, require
-from course_utils.tools.curriculum import NOTEBOOKS, STATIONS, at, find
+from course_utils.tools.curriculum import NOTEBOOKS, STATIONS, Notebook, at, find
 from course_utils.web.cells import Body, Section, markdown_cell
 from course_utils.web.markdown import plain, slug, to_html
 from course_utils.web.page import Page, link
@@ -61,13 +61,49 @@ def glossary(text: str, body: Body) -> str:
 def bibliography(text: str, body: Body) -> str:
     """Return the table of sources as a list."""
     items = []
-    for authors, year, title, shows, numbers in table_rows(text):
-        anchor = slug(f"{plain(authors)} {year}")
-        body.sections.append(Section(f"{plain(authors)} {year}", anchor, 3, [plain(title), plain(shows)]))
-        used = f"Used in {notebook_links(numbers)}."
-        head = f"<strong>{inline(authors)} ({html.escape(year)})</strong>"
+    named = {notebook.number: citations(notebook_text(notebook)) for notebook in NOTEBOOKS}
+    for authors, years, title, shows in table_rows(text):
+        anchor = slug(f"{authors} {years}")
+        body.sections.append(Section(f"{authors} {years}", anchor, 3, [plain(title), plain(shows)]))
+        numbers = [number for number, found in named.items() if found & sources(authors, years)]
+        used = f"Used in {notebook_links(', '.join(numbers))}." if numbers else ""
+        head = f"<strong>{inline(authors)} ({html.escape(years)})</strong>"
         items.append(f'<li id="{anchor}">{head}, <em>{inline(title)}</em>. {inline(shows)} <small>{used}</small></li>')
     return f"<ul>{''.join(items)}</ul>"
+
+
+def notebook_text(notebook: Notebook, *kinds: str) -> str:
+    """Return what a notebook's cells hold, or those of some kinds, without outputs and the links at its ends."""
+    stored = nbformat.read(DATA.parent / "notebooks" / f"{notebook.stem}.ipynb", as_version=4)
+    links = {"header", "footer"}
+    cells = [cell for cell in stored.cells if not links & set(cell.metadata.get("tags", []))]
+    return "\n".join(cell.source for cell in cells if not kinds or cell.cell_type in kinds)
+
+
+# "Su et al. 2021", "Press and Wolf (2017)", "Srivastava and others, 2014". Of several authors the last one is found.
+CITATION = re.compile(
+    r"\b([A-Z][\w'’-]+)(?: (?:and|&) [A-Z][\w'’-]+| et al\.| and others)?"
+    r",? \(?((?:19|20)\d\d[ab]?)\b"
+)
+
+
+def citations(text: str) -> set[tuple[str, str]]:
+    """Return the sources that a text names, as a family name and a year.
+
+    >>> sorted(citations("By Press and Wolf 2017, as Su et al. (2021) saw it."))
+    [('Press', '2017'), ('Su', '2021')]
+    """
+    return set(CITATION.findall(text))
+
+
+def sources(authors: str, years: str) -> set[tuple[str, str]]:
+    """Return how a row of the bibliography may be named: by each of its authors, with each of its years.
+
+    >>> sorted(sources("Press, Wolf", "2017"))
+    [('Press', '2017'), ('Wolf', '2017')]
+    """
+    names = authors.removesuffix(" and others").split(", ")
+    return {(name, year) for name in names for year in years.split(", ")}
 
 
 def surprises(text: str, body: Body) -> str:

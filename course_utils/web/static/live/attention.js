@@ -15,7 +15,7 @@ if (typeof PARTS !== "undefined") PARTS.attention = async (inside, name) => {
   const heads = el("div", { class: "heads", role: "group", "aria-label": "Heads" });
   const sentence = el("div", { class: "tokens attended", role: "group", "aria-label": "Tokens that ask" });
   const told = el("p", { "aria-live": "polite" }), title = el("h3");
-  const { control, box } = textBox("Your sentence", "Clara gave the kite to Ben. Ben put the kite on the table.", read);
+  const { control, box } = textBox("Your sentence", "Clara gave the kite to Ben. Ben took the kite to the river. Then he gave the", read);
   let ids = [], maps = [], layer = 0, head = 0, asks = 0;
 
   function read() {
@@ -23,7 +23,8 @@ if (typeof PARTS !== "undefined") PARTS.attention = async (inside, name) => {
     ids = [...(end === undefined ? [] : [end]), ...tokenizer.encode(box.value)].slice(0, most);
     maps = ids.length ? attentionOf(model, ids) : [];
     asks = ids.length - 1;
-    heads.replaceChildren(...maps.flatMap((row, l) => row.map((map, h) => headButton(map, l, h))));
+    heads.replaceChildren(...maps.map((row, l) => el("div", { class: "layer" },
+      el("span", {}, `layer ${l + 1}`), ...row.map((map, h) => headButton(map, l, h)))));
     show();
   }
 
@@ -47,7 +48,7 @@ if (typeof PARTS !== "undefined") PARTS.attention = async (inside, name) => {
 
   function show() {
     if (!ids.length) return;
-    [...heads.children].forEach((button, i) => {
+    heads.querySelectorAll("button").forEach((button, i) => {
       button.setAttribute("aria-pressed", i === layer * model.config.n_head + head);
     });
     const weights = maps[layer][head][asks];
