@@ -23,13 +23,16 @@ REFERENCE = (
 
 
 def table_rows(text: str) -> list[list[str]]:
-    r"""Return the rows of the first table in a Markdown text, as Markdown, without its head; `\|` is no border.
+    r"""Return the rows of the first table in a Markdown text, as Markdown, without its head.
 
-    >>> table_rows("| a | b |\n| --- | --- |\n| 1 | `x\\|y` |")
-    [['1', '`x|y`']]
+    `\|` is no border between cells, and neither is what stands in code.
+
+    >>> table_rows("| a | b |\n| --- | --- |\n| 1 | x\\|y `<|end|>` |")
+    [['1', 'x|y `<|end|>`']]
     """
     lines = [line.strip() for line in text.splitlines() if line.strip().startswith("|")]
-    rows = [re.split(r"(?<!\\)\|", line.strip("|")) for line in lines[2:]]
+    # A border has an even number of backticks behind it.
+    rows = [re.split(r"(?<!\\)\|(?=(?:[^`]*`[^`]*`)*[^`]*$)", line.strip("|")) for line in lines[2:]]
     return [[cell.strip().replace(r"\|", "|") for cell in row] for row in rows]
 
 
@@ -157,7 +160,7 @@ def summary(text: str, body: Body) -> str:
 MADE: dict[str, Callable[[str, Body], str]] = {
     made.__name__: made for made in (glossary, bibliography, surprises, times, road, summary)
 }
-PLACE = re.compile(r"^\{\{(\w+)\}\}$", re.M)
+PLACE = re.compile(r"^\{\{(?!answer|end)(\w+)\}\}$", re.M)
 ANSWER = re.compile(r"^\{\{answer\}\}\n(.+?)\n\{\{end\}\}$", re.M | re.S)
 
 
