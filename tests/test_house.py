@@ -20,7 +20,7 @@ MACHINE = (
     *("generation", "evaluation", "batches", "recipe", "template", "finetuning", "answers", "lora"),
 )
 PLANNED = ("llama", "encoder_decoder", "distributed")
-WINGS = ("tales", "chat", "plots", "exercises", "experiments", "tools")
+WINGS = ("tales", "chat", "plots", "exercises", "experiments", "tools", "web")
 
 
 def inside(wing: str, *names: str) -> tuple[str, ...]:
@@ -41,6 +41,8 @@ ORDER = (
     *("exercises.engine.verdicts", "exercises.eNN", "exercises"),
     *("experiments", "experiments.timing", "experiments.NAME"),
     *inside("tools", "fingerprints", "sync", "environment"),
+    "web",
+    *inside("web", "markdown", "cells", "page", "reference", "live", "model", "build"),
     "__main__",
 )
 

@@ -81,9 +81,8 @@ def dead_ends(site: Path, pages: dict[str, Elements]) -> list[str]:
             file, _, anchor = address.partition("#")
             if address.startswith(("http:", "https:", "data:")):
                 continue
-            if not (site / (file or name)).is_file():
-                found.append(f"{name}: {address}")
-            elif anchor and anchor not in pages[file or name].values("id"):
+            there = (site / (file or name)).is_file()
+            if not there or (anchor and anchor not in pages[file or name].values("id")):
                 found.append(f"{name}: {address}")
     return found
 
@@ -139,7 +138,7 @@ def test_pages_are_in_one_row_from_first_to_last(site: Path, pages: dict[str, El
     assert seen[1 : len(NOTEBOOKS) + 1] == [f"{notebook.stem}.html" for notebook in NOTEBOOKS]
 
 
-def test_no_page_is_wide_of_its_size_and_all_fit_a_host(site: Path):
+def test_the_site_is_no_larger_than_a_host_takes(site: Path):
     size = sum(path.stat().st_size for path in site.rglob("*") if path.is_file())
     assert size < 60e6
 
@@ -158,7 +157,6 @@ def test_the_search_knows_every_section(site: Path, pages: dict[str, Elements]):
         file, _, anchor = section["address"].partition("#")
         assert anchor in pages[file].values("id")
     words = " ".join(section["text"] for section in sections)
-    assert "three little matrices" not in words
     assert all(term in words for term in ("query", "softmax", "Muon", "min-p"))
 
 
@@ -371,8 +369,10 @@ def base() -> Checkpoint:
 def odd_texts(count: int) -> list[str]:
     """Texts of tales, and of random characters of many scripts, white space and signs among them."""
     chance = random.Random(5)
-    pools = ["abcdefg 'stll", " \n\t\r\x0b\x85\xa0\u2003\ufeff", "äßñéÅ", "日本語한국", "🙂👩‍🚀🏳️‍🌈", "0123٣४", "!?…—'’\"$", "אבג مرحبا"]
-    random_ones = ["".join(chance.choice(chance.choice(pools)) for _ in range(chance.randint(0, 40))) for _ in range(count)]
+    pools = ["abcdefg 'stll", " \n\t\r\x0b\x85\xa0\u2003\ufeff", "äßñéÅ", "日本語한국", "🙂👩\u200d🚀", "0123٣४"]
+    pools += ["!?…—'’\"$", "אבג مرحبا"]
+    lengths = [chance.randint(0, 40) for _ in range(count)]
+    random_ones = ["".join(chance.choice(chance.choice(pools)) for _ in range(length)) for length in lengths]
     return [*random_ones, *tales.corpus()[: count // 2]]
 
 
@@ -477,7 +477,10 @@ def test_the_page_cuts_the_same_windows(site: Path):
 
 def test_the_page_answers_as_the_chat_model_does(site: Path):
     chat = load_checkpoint(CHAT)
-    told = [{"role": "user", "content": f"{tales.corpus()[4]} Who spoke first?"}, {"role": "assistant", "content": "Me."}]
+    told = [
+        {"role": "user", "content": f"{tales.corpus()[4]} Who spoke first?"},
+        {"role": "assistant", "content": "Me."},
+    ]
     messages = [*told, *told, {"role": "user", "content": f"{tales.corpus()[5]} Where was everybody?"}]
     for room in (196, 400):
         ids = encode_chat(chat.tokenizer, fit(chat.tokenizer, messages, room), prompt=True)

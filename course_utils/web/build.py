@@ -76,9 +76,7 @@ def notebook_page(notebook: Notebook, stored: nbformat.NotebookNode) -> tuple[Pa
     # A part is a section like any other: its heading stands in the list at the side.
     body = notebook_body(stored, notebook.number, "".join(map(part_html, parts)))
     body.sections += [Section(part.title, part.name, 2, [part.says]) for part in parts]
-    page = Page(
-        notebook.stem, notebook.label, body.html, "Notebooks", notebook.does, body.sections, scripts_for(parts)
-    )
+    page = Page(notebook.stem, notebook.label, body.html, "Notebooks", notebook.does, body.sections, scripts_for(parts))
     return page, body
 
 
@@ -108,7 +106,7 @@ def build_model_page(checkpoint: str | Path, out: Path) -> Path:
 
 def write_site(out: Path, pages: Sequence[Page], scripts: dict[str, str], pictures: dict[str, bytes]) -> None:
     """Write pages, models and pictures into a folder that is new, empty, or made by an earlier run."""
-    empty = not out.exists() or (out.is_dir() and (out / MARK).exists() or not any(out.iterdir()))
+    empty = not out.exists() or (out.is_dir() and ((out / MARK).exists() or not any(out.iterdir())))
     require(empty, f"{out} holds other files; choose a folder that is new or empty")
     # Nothing of an earlier run stays behind, such as the page of a notebook that has another name now.
     shutil.rmtree(out, ignore_errors=True)

@@ -31,8 +31,8 @@ PARTS = (
     Part(
         "windows",
         "Windows over your text",
-        "Move the two sliders. A window is as long as max_length says, the next one begins stride tokens later, and the "
-        "targets are always the inputs shifted by one.",
+        "Move the two sliders. A window is as long as max_length says, the next one begins stride tokens later, and "
+        "the targets are always the inputs shifted by one.",
         "base",
         ("03",),
     ),
@@ -63,8 +63,9 @@ PARTS = (
     Part(
         "chat",
         "Ask the chat model",
-        "Hugo is the base model after fine-tuning. Tell him a tale, then ask who has the thing, where somebody is, or "
-        "why. He takes the likeliest token each time, so the same question gets the same answer.",
+        "This is the base model after fine-tuning. Tell it a tale of its little world, then ask who has the thing, "
+        "where somebody is, or why; or ask it for a tale. It takes the likeliest token each time, so the same words get the "
+        "same answer.",
         "chat",
         ("14", "15"),
     ),
@@ -75,7 +76,8 @@ def part_html(part: Part, model: str = "") -> str:
     """Return the place of a live part as HTML; its script fills it. `model` is asked in place of the usual one."""
     model = model or part.model
     return (
-        f'<section class="live" data-part="{part.name}" data-model="{html.escape(model)}" aria-labelledby="{part.name}">'
+        f'<section class="live" data-part="{part.name}" data-model="{html.escape(model)}" '
+        f'aria-labelledby="{part.name}">'
         f'<h2 id="{part.name}">{html.escape(part.title)}</h2><p>{html.escape(part.says)}</p>'
         '<div class="inside"><noscript>This part needs JavaScript.</noscript></div></section>'
     )

@@ -1,4 +1,4 @@
-"""Markdown to HTML as the notebooks need it: tables, mathematics that KaTeX sets, highlighted code, links between pages.
+"""Markdown to HTML as the notebooks need it: tables, formulas that KaTeX sets, highlighted code, links between pages.
 
 CommonMark by `markdown-it-py`; a formula is taken out before Markdown can read the underscores and stars in it.
 """
@@ -96,9 +96,9 @@ def page_address(address: str) -> str:
 
 
 def reader() -> MarkdownIt:
-    """Return a reader of Markdown with the rules for mathematics, tables that scroll and links that stay on the site."""
+    """Return a reader of Markdown with rules for formulas, tables that scroll, and highlighted code."""
     # Raw HTML is left as text: the course has none in its Markdown, and so none can break a page.
-    md = MarkdownIt("commonmark", {"html": False, "highlight": lambda code, language, _: code_html(code, language)})
+    md = MarkdownIt("commonmark", {"html": False})
     md.enable(["table", "strikethrough"])
     md.inline.ruler.before("escape", "math", read_inline_math)
     md.block.ruler.before("fence", "math", read_block_math, {"alt": ["paragraph", "reference", "blockquote", "list"]})

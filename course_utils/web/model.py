@@ -1,4 +1,4 @@
-"""A checkpoint as scripts that a page can load: from a plain folder a browser runs scripts, and reads no other files."""
+"""A checkpoint as scripts that a page can load: from a plain folder a browser runs scripts and reads nothing else."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""The reference: Markdown files whose tables are the one source, for the pages and for the tests that hold them true."""
+"""The reference: Markdown files whose tables are the one source, for the pages and for the tests that check them."""
 
 import html
 import re
@@ -124,7 +124,7 @@ def surprises(text: str, body: Body) -> str:
 
 
 def times(text: str, body: Body) -> str:
-    """Return how long each notebook takes: to read and do, as it says, and its cells, as measured when they were stored."""
+    """Return how long each notebook takes: to read and do, as it says, and its cells, as measured when stored."""
     rows, total = "", 0
     for notebook in NOTEBOOKS:
         stored = nbformat.read(DATA.parent / "notebooks" / f"{notebook.stem}.ipynb", as_version=4).metadata["course"]

@@ -21,7 +21,7 @@ function fit(tokenizer, messages, room) {
 
 if (typeof PARTS !== "undefined") PARTS.chat = async (inside, name) => {
   const tokenizer = await loadTokenizer(name), model = await loadModel(name);
-  const most = Math.min(60, model.config.context_length >> 1);
+  const most = Math.min(90, model.config.context_length >> 1);
   const stops = ["<|end|>", "<|endoftext|>"].map((token) => tokenizer.special[token]);
   if (stops.includes(undefined)) throw new Error("this model's vocabulary has no tokens for a chat.");
   const log = el("div", { class: "chat", role: "log", "aria-label": "Conversation" });
@@ -31,7 +31,10 @@ if (typeof PARTS !== "undefined") PARTS.chat = async (inside, name) => {
   const form = el("form", { submit: (event) => (event.preventDefault(), say()) },
     labelled("Your message", line), el("p", {}, send, " ", again));
   let messages = [], running = null;
-  line.value = "Clara took her umbrella to the river. Ben was there too. Clara gave the umbrella to him. Who has the umbrella?";
+  // Something to begin with, and what to ask about it.
+  line.value = "Here is a tale for you. Clara took her striped umbrella to the river one windy afternoon. Ben was there too. " +
+    "Clara gave the umbrella to Ben. Ben opened the umbrella and danced under it. And that is how Ben and Clara became friends.";
+  let question = "Who has the umbrella?";
   line.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.shiftKey) {
       event.preventDefault();
@@ -59,7 +62,8 @@ if (typeof PARTS !== "undefined") PARTS.chat = async (inside, name) => {
     const asked = [...messages, { role: "user", content }], signal = running.signal;
     bubble("user", content);
     const words = bubble("assistant", "…"), told = [];
-    line.value = "";
+    line.value = question;
+    question = "";
     try {
       const prompt = encodeChat(tokenizer, fit(tokenizer, asked, model.config.context_length - most));
       for await (const id of generate(model, prompt, { stops, most, signal })) {
