@@ -5,9 +5,11 @@ import random
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -489,3 +491,78 @@ def test_the_page_answers_as_the_chat_model_does(site: Path):
     prompt = encode_chat(chat.tokenizer, messages[-1:], prompt=True)
     found = ask(site, "generate", name="chat", prompt=prompt, stops=stops, most=60)
     assert chat.tokenizer.decode(found) == replies(chat.model, chat.tokenizer, [messages[-1:]])[0]
+
+
+# --- in a real browser, where there is one ---
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator:
+    """Chromium without a network, driven by Playwright."""
+    driver = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: no page was opened")
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if not program:
+        pytest.skip("Chromium is not installed: no page was opened")
+    with driver.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        yield chromium
+        chromium.close()
+
+
+def opened(browser: Any, path: Path, width: int, troubles: list[str], theme: str = "light") -> Any:
+    """A page opened from its folder; what goes wrong, and what it asks of a network, is added to `troubles`."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme, offline=True)
+    context.set_default_timeout(300_000)  # for a busy machine
+    page = context.new_page()
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("console", lambda message: message.type in ("error", "warning") and troubles.append(message.text))
+    page.on("requestfailed", lambda request: troubles.append(request.url))
+    page.on("request", lambda request: request.url[:5] in ("file:", "data:", "blob:") or troubles.append(request.url))
+    page.goto(path.as_uri())
+    return page
+
+
+@pytest.mark.slow
+def test_no_page_scrolls_sideways_on_a_narrow_screen_or_has_an_error(browser: Any, site: Path):
+    for path in sorted(site.glob("*.html")):
+        troubles: list[str] = []
+        page = opened(browser, path, 400, troubles)
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path.name
+        assert page.locator(".katex-error").count() == 0, path.name
+        assert page.locator(".math:not(:has(.katex))").count() == 0, path.name
+        assert troubles == [], path.name
+        page.context.close()
+
+
+@pytest.mark.slow
+def test_the_page_tells_and_answers_by_keyboard_alone(browser: Any, site: Path, base: Checkpoint):
+    troubles: list[str] = []
+    page = opened(browser, site / "model.html", 800, troubles, "dark")
+    page.locator("#tale").scroll_into_view_if_needed()
+    box = page.locator("[data-part=tale] textarea")
+    box.focus()
+    page.keyboard.press("Tab")  # the slider
+    page.keyboard.press("Tab")  # the button
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".tale[data-ids]")
+    ids = list(map(int, page.locator(".tale").get_attribute("data-ids").split()))
+    tale = tell_tales(base.model, base.tokenizer, [FIRST], GREEDY)[0]
+    assert FIRST + base.tokenizer.decode(ids) == tale
+    page.locator("#chat").scroll_into_view_if_needed()
+    page.locator("[data-part=chat] textarea").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[data-part=chat] .assistant ~ p, [data-part=chat] button[type=submit]:not(:disabled)")
+    assert troubles == []
+
+
+@pytest.mark.slow
+def test_search_finds_a_section_and_leads_there(browser: Any, site: Path):
+    page = opened(browser, site / "index.html", 800, troubles := [])
+    page.keyboard.press("/")
+    page.keyboard.type("sliding window")
+    page.wait_for_selector("#hits a")
+    page.keyboard.press("Tab")  # Close
+    page.keyboard.press("Tab")  # the first hit
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/*.html#*")
+    assert troubles == []

@@ -64,8 +64,8 @@ PARTS = (
         "chat",
         "Ask the chat model",
         "This is the base model after fine-tuning. Tell it a tale of its little world, then ask who has the thing, "
-        "where somebody is, or why; or ask it for a tale. It takes the likeliest token each time, so the same words get the "
-        "same answer.",
+        "where somebody is, or why; or ask it for a tale. It takes the likeliest token each time, so equal words get "
+        "equal answers.",
         "chat",
         ("14", "15"),
     ),
