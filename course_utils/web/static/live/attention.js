@@ -9,6 +9,13 @@ function attentionOf(model, ids) {
   return maps;
 }
 
+// The layer and head in which a token attends most to a single other one, the first left out: many heads rest on it.
+function surest(maps, asks) {
+  const most = (map) => Math.max(0, ...map[asks].slice(1, asks));
+  const all = maps.flatMap((heads, layer) => heads.map((map, head) => [most(map), layer, head]));
+  return all.reduce((best, one) => (one[0] > best[0] ? one : best)).slice(1);
+}
+
 if (typeof PARTS !== "undefined") PARTS.attention = async (inside, name) => {
   const tokenizer = await loadTokenizer(name), model = await loadModel(name);
   const most = Math.min(48, model.config.context_length), end = tokenizer.special["<|endoftext|>"];
@@ -23,8 +30,9 @@ if (typeof PARTS !== "undefined") PARTS.attention = async (inside, name) => {
     ids = [...(end === undefined ? [] : [end]), ...tokenizer.encode(box.value)].slice(0, most);
     maps = ids.length ? attentionOf(model, ids) : [];
     asks = ids.length - 1;
+    if (maps.length) [layer, head] = surest(maps, asks);
     heads.replaceChildren(...maps.map((row, l) => el("div", { class: "layer" },
-      el("span", {}, `layer ${l + 1}`), ...row.map((map, h) => headButton(map, l, h)))));
+      el("span", {}, `layer ${l + 1}`), el("div", {}, ...row.map((map, h) => headButton(map, l, h))))));
     show();
   }
 
