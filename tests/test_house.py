@@ -42,7 +42,7 @@ ORDER = (
     *("experiments", "experiments.timing", "experiments.NAME"),
     *inside("tools", "fingerprints", "sync", "environment"),
     "web",
-    *inside("web", "markdown", "cells", "page", "reference", "live", "model", "build"),
+    *inside("web", "markdown", "answers", "cells", "page", "reference", "live", "model", "build"),
     "__main__",
 )
 

@@ -21,6 +21,7 @@ from course_utils import tales
 from course_utils.bpe import BPETokenizer, gpt2_tokenizer, train_bpe
 from course_utils.checkpoints import BASE, CHAT, Checkpoint, load_checkpoint, save_checkpoint
 from course_utils.evaluation import tell_tales
+from course_utils.exercises import exercises
 from course_utils.finetuning import replies
 from course_utils.generation import GREEDY, Sampler
 from course_utils.gpt import GPT, GPTConfig
@@ -202,6 +203,15 @@ def test_an_answer_is_folded_with_what_it_prints():
     folded = stored("f()", printed, jupyter={"source_hidden": True})
     assert re.search(r"<details>.*forty-two.*</details>$", folded, re.S)
     assert "<details>" not in stored("f()", printed)
+
+
+def test_an_exercise_has_its_hints_and_a_solution_folded(pages: dict[str, Elements], site: Path):
+    for notebook in NOTEBOOKS:
+        text = (site / f"{notebook.stem}.html").read_text(encoding="utf-8")
+        assert "Not started" not in text
+        for exercise in exercises(notebook.number):
+            assert text.count(f"Exercise {exercise.number} ·") == 1
+    assert "<summary>A solution</summary>" in text
 
 
 def test_equal_headings_have_anchors_of_their_own():

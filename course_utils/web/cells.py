@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
+from course_utils.web.answers import STUB, exercise_html
 from course_utils.web.markdown import code_html, parse, plain, render, slug, to_html
 
 # Colours of a terminal, and what a progress bar writes over.
@@ -119,6 +120,8 @@ def outputs_html(outputs: list[NotebookNode], body: Body, name: str) -> Iterator
 def output_html(output: NotebookNode) -> str:
     """Return one output that is no picture as HTML, in the richest form that was stored."""
     data = output.get("data", {})
+    if stub := STUB.match(data.get("text/plain", "")):
+        return exercise_html(stub[1])
     if "text/html" in data:
         return f'<div class="output card">{data["text/html"]}</div>'
     if "text/markdown" in data:
