@@ -27,7 +27,7 @@ from course_utils.generation import GREEDY, Sampler
 from course_utils.gpt import GPT, GPTConfig
 from course_utils.template import encode_chat, fit
 from course_utils.tokenizers import CharTokenizer
-from course_utils.tools.curriculum import NOTEBOOKS
+from course_utils.tools.curriculum import NOTEBOOKS, find
 from course_utils.web.build import ROOT, build_model_page, build_site, main
 from course_utils.web.cells import notebook_body
 from course_utils.web.live import PARTS
@@ -186,6 +186,7 @@ def test_a_part_stands_in_the_notebooks_it_names(pages: dict[str, Elements]):
         ("[2](02_byte_pair_encoding.ipynb#a)", 'href="02_byte_pair_encoding.html#a"'),
         ("```python\nx = 1\n```", '<span class="n">x</span>'),
         ("<script>", "&lt;script&gt;"),
+        ("| | b |\n| - | - |\n| 1 | 2 |", "<td></td>\n<th>b</th>"),
     ],
 )
 def test_markdown(text: str, holds: str):
@@ -301,6 +302,13 @@ MENTIONED = {
 NUMBERS = [notebook.number for notebook in NOTEBOOKS]
 
 
+def read_before(number: str) -> list[str]:
+    """The notebooks that one has read before another: 00 shows the whole game early, and appendices are for some."""
+    own = find(number)
+    end = NUMBERS.index(own.after) + 1 if own.after else NUMBERS.index(number)
+    return [one.number for one in NOTEBOOKS[:end] if one.number != "00" and not one.after]
+
+
 def uses(term: str, number: str) -> bool:
     """Whether a notebook's own text has a term, in singular or plural."""
     return re.search(rf"(?i)\b{re.escape(term)}s?\b", re.sub(r"[`*]", "", TEXTS[number])) is not None
@@ -311,9 +319,9 @@ def test_a_term_is_introduced_where_the_glossary_says_and_not_used_before(term: 
     # Set apart from the text around it, or in a heading.
     apart = rf"(?im)\*{re.escape(term)}s?\*|^#.*\b{re.escape(term)}s?\b"
     assert re.search(apart, TEXTS[number].replace("`", "")), f"notebook {number} doesn't introduce {term}"
-    # 00 shows the whole game, and A is an appendix: there everything comes early.
-    before = [one for one in NUMBERS[: NUMBERS.index(number)] if one != "00"]
-    assert {one for one in before if uses(term, one)} <= MENTIONED.get(term, set())
+    before = {one for one in read_before(number) if uses(term, one)}
+    new = before - MENTIONED.get(term, set())
+    assert not new, f"{term} is used in {sorted(new)}, before {number}: explain it there in a clause, and list it above"
     assert means.endswith(".")
 
 

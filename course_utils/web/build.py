@@ -84,7 +84,7 @@ def model_page(name: str = "model", model: str = "", title: str = "The model in 
     """Return the page that has all live parts; with `model`, all of them ask that one."""
     intro = (
         f"<h1>{title}</h1><p>Everything here is computed in your browser, by a readable page of JavaScript with the "
-        "weights that a notebook reads too. Nothing you type leaves this page.</p>"
+        "model's own weights. Nothing you type leaves this page.</p>"
     )
     sections = [Section(part.title, part.name, 2, [part.says]) for part in PARTS]
     inside = intro + "".join(part_html(part, model) for part in PARTS)

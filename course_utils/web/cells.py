@@ -14,6 +14,8 @@ from course_utils.web.markdown import code_html, parse, plain, render, slug, to_
 
 # Colours of a terminal, and what a progress bar writes over.
 ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+# The colour of words in a card, which was chosen for a light page.
+INK = re.compile(r"(?<![\w-])color: (#[0-9A-Fa-f]{6})")
 
 
 @dataclass
@@ -123,7 +125,7 @@ def output_html(output: NotebookNode) -> str:
     if stub := STUB.match(data.get("text/plain", "")):
         return exercise_html(stub[1])
     if "text/html" in data:
-        return f'<div class="output card">{data["text/html"]}</div>'
+        return f'<div class="output card">{INK.sub(both_themes, data["text/html"])}</div>'
     if "text/markdown" in data:
         return f'<div class="output">{to_html(data["text/markdown"])}</div>'
     text = output.get("text") or "\n".join(output.get("traceback", [])) or data.get("text/plain", "")
@@ -134,6 +136,15 @@ def output_html(output: NotebookNode) -> str:
     if text.startswith("Run this cell to move "):
         return f'<p class="output note">In the notebook, sliders move {html.escape(text[22:].rstrip("."))} here.</p>'
     return f'<pre class="output" tabindex="0">{html.escape(text)}</pre>'
+
+
+def both_themes(ink: re.Match) -> str:
+    """Return a colour of words for light and dark pages: on dark ones it is mixed with white.
+
+    >>> INK.sub(both_themes, "background-color: #FFFFFF; color: #0A7D55")
+    'background-color: #FFFFFF; color: light-dark(#0A7D55, color-mix(in srgb, #0A7D55, white 55%))'
+    """
+    return f"color: light-dark({ink[1]}, color-mix(in srgb, {ink[1]}, white 55%))"
 
 
 def image(output: NotebookNode, body: Body, name: str) -> str:

@@ -39,8 +39,8 @@ PARTS = (
     Part(
         "attention",
         "What the heads attend to",
-        "Each small picture is a head of the trained base model, read row by row: how much a token attends to each of "
-        "those before it. Choose a head, then a token, and read its weights.",
+        "Each small picture is a head of the trained model, read row by row: how much a token attends to each of those "
+        "before it. Choose a head, then a token, and read its weights.",
         "base",
         ("06", "07", "08", "09"),
     ),
@@ -55,17 +55,17 @@ PARTS = (
     Part(
         "tale",
         "A tale from your first sentence",
-        "The base model goes on from your sentence, token by token, until it ends the tale. It knows sixteen people, "
-        "ten places and sixteen things, and nothing else.",
+        "The model goes on from your sentence, token by token, until it ends the tale. The course's knows sixteen "
+        "people, ten places and sixteen things, and nothing else.",
         "base",
         ("00", "11"),
     ),
     Part(
         "chat",
         "Ask the chat model",
-        "This is the base model after fine-tuning. Tell it a tale of its little world, then ask who has the thing, "
-        "where somebody is, or why; or ask it for a tale. It takes the likeliest token each time, so equal words get "
-        "equal answers.",
+        "The course's is its base model after fine-tuning. Tell it a tale of its little world, then ask who has the "
+        "thing, where somebody is, or why; or ask it for a tale. It takes the likeliest token each time, so it "
+        "says the same again to the same words.",
         "chat",
         ("14", "15"),
     ),
