@@ -59,10 +59,12 @@ function hitItem(section, words) {
   link.href = section.address;
   link.textContent = section.title === section.page ? section.page : `${section.page}: ${section.title}`;
   link.addEventListener("click", () => byId("search").close());
-  const at = Math.max(0, section.text.toLowerCase().indexOf(words[0]) - 60);
+  const near = Math.max(0, section.text.toLowerCase().indexOf(words[0]) - 60);
+  const at = section.text.lastIndexOf(" ", near) + 1; // from the beginning of a word
   const excerpt = section.text.slice(at, at + 180);
   const pattern = new RegExp(`(${words.map((word) => word.replace(/[.*+?^$${}()|[\]\\]/g, "\\$&")).join("|")})`, "gi");
   for (const [i, part] of excerpt.split(pattern).entries()) {
+    // At odd places stands what was found.
     const node = document.createElement(i % 2 ? "mark" : "span");
     node.textContent = part;
     text.append(node);
