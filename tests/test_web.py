@@ -578,6 +578,15 @@ def test_the_page_tells_and_answers_by_keyboard_alone(browser: Any, site: Path, 
 
 
 @pytest.mark.slow
+def test_a_page_opens_at_its_beginning_with_its_entry_in_sight(browser: Any, site: Path):
+    page = opened(browser, site / "teaching.html", 1280, troubles := [])
+    assert page.evaluate("scrollY") == 0
+    box = page.locator("nav [aria-current]").bounding_box()
+    assert 0 < box["y"] < 900
+    assert troubles == []
+
+
+@pytest.mark.slow
 def test_search_finds_a_section_and_leads_there(browser: Any, site: Path):
     page = opened(browser, site / "index.html", 800, troubles := [])
     page.keyboard.press("/")

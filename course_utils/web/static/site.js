@@ -8,7 +8,9 @@ byId("menu").addEventListener("click", () => {
   byId("menu").setAttribute("aria-expanded", open);
 });
 
-document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "center" });
+// The list shows where we are; `scrollIntoView` would scroll the page as well.
+const here = document.querySelector("nav [aria-current]");
+if (here) byId("nav").scrollTop = here.offsetTop - byId("nav").clientHeight / 2;
 
 addEventListener("DOMContentLoaded", () => {
   for (const place of document.querySelectorAll(".math")) {
