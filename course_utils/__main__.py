@@ -21,7 +21,11 @@ COMMANDS = {
     "reset": "course_utils.tools.environment:reset_notebook",
 }
 # Those from here on need what is installed, so they run in the course's own environment; `export` is a learner's too.
-AUTHORS = {"sync": "course_utils.tools.sync:main", "export": "course_utils.export.command:main"}
+AUTHORS = {
+    "sync": "course_utils.tools.sync:main",
+    "export": "course_utils.export.command:main",
+    "web": "course_utils.web.build:main",
+}
 NAMED = ("bench", "rebuild")  # each takes a name, which course_utils.experiments knows
 
 # What stands for a character that standard output can't show, by its number: this file is plain ASCII.
@@ -53,6 +57,7 @@ USAGE = """Text to Transformer. In its folder, `python3 -m course_utils` (Window
 
 For authors:
 
+  web                 make the web edition, a folder of pages with the model in them   (--out, --model)
   sync                copy definitions into the notebooks and run those that changed
   bench NAME          run a measurement
   rebuild NAME        make a shipped file again

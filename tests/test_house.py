@@ -21,7 +21,7 @@ MACHINE = (
     *("attention_supervision", "lora", "translation"),
 )
 PLANNED = ("llama", "distributed")
-WINGS = ("tales", "chat", "export", "plots", "exercises", "experiments", "tools")
+WINGS = ("tales", "chat", "export", "plots", "exercises", "experiments", "tools", "web")
 
 
 def inside(wing: str, *names: str) -> tuple[str, ...]:
@@ -54,6 +54,8 @@ ORDER = (
     *("exercises.eNN", "exercises"),
     *("experiments", "experiments.timing", "experiments.NAME"),
     *inside("tools", "fingerprints", "sync", "environment"),
+    "web",
+    *inside("web", "markdown", "answers", "cells", "page", "reference", "live", "model", "build"),
     "__main__",
 )
 

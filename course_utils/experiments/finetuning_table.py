@@ -1,4 +1,4 @@
-"""Fine-tuning with one thing changed: the loss mask, the tales among the data, where heads look, how much data there is.
+"""Fine-tuning with one thing changed: the loss mask, the tales among the data, where heads look, how much data.
 
 Run as `python -m course_utils bench finetuning`; notebook 14 shows the table and trains one row live.
 """
