@@ -20,7 +20,8 @@ COMMANDS = {
     "test": "course_utils.tools.environment:run_tests",
     "reset": "course_utils.tools.environment:reset_notebook",
 }
-AUTHORS = {"sync": "course_utils.tools.sync:main"}
+# These need what is installed, and run in the course's environment.
+AUTHORS = {"sync": "course_utils.tools.sync:main", "train": "course_utils.tools.train:main"}
 NAMED = ("bench", "rebuild")  # each takes a name, which course_utils.experiments knows
 
 # What stands for a character that standard output can't show, by its number: this file is plain ASCII.
@@ -48,6 +49,8 @@ USAGE = """Text to Transformer. In its folder, `python3 -m course_utils` (Window
   lab                 set up, then open the notebooks in JupyterLab   (--no-browser and the like go to JupyterLab)
   test                set up, then run the tests                      (further arguments go to pytest)
   reset NOTEBOOK      start one notebook afresh, as in `reset 03`; yours is kept beside it
+
+  train               train a model of your own sizes, in one process or in several   (see train --help)
 
 For authors:
 

@@ -275,6 +275,11 @@ def to_save(chance: Random) -> tuple:
     return {n: (floats(chance, rank, n_in), floats(chance, n_out, rank)) for n in names}, chance.uniform(0.5, 20)
 
 
+def sums_and_counts(chance: Random) -> tuple:
+    counts = [chance.choice((0, 0, 1, 7)) for _ in range(chance.randrange(1, 5))]
+    return [floats(chance, 3) * min(count, 1) for count in counts], counts
+
+
 INPUTS: dict[str, Inputs] = {
     "01.1": lambda chance: (text(chance),),
     "01.2": lambda chance: (words(chance), chance.sample(["[PAD]", "<|end|>", "[BOS]"], chance.randrange(4))),
@@ -384,4 +389,12 @@ INPUTS: dict[str, Inputs] = {
     "15.4": parameter_names,
     "15.5": with_adapter,
     "15.6": to_save,
+    "18.1": sums_and_counts,
+    "18.2": lambda chance: (ids(chance, 12), chance.randrange(1, 6)),
+    "18.4": lambda chance: (
+        [floats(chance, chance.randrange(1, 5)) for _ in range(chance.randrange(1, 5))],
+        chance.uniform(0.1, 4),
+    ),
+    "18.5": lambda chance: (chance.randrange(1, 10**6), chance.randrange(1, 9), chance.random() < 0.5),
+    "18.7": lambda chance: (chance.randrange(1, 10**6), chance.randrange(1, 9), chance.uniform(1, 10**6)),
 }

@@ -19,7 +19,7 @@ MACHINE = (
     *("gpt", "llama", "encoder_decoder", "optimizers", "checkpoints", "pretrained", "training", "distributed"),
     *("generation", "evaluation", "batches", "recipe", "template", "finetuning", "answers", "lora"),
 )
-PLANNED = ("llama", "encoder_decoder", "distributed")
+PLANNED = ("llama", "encoder_decoder")
 WINGS = ("tales", "chat", "plots", "exercises", "experiments", "tools")
 
 
@@ -36,11 +36,11 @@ ORDER = (
     *("chat.conversations", "chat"),
     *MACHINE[1:],
     *inside("plots", "cards", "style", "tokens", "bars", "sampling", "curves", "matrices", "model", "roadmap"),
-    *("plots.halves", "plots.stacks", "plots.tale_card", "plots", "plots.widgets", "plots.chat_box"),
+    *("plots.halves", "plots.timeline", "plots.stacks", "plots.tale_card", "plots", "plots.widgets", "plots.chat_box"),
     *("exercises.engine", *inside("exercises.engine", "comparing", "exercise", "probes", "record", "running")),
     *("exercises.engine.verdicts", "exercises.eNN", "exercises"),
     *("experiments", "experiments.timing", "experiments.NAME"),
-    *inside("tools", "fingerprints", "sync", "environment"),
+    *inside("tools", "fingerprints", "sync", "environment", "train"),
     "__main__",
 )
 
