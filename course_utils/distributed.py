@@ -17,6 +17,7 @@ import sys
 import tempfile
 import textwrap
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
@@ -161,7 +162,8 @@ def peers_in_words() -> Iterator[None]:
     except RuntimeError as error:
         if isinstance(error, ProcessLost) or not (isinstance(error, dist.DistError) or GONE.search(str(error))):
             raise
-        reason = str(error).strip().splitlines()[0]
+        # Without PyTorch's own file and line in front.
+        reason = re.sub(r"^\[\S*\] ", "", str(error).strip()).splitlines()[0].split(". ")[0]
         raise ProcessLost(f"another process of this run has ended, so this one ends too ({reason[:120]})") from error
 
 
@@ -267,7 +269,8 @@ class DistributedTrainer(Trainer):
 
     def total_count(self, batch: Batch) -> Tensor:
         """Return how many targets the rows of all processes have, given this one's."""
-        return self.world.total(self.own_count(batch)).to(self.own_count(batch).device)
+        own = self.own_count(batch)
+        return self.world.total(own).to(own.device)
 
     def weighed_loss(self, model: nn.Module, part: Batch) -> Tensor:
         """Return this process's loss, as many times as there are processes: gradients are averaged over them.
@@ -315,7 +318,8 @@ class DistributedTrainer(Trainer):
         folder = Path(path) / f"step_{self.steps_done:08}"
         if self.world.is_first:
             write_whole(folder / FACTS, json.dumps(self.facts()).encode())
-        dcp.save(self.state(), checkpoint_id=folder, no_dist=self.world.size == 1)
+        with quiet_alone():
+            dcp.save(self.state(), checkpoint_id=folder)
         if self.world.is_first:
             for other in step_folders(path):
                 if other != folder:
@@ -346,7 +350,8 @@ class DistributedTrainer(Trainer):
         tokenizer = tokenizer_from_dict(found["tokenizer"]) if found["tokenizer"] else None
         self.check_same_run(Checkpoint(model, tokenizer, found["metadata"]), folder, extend)
         state = self.state()
-        dcp.load(state, checkpoint_id=folder, no_dist=self.world.size == 1)
+        with quiet_alone():
+            dcp.load(state, checkpoint_id=folder)
         set_state_dict(
             self.model, self.optimizers, model_state_dict=state["model"], optim_state_dict=state["optimizers"]
         )
@@ -365,6 +370,14 @@ class DistributedTrainer(Trainer):
             whole = self.kind(self.inside().config).to(next(iter(weights.values())).dtype)
             whole.load_state_dict(weights)
             save_checkpoint(path, whole, self.tokenizer, {"steps_done": self.steps_done})
+
+
+@contextlib.contextmanager
+def quiet_alone() -> Iterator[None]:
+    """Keep PyTorch from warning that a process is alone: one that saves or reads a checkpoint alone knows."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="torch.distributed is disabled")
+        yield
 
 
 def as_sharded(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:

@@ -7,11 +7,8 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
 echo "torch 2.13.0, from PyPI. Seen on 27 November 2026 by running this script."
-if [ -z "${PYTHON:-}" ]; then  # set PYTHON to try one that has torch already
-    python3 -m venv "$folder/venv"
-    "$folder/venv/bin/pip" install --quiet --disable-pip-version-check torch==2.13.0 numpy==2.3.5
-    PYTHON="$folder/venv/bin/python"
-fi
+python3 -m venv "$folder/venv"
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check torch==2.13.0 numpy==2.3.5
 
 cat > "$folder/evaluated.py" <<'PY'
 import torch
@@ -67,6 +64,6 @@ assert {weight for weight, times in first.items() if times == 2} == {"0.weight",
 assert all(times == 1 for other in others for times in other.values()), "changed: there is no way round it any more"
 dist.destroy_process_group()
 PY
-"$PYTHON" -m torch.distributed.run --standalone --nproc_per_node=2 "$folder/evaluated.py" 2>/dev/null \
+"$folder/venv/bin/python" -m torch.distributed.run --standalone --nproc_per_node=2 "$folder/evaluated.py" 2>/dev/null \
     || { echo "changed, or it could not run"; exit 1; }
 echo "So clear gradients by the optimizer, or call model.reshard() after an evaluation. No message says that it's needed."
