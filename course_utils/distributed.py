@@ -29,6 +29,7 @@ import torch
 import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
 from torch import Tensor, nn
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
     get_model_state_dict,
@@ -318,7 +319,7 @@ class DistributedTrainer(Trainer):
         folder = Path(path) / f"step_{self.steps_done:08}"
         if self.world.is_first:
             write_whole(folder / FACTS, json.dumps(self.facts()).encode())
-        with quiet_alone():
+        with checkpoint_errors_in_words():
             dcp.save(self.state(), checkpoint_id=folder)
         if self.world.is_first:
             for other in step_folders(path):
@@ -350,7 +351,7 @@ class DistributedTrainer(Trainer):
         tokenizer = tokenizer_from_dict(found["tokenizer"]) if found["tokenizer"] else None
         self.check_same_run(Checkpoint(model, tokenizer, found["metadata"]), folder, extend)
         state = self.state()
-        with quiet_alone():
+        with checkpoint_errors_in_words():
             dcp.load(state, checkpoint_id=folder)
         set_state_dict(
             self.model, self.optimizers, model_state_dict=state["model"], optim_state_dict=state["optimizers"]
@@ -373,11 +374,18 @@ class DistributedTrainer(Trainer):
 
 
 @contextlib.contextmanager
-def quiet_alone() -> Iterator[None]:
-    """Keep PyTorch from warning that a process is alone: one that saves or reads a checkpoint alone knows."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="torch.distributed is disabled")
-        yield
+def checkpoint_errors_in_words() -> Iterator[None]:
+    """Turn PyTorch's error for a checkpoint, which isn't an `Exception` and holds a traceback, into an OSError.
+
+    Also keep it from warning that a process is alone: one that saves or reads a checkpoint alone knows.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="torch.distributed is disabled")
+            yield
+    except CheckpointException as error:
+        rank, (problem, _) = next(iter(error.failures.items()))
+        raise OSError(f"the checkpoint could not be written or read by process {rank}: {problem}") from error
 
 
 def as_sharded(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:

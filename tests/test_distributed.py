@@ -184,6 +184,13 @@ def test_only_the_newest_whole_step_counts(half):
     assert newest_step(folder) is None
 
 
+def test_a_damaged_checkpoint_is_told_in_words(half):
+    trainer, folder = half
+    next(folder.glob("step_*/*.distcp")).write_bytes(b"half")
+    with pytest.raises(OSError, match="the checkpoint could not be written or read by process 0: "):
+        trainer().resume(folder)
+
+
 def test_a_model_that_is_not_finite_is_not_saved(half):
     trainer, folder = half
     broken = trainer()

@@ -103,7 +103,7 @@ def main(arguments: list[str]) -> int:
     try:
         with joined(threads=asked.threads) as world:
             train_here(asked, world)
-    except (ValueError, FloatingPointError) as problem:
+    except (ValueError, FloatingPointError, OSError) as problem:
         print(f"{rank}{problem}", file=sys.stderr, flush=True)
         return 1
     except ProcessLost as problem:
