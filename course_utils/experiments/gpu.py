@@ -61,10 +61,13 @@ class Budget:
 RUN_NOTEBOOK = """
 import json, sys
 from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 from course_utils import runtime
 
 runtime.Runtime.pick = lambda self, *, smoke, laptop, gpu: smoke if sys.argv[2] == "smoke" else laptop
-shell = InteractiveShell.instance()
+settings = Config()
+settings.HistoryManager.enabled = False  # several at once would wait for one another's file
+shell = InteractiveShell.instance(config=settings)
 for cell in json.load(open(sys.argv[1], encoding="utf-8"))["cells"]:
     if cell["cell_type"] == "code":
         print("CELL", cell["id"], flush=True)
