@@ -24,6 +24,7 @@ COMMANDS = {
 AUTHORS = {
     "sync": "course_utils.tools.sync:main",
     "export": "course_utils.export.command:main",
+    "train": "course_utils.tools.train:main",
     "web": "course_utils.web.build:main",
 }
 NAMED = ("bench", "rebuild")  # each takes a name, which course_utils.experiments knows
@@ -54,6 +55,8 @@ USAGE = """Text to Transformer. In its folder, `python3 -m course_utils` (Window
   test                set up, then run the tests                      (further arguments go to pytest)
   reset NOTEBOOK      start one notebook afresh, as in `reset 03`; yours is kept beside it
   export FOLDER       write a model so that other programs load it    (`export --help` says which)
+
+  train               train a model of your own sizes, in one process or in several   (see train --help)
 
 For authors:
 

@@ -315,6 +315,11 @@ def candidates(chance: Random) -> tuple:
     return texts[0], texts[1:], n
 
 
+def sums_and_counts(chance: Random) -> tuple:
+    counts = [chance.choice((0, 0, 1, 7)) for _ in range(chance.randrange(1, 5))]
+    return [floats(chance, 3) * min(count, 1) for count in counts], counts
+
+
 INPUTS: dict[str, Inputs] = {
     "01.1": lambda chance: (text(chance),),
     "01.2": lambda chance: (words(chance), chance.sample(["[PAD]", "<|end|>", "[BOS]"], chance.randrange(4))),
@@ -439,4 +444,12 @@ INPUTS: dict[str, Inputs] = {
     "16.2": two_paddings,
     "16.3": to_force,
     "16.5": candidates,
+    "18.1": sums_and_counts,
+    "18.2": lambda chance: (ids(chance, 12), chance.randrange(1, 6)),
+    "18.4": lambda chance: (
+        [floats(chance, chance.randrange(1, 5)) for _ in range(chance.randrange(1, 5))],
+        chance.uniform(0.1, 4),
+    ),
+    "18.5": lambda chance: (chance.randrange(1, 10**6), chance.randrange(1, 9), chance.random() < 0.5),
+    "18.7": lambda chance: (chance.randrange(1, 10**6), chance.randrange(1, 9), chance.uniform(1, 10**6)),
 }

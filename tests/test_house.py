@@ -20,7 +20,7 @@ MACHINE = (
     *("generation", "evaluation", "batches", "recipe", "template", "finetuning", "answers"),
     *("attention_supervision", "lora", "translation"),
 )
-PLANNED = ("llama", "distributed")
+PLANNED = ("llama",)
 WINGS = ("tales", "chat", "export", "plots", "exercises", "experiments", "tools", "web")
 
 
@@ -42,6 +42,7 @@ ORDER = (
         "plots.attention",
         "plots.dials",
         "plots.halves",
+        "plots.timeline",
         "plots.stacks",
         "plots.tale_card",
         "plots",
@@ -53,7 +54,7 @@ ORDER = (
     *inside("exercises.engine", "running", "reading", "showing", "slips", "verdicts"),
     *("exercises.eNN", "exercises"),
     *("experiments", "experiments.timing", "experiments.NAME"),
-    *inside("tools", "fingerprints", "sync", "environment"),
+    *inside("tools", "fingerprints", "sync", "environment", "train"),
     "web",
     *inside("web", "markdown", "answers", "cells", "page", "reference", "live", "model", "build"),
     "__main__",

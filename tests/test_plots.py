@@ -75,6 +75,9 @@ FIGURES = {
     ),
     "intervals": lambda: plots.draw_intervals({"who has": (0.8, 0.75, 0.85), "why": (1.0, 0.9, 1.0)}, "right"),
     "gaps": lambda: plots.draw_gaps([0, 0.01, 0.5, 7, 7, 9, 30, 1000], pause=2),
+    "timeline": lambda: plots.draw_timeline(
+        {"computes": [(0, 2, "forward", "query"), (2, 5, "backward", "key")], "sends": [(3, 5.5, "sum", "target")]}
+    ),
     "windows": lambda: draw_windows(LOREM, 4, 1),
     "many windows": lambda: draw_windows([f"w{i}" for i in range(60)], 5, 3),
     "batches": lambda: draw_batches({"in order": [[0, 3, 6], [9]], "shuffled, once more": [[9, 0, 3], [600]]}),
@@ -757,3 +760,9 @@ def test_a_notebook_holds_picture_caption_and_alternative_text():
     assert caption.data["text/markdown"] == f"*Figure: {CAPTION}*"
     # nbconvert's template "lab" writes no alternative text; "classic" takes ours.
     assert f'alt="{CAPTION}"' in HTMLExporter(template_name="classic").from_notebook_node(notebook)[0]
+
+
+@pytest.mark.parametrize("lanes", [{}, {"empty": []}, {"computes": [(2, 1, "", "token")]}])
+def test_a_timeline_without_a_task_or_with_one_that_runs_backwards_is_refused(lanes):
+    with pytest.raises(ValueError, match="task"):
+        plots.draw_timeline(lanes)

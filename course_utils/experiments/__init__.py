@@ -13,6 +13,7 @@ BENCHES = {
     "export": (HERE + "runtimes:export", "exported models in every runtime that is installed, beside our own"),
     "finetuning": (HERE + "finetuning_table:finetuning", "fine-tuning with one thing changed, to data/finetuning.json"),
     "generation": (HERE + "generation_speed:generation", "cached generation beside Hugging Face's, same weights"),
+    "gpu": (HERE + "gpu:gpu", "notebooks, CUDA's tests, training and generation on a GPU: one table in some minutes"),
     "kill": (HERE + "kill:kill", "a training run killed at many moments, and what its checkpoint then holds"),
     "ladder": (HERE + "ladder:ladder", "small models with ever more parts, or one part changed, to data/ladder.json"),
     "lengths": (HERE + "lengths:lengths", "position schemes on texts longer than trained on, to data/lengths.json"),

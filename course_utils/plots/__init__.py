@@ -16,6 +16,7 @@ from course_utils.plots.sampling import draw_filters, draw_reading, draw_tradeof
 from course_utils.plots.stacks import draw_rungs, draw_stacks
 from course_utils.plots.style import WEIGHTS, canvas, chart, draw_arrow, draw_box, show, write
 from course_utils.plots.tale_card import show_tale
+from course_utils.plots.timeline import draw_timeline
 from course_utils.plots.tokens import (
     draw_batches,
     draw_merges,
@@ -55,6 +56,7 @@ __all__ = [
     "draw_shares",
     "draw_stacks",
     "draw_strips",
+    "draw_timeline",
     "draw_tokens",
     "draw_tradeoff",
     "draw_windows",

@@ -204,6 +204,14 @@ NOTEBOOKS = (
         builds=("encoder_decoder", "translation"),
     ),
     Notebook(
+        "18_many_devices",
+        "Many devices",
+        ("model", "split and train"),
+        does="let several processes train one model: a ring that adds up, copies (DDP) and slices (FSDP) with the very "
+        "losses of one process, what each keeps and sends, and a run that goes on with another number of them",
+        builds=("distributed",),
+    ),
+    Notebook(
         "A_tensors_and_gradients",
         "Tensors and gradients",
         ("start",),
