@@ -44,7 +44,7 @@ class Stage:
 # Half the rates of pretraining: faster, and it forgets how to tell tales; slower, and it learns less in the time.
 # The first stage ends with a shortcut: asked "Who has the drum?" it refuses, whatever the tale holds, since comparing
 # the question's thing with the tale's is something that no gradient asks for. In the second, two heads are told to. The
-# third has mostly tales in it, at a low rate: how to tell them had suffered.
+# third has more tales in it, at a low rate: how to tell them had suffered.
 STAGES = (
     Stage(5_400, 0.5, {"questions": 4, "unanswerable": 0.3, "talk": 0.15, "tells": 0.5}),
     Stage(1_000, 0.4, {"questions": 5, "unanswerable": 0.25, "talk": 0.1, "tells": 0.2, "plain_every": 6}, looking=0.2),
