@@ -19,7 +19,7 @@ MACHINE = (
     *("gpt", "llama", "encoder_decoder", "optimizers", "checkpoints", "pretrained", "training", "distributed"),
     *("generation", "evaluation", "batches", "recipe", "template", "finetuning", "answers", "lora"),
 )
-PLANNED = ("llama", "encoder_decoder", "distributed")
+PLANNED = ("encoder_decoder", "distributed")
 WINGS = ("tales", "chat", "plots", "exercises", "experiments", "tools")
 
 
