@@ -46,8 +46,8 @@ class LlamaConfig(GPTConfig):
     `n_hidden` is the width within the MLP; None makes its weights as many as GPT-2's. A token attends to the last
     `window` tokens, itself included (None: to all). `soft_cap` bounds the logits (None: doesn't).
 
-    >>> LlamaConfig(vocab_size=32_000, context_length=4096, n_layer=32, n_head=32, n_embd=4096).n_hidden
-    10922
+    >>> LlamaConfig(vocab_size=32_000, context_length=4096, n_layer=32, n_head=32, n_embd=4096).hidden
+    10920
     """
 
     _: KW_ONLY
@@ -73,18 +73,26 @@ class LlamaConfig(GPTConfig):
         for name in ("bias", "qk_norm", "value_residual", "zero_outputs"):
             switch = getattr(self, name)
             require(switch in (True, False), f"{name} is {switch!r}; it takes True or False")
-        # A gate is a third matrix, so each gets two thirds of the width (Shazeer 2020, section 3).
-        hidden = 8 * self.n_embd // 3 if self.mlp == "swiglu" else 4 * self.n_embd
-        for name, usual in (("n_kv_head", self.n_head), ("n_hidden", hidden)):
-            given = getattr(self, name)
-            object.__setattr__(self, name, usual if given is None else whole_number(name, given))
+        for name in ("n_kv_head", "n_hidden", "window"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, whole_number(name, getattr(self, name)))
         shared = f"n_head is {self.n_head} and n_kv_head is {self.n_kv_head}; as many queries share each pair of key"
-        require(self.n_head % self.n_kv_head == 0, f"{shared} and value, so n_kv_head must divide n_head")
-        if self.window is not None:
-            object.__setattr__(self, "window", whole_number("window", self.window))
+        require(self.n_head % self.kv_heads == 0, f"{shared} and value, so n_kv_head must divide n_head")
         if self.soft_cap is not None:
             require(self.soft_cap > 0, f"soft_cap is {self.soft_cap}; it takes a number above 0, or None")
             object.__setattr__(self, "soft_cap", float(self.soft_cap))
+
+    @property
+    def kv_heads(self) -> int:
+        """How many heads have keys and values of their own."""
+        return self.n_kv_head or self.n_head
+
+    @property
+    def hidden(self) -> int:
+        """The width within the MLP."""
+        # A gate is a third matrix, so each gets two thirds of the width (Shazeer 2020, section 3), here in eights.
+        usual = 8 * round(self.n_embd / 3) if self.mlp == "swiglu" else 4 * self.n_embd
+        return self.n_hidden or usual
 
 
 class RMSNorm(nn.Module):
@@ -100,7 +108,8 @@ class RMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, self.shape, self.weight, self.eps)
+        # In mixed precision queries and keys come in bfloat16, for which PyTorch's quick form wants such weights too.
+        return F.rms_norm(x, self.shape, self.weight.to(x.dtype), self.eps)
 
 
 def make_norm(config: LlamaConfig, size: int) -> nn.Module:
@@ -131,7 +140,7 @@ class LlamaAttention(nn.Module):
 
     def __init__(self, config: LlamaConfig, layer: int = 0) -> None:
         super().__init__()
-        self.n_head, self.n_kv_head, self.head_dim = config.n_head, config.n_kv_head, config.head_dim
+        self.n_head, self.n_kv_head, self.head_dim = config.n_head, config.kv_heads, config.head_dim
         self.dropout = config.dropout
         self.layer = layer
         self.query = make_linear(config, config.n_embd, config.n_embd)
@@ -191,9 +200,9 @@ class LlamaMLP(nn.Module):
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__()
         self.activation = ACTIVATIONS[config.mlp]
-        self.gate = make_linear(config, config.n_embd, config.n_hidden) if config.mlp == "swiglu" else None
-        self.up = make_linear(config, config.n_embd, config.n_hidden)
-        self.down = make_linear(config, config.n_hidden, config.n_embd, residual=True)
+        self.gate = make_linear(config, config.n_embd, config.hidden) if config.mlp == "swiglu" else None
+        self.up = make_linear(config, config.n_embd, config.hidden)
+        self.down = make_linear(config, config.hidden, config.n_embd, residual=True)
 
     def forward(self, x: Tensor) -> Tensor:
         up = self.up(x)
@@ -265,6 +274,15 @@ class Llama(GPT):
         return self.final_norm(x)
 
 
+def make_model(config: GPTConfig) -> GPT:
+    """Return a fresh model of the kind that a configuration is for.
+
+    >>> type(make_model(GPTConfig(vocab_size=9, context_length=8, n_layer=1, n_head=1, n_embd=4))).__name__
+    'GPT'
+    """
+    return Llama(config) if isinstance(config, LlamaConfig) else GPT(config)
+
+
 def within(window: int, mask: Tensor | None, n_queries: int, n_keys: int, device: torch.device | None = None) -> Tensor:
     """Return `mask` (None: causal) without the keys that are `window` tokens away or more (Jiang et al. 2023, 2).
 
@@ -332,8 +350,8 @@ def to_transformers(model: Llama) -> nn.Module:
     require(not (config.qk_norm and config.window), "a window with QK-norm is more than Mistral or Qwen3 here have")
     kind = "Qwen3" if config.qk_norm else "Mistral" if config.window else "Llama"
     sizes = {"num_hidden_layers": config.n_layer, "num_attention_heads": config.n_head, "hidden_size": config.n_embd}
-    sizes |= {"num_key_value_heads": config.n_kv_head, "head_dim": config.head_dim, "vocab_size": config.vocab_size}
-    sizes |= {"intermediate_size": config.n_hidden, "max_position_embeddings": config.context_length}
+    sizes |= {"num_key_value_heads": config.kv_heads, "head_dim": config.head_dim, "vocab_size": config.vocab_size}
+    sizes |= {"intermediate_size": config.hidden, "max_position_embeddings": config.context_length}
     fixed = {"rms_norm_eps": 1e-6, "attention_dropout": config.dropout, "tie_word_embeddings": config.tied}
     fixed |= {"bos_token_id": None, "eos_token_id": None, "pad_token_id": None, "attn_implementation": "sdpa"}
     window = {"sliding_window": config.window} if kind == "Mistral" else {}
