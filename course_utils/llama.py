@@ -44,7 +44,8 @@ class LlamaConfig(GPTConfig):
 
     `n_kv_head` heads have keys and values, each shared by n_head / n_kv_head queries (None: a pair for each query).
     `n_hidden` is the width within the MLP; None makes its weights as many as GPT-2's. A token attends to the last
-    `window` tokens, itself included (None: to all). `soft_cap` bounds the logits (None: doesn't).
+    `window` tokens, itself included (None: to all). `soft_cap` bounds the logits (None: doesn't). With `n_expert` there
+    are that many MLPs in a layer, and each token goes to `n_active` of them.
 
     >>> LlamaConfig(vocab_size=32_000, context_length=4096, n_layer=32, n_head=32, n_embd=4096).hidden
     10920
@@ -63,6 +64,8 @@ class LlamaConfig(GPTConfig):
     window: int | None = None
     soft_cap: float | None = None
     zero_outputs: bool = False
+    n_expert: int | None = None
+    n_active: int = 2
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -73,11 +76,13 @@ class LlamaConfig(GPTConfig):
         for name in ("bias", "qk_norm", "value_residual", "zero_outputs"):
             switch = getattr(self, name)
             require(switch in (True, False), f"{name} is {switch!r}; it takes True or False")
-        for name in ("n_kv_head", "n_hidden", "window"):
+        for name in ("n_kv_head", "n_hidden", "window", "n_expert", "n_active"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, whole_number(name, getattr(self, name)))
         shared = f"n_head is {self.n_head} and n_kv_head is {self.n_kv_head}; as many queries share each pair of key"
         require(self.n_head % self.kv_heads == 0, f"{shared} and value, so n_kv_head must divide n_head")
+        few = self.n_expert is None or self.n_active <= self.n_expert
+        require(few, f"n_active is {self.n_active}; it takes a number of experts up to n_expert, {self.n_expert}")
         if self.soft_cap is not None:
             require(self.soft_cap > 0, f"soft_cap is {self.soft_cap}; it takes a number above 0, or None")
             object.__setattr__(self, "soft_cap", float(self.soft_cap))
@@ -209,6 +214,32 @@ class LlamaMLP(nn.Module):
         return self.down(self.activation(up) if self.gate is None else self.activation(self.gate(x)) * up)
 
 
+class Experts(nn.Module):
+    """A mixture of experts: a router sends each token to a few of many MLPs and mixes them. (B, T, C) -> (B, T, C)
+
+    Shazeer et al. 2017, "Outrageously Large Neural Networks", equation 1; weighted as in Jiang et al. 2024, "Mixtral of
+    Experts", section 2.1. A single one would always weigh 1, and the router would never learn.
+    """
+
+    def __init__(self, config: LlamaConfig) -> None:
+        super().__init__()
+        self.n_active = config.n_active
+        self.router = Linear(config.n_embd, config.n_expert)
+        self.router.bias = None
+        self.experts = nn.ModuleList(LlamaMLP(config) for _ in range(config.n_expert))
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = x.flatten(0, 1)  # (N, C): each token goes its own way, whichever text it stands in
+        scores, chosen = self.router(tokens).topk(self.n_active)  # (N, n_active) both
+        weights = scores.softmax(dim=-1)  # of the chosen alone, so that they add up to 1
+        mixed = torch.zeros_like(tokens)
+        for number, expert in enumerate(self.experts):
+            rows, place = (chosen == number).nonzero(as_tuple=True)  # the tokens that chose it, first or second
+            result = weights[rows, place].unsqueeze(-1) * expert(tokens[rows])
+            mixed = mixed.index_add(0, rows, result.to(mixed.dtype))
+        return mixed.view(x.shape)
+
+
 class LlamaBlock(Block):
     """A GPT's block of other parts. What it does with them, its `forward`, hasn't changed."""
 
@@ -217,7 +248,7 @@ class LlamaBlock(Block):
         self.attn_norm = make_norm(config, config.n_embd)
         self.attn = LlamaAttention(config, layer)
         self.mlp_norm = make_norm(config, config.n_embd)
-        self.mlp = LlamaMLP(config)
+        self.mlp = LlamaMLP(config) if config.n_expert is None else Experts(config)
         self.dropout = config.dropout
 
 
@@ -335,28 +366,33 @@ def their_weights(model: Llama) -> dict[str, Tensor]:
     return {name: weight.detach().clone() for name, weight in found.items()}
 
 
-def to_transformers(model: Llama) -> nn.Module:
-    """Return Hugging Face's model with copies of the weights: Qwen3 with QK-norm, Mistral with a window, else Llama.
+# What their models can't do otherwise: to leave it out would compute something else without an error.
+THEIR_FORM = {
+    **{"norm": "rms", "mlp": "swiglu", "bias": False},
+    **{"soft_cap": None, "value_residual": False, "n_expert": None},
+}
 
-    A switch that none of them has is a ValueError.
-    """
-    import transformers  # slow to import
 
-    config = model.config
-    for name, theirs in (("norm", "rms"), ("mlp", "swiglu"), ("bias", False), ("soft_cap", None)):
+def their_kind(config: LlamaConfig) -> str:
+    """Return which of their models a configuration is: Qwen3 with QK-norm, Mistral with a window, else Llama."""
+    for name, theirs in THEIR_FORM.items():
         ours = getattr(config, name)
         require(ours == theirs, f"{name} is {ours!r}; transformers' Llama, Mistral and Qwen3 have {theirs!r}")
-    require(not config.value_residual, "value_residual is True; transformers' Llama, Mistral and Qwen3 have none")
-    require(not (config.qk_norm and config.window), "a window with QK-norm is more than Mistral or Qwen3 here have")
-    kind = "Qwen3" if config.qk_norm else "Mistral" if config.window else "Llama"
+    require(not (config.qk_norm and config.window), "a window and QK-norm: Mistral has the one and Qwen3 the other")
+    return "Qwen3" if config.qk_norm else "Mistral" if config.window else "Llama"
+
+
+def to_transformers(model: Llama) -> nn.Module:
+    """Return Hugging Face's model with copies of the weights: Llama, Mistral or Qwen3; no other form is theirs."""
+    import transformers  # slow to import
+
+    config, kind = model.config, their_kind(model.config)
     sizes = {"num_hidden_layers": config.n_layer, "num_attention_heads": config.n_head, "hidden_size": config.n_embd}
     sizes |= {"num_key_value_heads": config.kv_heads, "head_dim": config.head_dim, "vocab_size": config.vocab_size}
     sizes |= {"intermediate_size": config.hidden, "max_position_embeddings": config.context_length}
-    fixed = {"rms_norm_eps": 1e-6, "attention_dropout": config.dropout, "tie_word_embeddings": config.tied}
-    fixed |= {"bos_token_id": None, "eos_token_id": None, "pad_token_id": None, "attn_implementation": "sdpa"}
-    window = {"sliding_window": config.window} if kind == "Mistral" else {}
-    their_config = getattr(transformers, f"{kind}Config")(**sizes, **fixed, **window)
-    weight = model.token_embedding.weight
-    theirs = getattr(transformers, f"{kind}ForCausalLM")(their_config).to(weight.device, weight.dtype)
-    theirs.load_state_dict(their_weights(model))
+    rest = {"rms_norm_eps": 1e-6, "attention_dropout": config.dropout, "tie_word_embeddings": config.tied}
+    rest |= {"bos_token_id": None, "eos_token_id": None, "pad_token_id": None, "attn_implementation": "sdpa"}
+    rest |= {"sliding_window": config.window} if kind == "Mistral" else {}
+    theirs = getattr(transformers, f"{kind}ForCausalLM")(getattr(transformers, f"{kind}Config")(**sizes, **rest))
+    theirs.to(model.token_embedding.weight).load_state_dict(their_weights(model))
     return theirs.train(model.training)

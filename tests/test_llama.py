@@ -41,6 +41,7 @@ SWITCHES = {
     "window": {"window": 3},
     "soft_cap": {"soft_cap": 5.0},
     "tied": {"tied": True},
+    "experts": {"n_expert": 5, "n_active": 2, "n_hidden": 24},
     "all": {"n_kv_head": 2, "qk_norm": True, "value_residual": True, "window": 4, "soft_cap": 5.0, "mlp": "relu2"},
 }
 SIZES = {"vocab_size": 37, "context_length": 16, "n_layer": 3, "n_head": 4, "n_embd": 32}
@@ -113,7 +114,8 @@ def test_logits_and_gradients_equal_those_of_transformers(kind, changes):
         ({"bias": True}, "bias is True"),
         ({"soft_cap": 3}, "soft_cap is 3.0"),
         ({"value_residual": True}, "value_residual is True"),
-        ({"window": 3, "qk_norm": True}, "a window with QK-norm"),
+        ({"n_expert": 4}, "n_expert is 4"),
+        ({"window": 3, "qk_norm": True}, "a window and QK-norm"),
     ],
 )
 def test_what_theirs_cannot_do_is_told(changes, told):
@@ -156,6 +158,35 @@ def test_the_mlps_equal_their_formulas_and_have_about_as_many_weights():
         assert_close(mlp(x), formula(mlp) @ mlp.down.weight.T, atol=1e-12, rtol=0)
         counts.append(count_parameters(mlp))
     assert len(set(counts)) == 1
+
+
+@pytest.mark.parametrize("n_active", [1, 2, 5])
+def test_experts_equal_mixtrals(n_active):
+    from transformers import MixtralConfig
+    from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
+
+    ours = small_llama(n_expert=5, n_active=n_active, n_hidden=24).blocks[0].mlp
+    sizes = {"hidden_size": 32, "intermediate_size": 24, "num_local_experts": 5, "num_experts_per_tok": n_active}
+    theirs = MixtralSparseMoeBlock(MixtralConfig(**sizes)).double().eval()
+    weights = {
+        "gate.weight": ours.router.weight,
+        "experts.gate_up_proj": torch.stack([torch.cat((e.gate.weight, e.up.weight)) for e in ours.experts]),
+        "experts.down_proj": torch.stack([expert.down.weight for expert in ours.experts]),
+    }
+    theirs.load_state_dict(weights)
+    x = torch.randn(3, 7, 32, dtype=torch.float64)
+    # Theirs computes the router's softmax in float32.
+    assert_close(ours(x), theirs(x), atol=1e-5, rtol=1e-5)
+
+
+def test_a_tokens_experts_do_not_depend_on_other_tokens_and_an_idle_expert_has_a_gradient_of_zero():
+    experts = small_llama(n_expert=5, n_hidden=24).blocks[0].mlp
+    x = torch.randn(2, 6, 32, dtype=torch.float64)
+    alone = torch.cat([experts(x[:, place : place + 1]) for place in range(6)], dim=1)
+    assert_close(experts(x), alone, atol=1e-12, rtol=0)
+    experts(x[:1, :1]).sum().backward()
+    used = [bool(expert.up.weight.grad.any()) for expert in experts.experts]
+    assert sum(used) == 2
 
 
 def test_queries_share_the_heads_beside_each_other():
@@ -338,6 +369,8 @@ def test_rotary_angles_stay_exact_in_half_precision():
         ({"mlp": "glu"}, "mlp is 'glu'; it takes one of gelu, relu2, swiglu"),
         ({"bias": "no"}, "bias is 'no'; it takes True or False"),
         ({"window": 0}, "window is 0"),
+        ({"n_expert": 4, "n_active": 5}, "n_active is 5; it takes a number of experts up to n_expert, 4"),
+        ({"n_active": 0}, "n_active is 0"),
         ({"soft_cap": 0}, "soft_cap is 0; it takes a number above 0"),
         ({"positions": "learned"}, "positions is 'learned'; a Llama's are rotary"),
         ({"n_embd": 12}, "make it even"),
