@@ -95,7 +95,7 @@ def modern(steps: str = "600", seeds: str = "5", path: Path = DATA / "modern.jso
     print()
     print_table([HEAD, *map(line, rows)])
     print()
-    print_table(sizes(tokenizer))
+    print_table(sizes(tokenizer, run))
 
 
 def known(rows: Sequence[dict[str, Any]], name: str, seed: int, steps: int) -> dict[str, Any]:
@@ -110,10 +110,10 @@ def line(row: dict[str, Any]) -> tuple:
     return (row["change"], row["by"], row["seed"], row["steps"], f"{row['cost']:.2f} x", *shares)
 
 
-def sizes(tokenizer: Tokenizer) -> list[tuple]:
+def sizes(tokenizer: Tokenizer, run: Runtime) -> list[tuple]:
     """Return a table of what doesn't depend on training: parameters, and the memory of a full cache of one text."""
     lines: list[tuple] = [("change", "parameters", "bytes of its cache")]
     for name, change in CHANGES.items():
-        model = change.trainer(tokenizer, runtime.start(), 1).model
+        model = change.trainer(tokenizer, run, 1).model
         lines.append((name, f"{count_parameters(model):,}", f"{cache_bytes(KVCache(model, 1)):,}"))
     return lines
