@@ -20,7 +20,13 @@ COMMANDS = {
     "test": "course_utils.tools.environment:run_tests",
     "reset": "course_utils.tools.environment:reset_notebook",
 }
-AUTHORS = {"sync": "course_utils.tools.sync:main"}
+# Those from here on need what is installed, so they run in the course's own environment; `export` is a learner's too.
+AUTHORS = {
+    "sync": "course_utils.tools.sync:main",
+    "export": "course_utils.export.command:main",
+    "train": "course_utils.tools.train:main",
+    "web": "course_utils.web.build:main",
+}
 NAMED = ("bench", "rebuild")  # each takes a name, which course_utils.experiments knows
 
 # What stands for a character that standard output can't show, by its number: this file is plain ASCII.
@@ -48,9 +54,13 @@ USAGE = """Text to Transformer. In its folder, `python3 -m course_utils` (Window
   lab                 set up, then open the notebooks in JupyterLab   (--no-browser and the like go to JupyterLab)
   test                set up, then run the tests                      (further arguments go to pytest)
   reset NOTEBOOK      start one notebook afresh, as in `reset 03`; yours is kept beside it
+  export FOLDER       write a model so that other programs load it    (`export --help` says which)
+
+  train               train a model of your own sizes, in one process or in several   (see train --help)
 
 For authors:
 
+  web                 make the web edition, a folder of pages with the model in them   (--out, --model)
   sync                copy definitions into the notebooks and run those that changed
   bench NAME          run a measurement
   rebuild NAME        make a shipped file again

@@ -4,6 +4,7 @@ The file holds tensors and, as JSON in its header, the kind of model, its config
 run code when it is read, unlike a pickle. It is written whole or not at all, so that a crash leaves the old file.
 """
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -118,10 +119,23 @@ def stored_weights(model: nn.Module) -> dict[str, Tensor]:
     return weights
 
 
+def fingerprint(model: nn.Module) -> str:
+    """Name a model's weights so that other weights have another name.
+
+    >>> len(fingerprint(GPT(GPTConfig(vocab_size=9, context_length=8, n_layer=2, n_head=1, n_embd=4))))
+    16
+    """
+    content = hashlib.sha256()
+    for weight in stored_weights(model).values():
+        content.update(weight.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+    return content.hexdigest()[:16]
+
+
 def load_checkpoint(path: str | Path, device: str | torch.device = "cpu") -> Checkpoint:
     """Read what `save_checkpoint` wrote; a file that is missing, damaged or of another kind is a ValueError.
 
-    The model comes back in evaluation mode; `train` sets it to training.
+    The model comes back in evaluation mode; `train` sets it to training. It knows by its `origin`, a fingerprint, which
+    weights it came with, so that a run that begins with others isn't taken for the same.
     """
     path = Path(path)
     require(path.is_file(), f"there is no checkpoint at {path}")
@@ -139,6 +153,7 @@ def load_checkpoint(path: str | Path, device: str | torch.device = "cpu") -> Che
         require(group in groups, f"{path} is damaged: it holds {name!r}")
         groups[group][rest] = tensor
     load_weights(model, groups["model"], path)
+    model.origin = fingerprint(model)
     return Checkpoint(model.to(device).eval(), tokenizer, metadata, groups["extra"])
 
 

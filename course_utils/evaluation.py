@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 
 from course_utils import tales
+from course_utils.checkpoints import unwrap
 from course_utils.common import require
 from course_utils.generation import Sampler, generate_tokens
 from course_utils.gpt import GPT
@@ -53,6 +54,7 @@ def tell_tales(
     require(batch_size >= 1, f"batch_size is {batch_size}; it takes a whole number from 1 on")
     fits = not before or len(before) == len(openings)
     require(fits, f"before has {len(before)} texts for {len(openings)} openings; it takes one for each, or none")
+    model = unwrap(model)
     context = model.config.context_length
     stop = tokenizer.special_tokens[END_OF_TEXT]
     # What the model reads before the tale itself: end of text, and another tale if there is one. In training every tale
@@ -126,7 +128,7 @@ def token_losses(model: GPT, tokenizer: Tokenizer, texts: Sequence[str], batch_s
     Tokens past the model's context are left out. The kinds are name, pronoun, place, thing, wording and end.
     """
     require(not isinstance(texts, str), f"texts is {texts!r}; it takes a list of texts")
-    stop = tokenizer.special_tokens[END_OF_TEXT]
+    model, stop = unwrap(model), tokenizer.special_tokens[END_OF_TEXT]
     found = []
     for first in range(0, len(texts), batch_size):
         part = texts[first : first + batch_size]

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from course_utils import tales
 from course_utils.batches import Rows
+from course_utils.checkpoints import unwrap
 from course_utils.common import require
 from course_utils.generation import GREEDY, Sampler, generate_tokens, stream_text
 from course_utils.gpt import GPT
@@ -93,7 +94,7 @@ def stream_reply(
 
     The oldest messages are forgotten where fewer than `ANSWER` tokens would be left.
     """
-    context = model.config.context_length
+    context = unwrap(model).config.context_length
     ids = encode_chat(tokenizer, fit(tokenizer, messages, context - min(most, ANSWER)), prompt=True)
     stops = [tokenizer.special_tokens[name] for name in (END, END_OF_TEXT)]
     return stream_text(model, tokenizer, ids, min(most, context - len(ids)), sampler, stops)
@@ -109,7 +110,7 @@ def replies(
 ) -> list[str]:
     """Return the assistant's next reply in each conversation."""
     stops = [tokenizer.special_tokens[name] for name in (END, END_OF_TEXT)]
-    room = model.config.context_length - most
+    room = unwrap(model).config.context_length - most
     ids = [encode_chat(tokenizer, fit(tokenizer, messages, room), prompt=True) for messages in prompts]
     found: list[str] = []
     for first in range(0, len(ids), batch_size):

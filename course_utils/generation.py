@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from course_utils.checkpoints import unwrap
 from course_utils.common import require
 from course_utils.gpt import GPT, KVCache
 from course_utils.tokenizers import Tokenizer, pad_batch
@@ -132,7 +133,7 @@ def stream_tokens(
     Prompts may differ in length. When a text outgrows the context, the model goes on with its last `context_length`
     tokens, read anew at each step, since every position has changed: slower, and the same with and without the cache.
     """
-    check_prompts(model, prompts, max_new_tokens)
+    model = check_prompts(model, prompts, max_new_tokens)
     was_training = model.training
     device = model.token_embedding.weight.device
     idx, attention_mask = pad_left(prompts, device)
@@ -172,8 +173,9 @@ def next_logits(model: GPT, idx: Tensor, attention_mask: Tensor | None, cache: K
     return model.lm_head(model.hidden_states(new, cache, attention_mask)[:, -1])
 
 
-def check_prompts(model: GPT, prompts: Sequence[Sequence[int]], max_new_tokens: int) -> None:
-    """Raise ValueError for prompts that the model cannot read."""
+def check_prompts(model: GPT, prompts: Sequence[Sequence[int]], max_new_tokens: int) -> GPT:
+    """Return the model inside what wraps it; a ValueError for prompts that it cannot read."""
+    model = unwrap(model)
     context = model.config.context_length
     require(len(prompts) > 0, "there are no prompts: give a list with at least one list of token ids")
     require(max_new_tokens >= 0, f"max_new_tokens is {max_new_tokens}; it takes 0 or more")
@@ -183,6 +185,7 @@ def check_prompts(model: GPT, prompts: Sequence[Sequence[int]], max_new_tokens: 
         require(len(prompt) >= 1, f"prompt {number} is empty: start with at least one token, such as end of text")
         too_long = f"prompt {number} is {len(prompt)} tokens long and the model's context holds {context}: shorten it"
         require(len(prompt) <= context, too_long)
+    return model
 
 
 def pad_left(prompts: Sequence[Sequence[int]], device: torch.device | None = None) -> tuple[Tensor, Tensor | None]:
@@ -272,7 +275,7 @@ def beam_search(
 
     Lowerre 1976, "The HARPY speech recognition system". A continuation that has met a stop token stays as it is.
     """
-    check_prompts(model, [prompt], max_new_tokens)
+    model = check_prompts(model, [prompt], max_new_tokens)
     require(isinstance(width, int) and width >= 1, f"width is {width!r}; it takes a whole number from 1 on")
     device, cache = model.token_embedding.weight.device, KVCache(model, 1)
     growing: list[tuple[list[int], float]] = [([], 0.0)]

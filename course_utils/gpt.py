@@ -137,7 +137,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, dropout:
     if mask is not None and mask.is_floating_point():
         mask = mask.to(q.dtype)  # the fused form takes no other
     # A single query may attend to all keys, itself included: there is nothing to mask.
-    return F.scaled_dot_product_attention(q, k, v, mask, dropout, is_causal=mask is None and T > 1)
+    return F.scaled_dot_product_attention(q, k, v, mask, dropout, is_causal=mask is None and bool(T > 1))
 
 
 def written_out_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, dropout: float) -> Tensor:
@@ -327,7 +327,7 @@ def check_shape(idx: Tensor, cache: KVCache | None, context_length: int) -> int:
         idx.dim() == 2 and whole,
         f"token ids are {tuple(idx.shape)} of {idx.dtype}; a model reads (B, T) of int64",
     )
-    start = 0 if cache is None else tokens_before(cache, len(idx))
+    start = 0 if cache is None else tokens_before(cache, idx.shape[0])
     length = start + idx.shape[1]
     too_long = f"the text is {length} tokens long and the model's context holds {context_length}: shorten the text"
     require(1 <= length <= context_length, too_long if length else "the text is empty: give at least one token")

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from course_utils.checkpoints import misfits
+from course_utils.checkpoints import COMPILED, misfits, stored_weights, unwrap
 from course_utils.common import require, write_whole
 from course_utils.gpt import GPT
 from course_utils.pretrained import regroup, their_name
@@ -126,7 +126,8 @@ def chosen(model: GPT, config: LoRAConfig) -> dict[str, nn.Linear]:
     tied = model.config.tied and HEAD in config.layers
     require(not tied, f"{HEAD} shares its weights with the embedding: an adapter merged there would change both")
     inner = {name: layer.base for name, layer in adapters(model)}
-    names = [name for name, _ in model.named_modules() if name.startswith("blocks.") or name == HEAD]
+    # Within a compiled model each name has the mark of it in front.
+    names = [name for name, _ in model.named_modules() if "blocks." in name or name.endswith(HEAD)]
     return {n: inner.get(n, model.get_submodule(n)) for n in names if n.endswith(config.layers)}
 
 
@@ -137,22 +138,25 @@ def widen_vocabulary(model: GPT, vocab_size: int) -> GPT:
     A new token's vector is the mean of all, with a little noise of its own, always the same: an adapter that was
     trained on such a copy fits on another.
     """
+    model = unwrap(model)
     old = model.config.vocab_size
     require(vocab_size >= old, f"vocab_size is {vocab_size}; it takes {old}, as the model has, or more")
     wide = GPT(replace(model.config, vocab_size=vocab_size)).to(model.token_embedding.weight)
-    stored, fixed = model.state_dict(), torch.Generator().manual_seed(0)
-    for name in ("token_embedding.weight", f"{HEAD}.weight"):
+    stored, fixed = stored_weights(model), torch.Generator().manual_seed(0)
+    for name in [name for name in ("token_embedding.weight", f"{HEAD}.weight") if name in stored]:
         rows = stored[name]
         noise = torch.randn(vocab_size - old, rows.shape[1], generator=fixed).to(rows)
         stored[name] = torch.cat([rows, rows.mean(dim=0) + noise * rows.std(dim=0)])
     if model.config.tied:
         stored[f"{HEAD}.weight"] = stored["token_embedding.weight"]
     wide.load_state_dict(stored)
+    wide.origin = getattr(model, "origin", None)
     return wide.train(model.training)
 
 
 def peft_name(model: GPT, name: str, part: str = "") -> str:
     """Return what `peft` calls one of the small matrices of the layer `name`, or the layer, where `part` is empty."""
+    name = name.replace(f"{COMPILED}.", "")
     # A rotary model's output layer has had two names; its model file has the older one.
     stem = HEAD if name == HEAD else their_name(model.config, f"{name}.weight").removesuffix(".weight")
     return f"base_model.model.{stem}.lora_{part}.weight" if part else stem
@@ -162,7 +166,7 @@ def laid_out(model: GPT, name: str, part: str, weight: Tensor, back: bool = Fals
     """Lay out a small matrix as `peft` does beside Hugging Face's layer, or back: only rotary models differ, in B."""
     if part == "A" or model.config.positions == "learned":
         return weight.contiguous()
-    return regroup(model.config, f"{name}.weight", weight, back)
+    return regroup(model.config, f"{name.replace(f'{COMPILED}.', '')}.weight", weight, back)
 
 
 def save_adapter(model: GPT, folder: str | Path) -> None:

@@ -4,6 +4,7 @@ Learned positions map to `GPT2LMHeadModel`, rotary ones to `GPTNeoXForCausalLM` 
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -11,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from course_utils.checkpoints import stored_weights, unwrap
+from course_utils.checkpoints import fingerprint, stored_weights, unwrap
 from course_utils.common import require, write_whole
 from course_utils.downloads import Download, fetch
 from course_utils.gpt import GPT, GPTConfig
@@ -127,7 +128,9 @@ def their_config(config: GPTConfig) -> dict:
         drop = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), config.dropout)
         sizes = {"n_layer": config.n_layer, "n_head": config.n_head, "n_embd": config.n_embd}
         kind = {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "activation_function": "gelu_new"}
-        return {**kind, **shared, **sizes, **drop, "n_positions": config.context_length}
+        # Some readers, llama.cpp's among them, still ask for the older name.
+        length = dict.fromkeys(("n_positions", "n_ctx"), config.context_length)
+        return {**kind, **shared, **sizes, **drop, **length}
     return {
         **shared,
         "model_type": "gpt_neox",
@@ -191,6 +194,8 @@ def gpt_from_huggingface(theirs: dict, weights: dict[str, Tensor]) -> GPT:
     weights = {bare if bare.startswith("lm_head") else prefix + bare: w for bare, w in weights.items()}
     if "lm_head.weight" in weights and config.positions == "rotary":
         weights["embed_out.weight"] = weights.pop("lm_head.weight")  # NeoX's name in newer versions
+    if config.tied and not one_table(config, weights):
+        config = replace(config, tied=False)
     model = GPT(config)
     # Go over our names, not over the file's: none of ours is missed, and what else is in the file (the causal mask, in
     # older ones) does no harm. Tied weights are one parameter, so the output layer isn't asked for.
@@ -204,14 +209,28 @@ def gpt_from_huggingface(theirs: dict, weights: dict[str, Tensor]) -> GPT:
             require(same, f"{theirs_name!r} is {tuple(found.shape)}, the configuration says {expected}")
             # A copy, or training ours would change theirs. By `data`, which takes on their dtype too.
             ours.data = regroup(config, name, found, back=True).clone()
+    model.origin = fingerprint(model)
     return model.eval()
 
 
-def save_huggingface(model: GPT, folder: str | Path) -> None:
-    """Write `config.json` and `model.safetensors`, so that `AutoModelForCausalLM.from_pretrained(folder)` works."""
+def one_table(config: GPTConfig, weights: dict[str, Tensor]) -> bool:
+    """Return whether the output weights are the embedding's, or left out. Others count, whatever the config says.
+
+    So it is for `transformers`; a file may leave `tie_word_embeddings` out, which means that they are tied.
+    """
+    output, embedding = (weights.get(their_name(config, name)) for name in ("lm_head.weight", "token_embedding.weight"))
+    return output is None or embedding is None or torch.equal(output, embedding)
+
+
+def save_huggingface(model: GPT, folder: str | Path, entries: dict | None = None) -> None:
+    """Write `config.json` and `model.safetensors`, so that `AutoModelForCausalLM.from_pretrained(folder)` works.
+
+    `entries` go into the configuration too: what only a tokenizer knows, such as `eos_token_id`.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     config, weights = gpt_to_huggingface(model)
+    config |= entries or {}
     # "format" says that these are PyTorch's tensors; older versions of `transformers` refuse a file without it.
     content = save({name: w.detach().cpu().contiguous() for name, w in weights.items()}, metadata={"format": "pt"})
     # If we're interrupted between the two files, new weights might fit old sizes (another n_head, say) and compute

@@ -215,6 +215,8 @@ class Trainer:
         self.count = count
         self.tokenizer = tokenizer
         self.data = data
+        # Which weights the run began with, if they were loaded: fine-tuning another model is another run.
+        self.base = getattr(unwrap(model), "origin", None)
         self.device = next(model.parameters()).device
         rates = (config.learning_rate, config.weight_decay, config.betas, config.muon_rate)
         self.optimizers = make_optimizers(model, config.optimizer, *rates)
@@ -239,8 +241,10 @@ class Trainer:
         #    gradients add up to those of the whole, since each part is divided by the count of all.
         self.model.zero_grad()
         batch = tuple(part.to(self.device) for part in batch)
-        # At least 1: a batch without any target then has loss 0, not 0 / 0.
-        count = self.count(batch).clamp(min=1)
+        count = self.count(batch)
+        advice = "Leave out rows without a target, or make the batches larger."
+        # Its loss would be 0 / 0, and the weights would decay all the same.
+        require(int(count) > 0, f"the batch of step {self.steps_done + 1} has no target to learn from. {advice}")
         mean = 0.0
         for part in zip(*(tensor.tensor_split(self.config.accumulation) for tensor in batch), strict=True):
             with autocast(self.device, self.config.dtype):
@@ -291,6 +295,7 @@ class Trainer:
         metadata = {
             "training": settings_of(self.config),
             "data": self.data,
+            "base": self.base,
             "steps_done": self.steps_done,
             "history": asdict(self.history),
             "scaler": self.scaler.state_dict(),
@@ -300,8 +305,8 @@ class Trainer:
     def resume(self, path: Path, extend: bool = False) -> str:
         """Go on from what `save` wrote, and return a sentence that says from where.
 
-        A file of another run (sizes, settings, tokenizer, data) is a ValueError that says what differs. With `extend`,
-        one that was to take fewer steps will do.
+        A file of another run (sizes, settings, tokenizer, data, base) is a ValueError that says what differs. With
+        `extend`, one that was to take fewer steps will do.
         """
         found = load_checkpoint(path)
         require("steps_done" in found.metadata, f"{path} holds a model, but not the state of its training")
@@ -322,13 +327,16 @@ class Trainer:
         # A file doesn't lose its tokenizer because the run that goes on was given none.
         self.tokenizer = self.tokenizer or found.tokenizer
         self.data = self.data or found.metadata.get("data")
+        self.base = unwrap(self.model).origin = found.metadata.get("base", self.base)
         return going_on(path.name, self.steps_done, self.config, found.metadata["training"]["steps"])
 
     def check_same_run(self, found: Checkpoint, path: Path, extend: bool) -> None:
         """Raise a ValueError unless a checkpoint is from this run, or with `extend` from a shorter one like it."""
-        ours = facts(unwrap(self.model).config, settings_of(self.config), self.tokenizer, self.data)
-        settings = found.metadata["training"]
-        theirs = facts(found.model.config, settings, found.tokenizer, found.metadata.get("data"))
+        ours = facts(unwrap(self.model).config, settings_of(self.config), self.tokenizer, self.data, self.base)
+        settings, base = found.metadata["training"], found.metadata.get("base", self.base)
+        # A model that was loaded from this very file may go on with it too.
+        base = self.base if self.base == found.model.origin else base
+        theirs = facts(found.model.config, settings, found.tokenizer, found.metadata.get("data"), base)
         # How often somebody looks changes nothing that is learned. What one of the two doesn't know can't differ.
         unknown = [name for name in ("tokenizer", "first batch") if not (ours[name] and theirs[name])]
         ours = {name: fact for name, fact in ours.items() if name not in ("evaluate_every", *unknown)}
@@ -354,9 +362,13 @@ class Trainer:
             optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
 
 
-def facts(config: Any, settings: dict[str, Any], tokenizer: Tokenizer | None, data: str | None) -> dict[str, Any]:
-    """Return what a run is known by: sizes, settings, tokenizer, and what `describe_data` said of its data."""
-    return {"config": asdict(config), **settings, "tokenizer": describe_tokenizer(tokenizer), "first batch": data}
+def facts(
+    config: Any, settings: dict[str, Any], tokenizer: Tokenizer | None, data: str | None, base: str | None
+) -> dict[str, Any]:
+    """Return what a run is known by: sizes, settings, tokenizer, base, and what `describe_data` said of its data."""
+    known = {"tokenizer": describe_tokenizer(tokenizer), "first batch": data}
+    began = "fresh weights" if base is None else f"a loaded model, fingerprint {base[:8]},"
+    return {"config": asdict(config), **settings, **known, "base": began}
 
 
 def describe_tokenizer(tokenizer: Tokenizer | None) -> str | None:

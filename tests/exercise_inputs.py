@@ -44,6 +44,13 @@ def product(chance: Random) -> tuple:
     return floats(chance, n, k), floats(chance, k, m)
 
 
+def masked(chance: Random) -> tuple:
+    shape = sizes(chance, 2)
+    mask = [chance.random() < 0.5 for _ in range(math.prod(shape))]
+    mask[chance.randrange(len(mask))] = True
+    return floats(chance, *shape), torch.tensor(mask).view(shape)
+
+
 def classes(chance: Random) -> tuple:
     n, k = sizes(chance, 2)
     return floats(chance, n, k + 1), torch.tensor([chance.randrange(k + 1) for _ in range(n)])
@@ -75,6 +82,11 @@ def found_texts(chance: Random) -> tuple:
 def queries_and_keys(chance: Random) -> tuple:
     T, D = sizes(chance, 2, 7)
     return floats(chance, T, D, spread=0.8), floats(chance, T, D, spread=0.8)
+
+
+def rotary_head(chance: Random) -> tuple:
+    T, half = sizes(chance, 2)
+    return floats(chance, T, 2 * half), floats(chance, T, 2 * half), floats(chance, T, half)
 
 
 def texts_and_matrices(chance: Random, matrices: int, batch: bool) -> tuple:
@@ -111,6 +123,11 @@ def head_weights(chance: Random) -> tuple:
 def heads_of(chance: Random) -> tuple[int, int, int, int]:
     """B, T, H, D of a small batch."""
     return chance.randrange(1, 4), chance.randrange(1, 6), chance.randrange(1, 5), chance.randrange(1, 4)
+
+
+def joined_heads(chance: Random) -> tuple:
+    B, T, H, D = heads_of(chance)
+    return floats(chance, B, T, H * D), chance.randrange(H), H
 
 
 def to_split(chance: Random) -> tuple:
@@ -275,6 +292,34 @@ def to_save(chance: Random) -> tuple:
     return {n: (floats(chance, rank, n_in), floats(chance, n_out, rank)) for n in names}, chance.uniform(0.5, 20)
 
 
+def to_cross(chance: Random) -> tuple:
+    """Two texts of any length and the three matrices."""
+    T, S, C, D = sizes(chance, 4, 6)
+    return floats(chance, T, C), floats(chance, S, C), *(floats(chance, C, D, spread=0.8) for _ in range(3))
+
+
+def two_paddings(chance: Random) -> tuple:
+    """Which tokens of a source and of a target are no padding, which stands anywhere."""
+    B, S, T = sizes(chance, 3, 6)
+    return tuple(torch.tensor([[chance.random() < 0.7 for _ in range(n)] for _ in range(B)]) for n in (S, T))
+
+
+def to_force(chance: Random) -> tuple:
+    ids = [chance.randrange(3, 30) for _ in range(chance.randrange(1, 6))]
+    return ids, 1, 2, 0, len(ids) + 1 + chance.randrange(4)
+
+
+def candidates(chance: Random) -> tuple:
+    n = chance.randrange(1, 4)
+    texts = [[chance.choice("abc") for _ in range(chance.randrange(n, 9))] for _ in range(chance.randrange(2, 4))]
+    return texts[0], texts[1:], n
+
+
+def sums_and_counts(chance: Random) -> tuple:
+    counts = [chance.choice((0, 0, 1, 7)) for _ in range(chance.randrange(1, 5))]
+    return [floats(chance, 3) * min(count, 1) for count in counts], counts
+
+
 INPUTS: dict[str, Inputs] = {
     "01.1": lambda chance: (text(chance),),
     "01.2": lambda chance: (words(chance), chance.sample(["[PAD]", "<|end|>", "[BOS]"], chance.randrange(4))),
@@ -288,8 +333,10 @@ INPUTS: dict[str, Inputs] = {
         chance.randrange(300, 400),
     ),
     "02.4": counts,
-    "02.5": ranked,
-    "02.6": lambda chance: (
+    "02.5": lambda chance: ([97 + chance.randrange(3) for _ in range(chance.randrange(20))], chance.randrange(6)),
+    "02.6": lambda chance: (text(chance),),
+    "02.7": ranked,
+    "02.8": lambda chance: (
         [chance.randrange(5) for _ in range(chance.randrange(6))],
         [b"\xc3", b"\xa9", b"z", b"\xf0", b"yy"],
     ),
@@ -307,23 +354,30 @@ INPUTS: dict[str, Inputs] = {
         chance.randrange(1, 5),
         chance.randrange(1, 5),
     ),
+    "B.1": lambda chance: (chance.uniform(0.05, 2), chance.randrange(1, 8)),
+    "B.2": lambda chance: (floats(chance, 2), chance.uniform(-7, 7)),
+    "B.4": rotary_head,
     "A.2": product,
     "A.3": lambda chance: (floats(chance, *sizes(chance, 2), spread=chance.choice((1, 300))),),
     "A.4": classes,
     "A.5": lambda chance: (chance.gauss(0, 2), chance.gauss(0, 2), chance.gauss(0, 2)),
     "A.6": lambda chance: (floats(chance, 3, 2), floats(chance, 3, 2), chance.random() + 0.1),
+    "A.8": masked,
     "04.2": lambda chance: (torch.tensor([chance.randrange(7) for _ in range(chance.randrange(1, 9))]), 7),
     "04.4": lambda chance: (ids(chance, 12), chance.randrange(1, 5)),
-    "04.5": lambda chance: (lambda n: (floats(chance, n), floats(chance, n)))(chance.randrange(2, 7)),
-    "04.6": found_texts,
+    "04.5": lambda chance: (lambda n: (floats(chance, n), floats(chance, n), floats(chance, 3, n)))(
+        chance.randrange(2, 6)
+    ),
+    "04.6": lambda chance: (lambda n: (floats(chance, n), floats(chance, n)))(chance.randrange(2, 7)),
+    "04.7": found_texts,
     "05.1": lambda chance: (
         torch.tensor([[chance.randrange(6) for _ in range(4)] for _ in range(chance.randrange(1, 4))]),
         floats(chance, 6, 3),
         floats(chance, 9, 3),
     ),
     "05.2": lambda chance: (chance.randrange(0, 90), 2 * chance.randrange(1, 9)),
-    "05.3": lambda chance: (chance.uniform(0.05, 2), chance.randrange(1, 8)),
-    "05.4": lambda chance: (floats(chance, 2), chance.uniform(-7, 7)),
+    "05.4": lambda chance: (floats(chance, 2 * chance.randrange(1, 5)), chance.randrange(1, 30)),
+    "05.5": lambda chance: (chance.randrange(1, 12),),
     "06.2": lambda chance: (floats(chance, 4), floats(chance, chance.randrange(1, 7), 4)),
     "06.3": lambda chance: (lambda n: (floats(chance, n).softmax(0), floats(chance, n, 4)))(chance.randrange(1, 7)),
     "06.4": lambda chance: (floats(chance, *sizes(chance, 2, 7), spread=0.7),),
@@ -341,6 +395,7 @@ INPUTS: dict[str, Inputs] = {
     "09.4": to_join,
     "09.5": lambda chance: (lambda H: (H * chance.randrange(1, 20), H, chance.random() < 0.5))(chance.randrange(1, 9)),
     "09.6": to_attend,
+    "09.7": joined_heads,
     "10.2": lambda chance: (floats(chance, *sizes(chance, 3)), curve(chance), curve(chance)),
     "10.3": to_normalise,
     "10.4": small_gpt,
@@ -379,9 +434,22 @@ INPUTS: dict[str, Inputs] = {
     "14.2": lambda chance: tuple(chance.choice(["Mara", "Finn", "at the mill", None]) for _ in range(2)),
     "14.3": lambda chance: (lambda n: (chance.randrange(n + 1), n))(chance.randrange(1, 300)),
     "14.5": verdicts,
+    "14.6": lambda chance: ([chance.randrange(5) for _ in range(chance.randrange(2, 12))],),
     "15.2": to_adapt,
     "15.3": lambda chance: (Normal(chance.randrange(999)), *sizes(chance, 3, 8)),
     "15.4": parameter_names,
     "15.5": with_adapter,
     "15.6": to_save,
+    "16.1": to_cross,
+    "16.2": two_paddings,
+    "16.3": to_force,
+    "16.5": candidates,
+    "18.1": sums_and_counts,
+    "18.2": lambda chance: (ids(chance, 12), chance.randrange(1, 6)),
+    "18.4": lambda chance: (
+        [floats(chance, chance.randrange(1, 5)) for _ in range(chance.randrange(1, 5))],
+        chance.uniform(0.1, 4),
+    ),
+    "18.5": lambda chance: (chance.randrange(1, 10**6), chance.randrange(1, 9), chance.random() < 0.5),
+    "18.7": lambda chance: (chance.randrange(1, 10**6), chance.randrange(1, 9), chance.uniform(1, 10**6)),
 }

@@ -2,7 +2,9 @@
 
 import ast
 import copy
+import linecache
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from course_utils.exercises.engine.exercise import define, source_of
@@ -31,6 +33,9 @@ OPERATIONS = {
     ast.BitAnd: ast.BitOr,
     ast.BitOr: ast.BitAnd,
 }
+TWINS = {"max": "min", "sum": "mean", "any": "all", "argmax": "argmin", "sin": "cos", "zeros": "ones", "triu": "tril"}
+TWINS |= {"softmax": "log_softmax", "floor": "ceil", "exp": "log", "keys": "values", "sorted": "list"}
+TWINS |= {other: one for one, other in TWINS.items()}
 
 
 def changes(node: ast.AST, parameters: list[str]) -> Iterator[ast.AST]:
@@ -43,6 +48,8 @@ def changes(node: ast.AST, parameters: list[str]) -> Iterator[ast.AST]:
         yield node.right
     if isinstance(node, ast.Constant) and type(node.value) is int:
         yield from (ast.Constant(node.value + 1), ast.Constant(node.value - 1))
+    if isinstance(node, ast.Constant) and type(node.value) is float:
+        yield from (ast.Constant(node.value * 2), ast.Constant(node.value / 2))
     if isinstance(node, ast.Constant) and type(node.value) is bool:
         yield ast.Constant(not node.value)
     if isinstance(node, ast.UnaryOp):
@@ -63,6 +70,36 @@ def changes(node: ast.AST, parameters: list[str]) -> Iterator[ast.AST]:
         swapped = copy.deepcopy(node)
         swapped.args = swapped.args[::-1]
         yield swapped
+    if isinstance(node, ast.Call) and name_of(node.func) in TWINS:
+        yield ast.Call(renamed(node.func, TWINS[name_of(node.func)]), node.args, node.keywords)
+    if isinstance(node, ast.Call):
+        for word in node.keywords:
+            yield ast.Call(node.func, node.args, [other for other in node.keywords if other is not word])
+    if isinstance(node, ast.FunctionDef | ast.For | ast.While | ast.If):
+        yield from exchanged(node)
+
+
+def name_of(function: ast.AST) -> str:
+    """How a function or method is called, without what it belongs to."""
+    return getattr(function, "attr", getattr(function, "id", ""))
+
+
+def renamed(function: ast.AST, name: str) -> ast.AST:
+    """A function or method with another name."""
+    return ast.Name(name, ast.Load()) if isinstance(function, ast.Name) else ast.Attribute(function.value, name)
+
+
+def exchanged(node: ast.stmt) -> Iterator[ast.stmt]:
+    """A statement with two neighbouring lines of its body exchanged, and with `return` at the end of a loop's body."""
+    for i, (one, other) in enumerate(pairwise(node.body)):
+        if not is_docstring(one):
+            twin = copy.deepcopy(node)
+            twin.body[i : i + 2] = twin.body[i + 1], twin.body[i]
+            yield twin
+        if isinstance(one, ast.For | ast.While) and isinstance(other, ast.Return):
+            twin = copy.deepcopy(node)
+            twin.body[i].body.append(twin.body.pop(i + 1))
+            yield twin
 
 
 def is_docstring(node: ast.AST) -> bool:
@@ -80,7 +117,14 @@ def mutants(reference: Any) -> Iterator[tuple[str, Any]]:
             tree = copy.deepcopy(original)
             twin = list(ast.walk(tree))[place]
             text = ast.unparse(ast.fix_missing_locations(Replace(twin, changed).visit(tree)))
-            yield text, define(text, reference)
+            yield text, define(text, reference, written(text))
+
+
+def written(text: str) -> str:
+    """The name of a cell of a notebook with some text, which Python finds there."""
+    name = f"<cell {len(linecache.cache)}>"
+    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+    return name
 
 
 class Replace(ast.NodeTransformer):

@@ -143,3 +143,12 @@ def test_each_token_has_its_kind_and_what_ends_a_tale_too():
     assert found == {"name": 3, "pronoun": 2, "place": 1, "thing": 2, "wording": 8}
     assert kinds_of("Mara.", ["Mara", ".", END_OF_TEXT]) == [("name", False), ("wording", False), ("end", False)]
     assert [before for kind, before in kinds_of("Finn saw Finn", ["Finn", " saw", " Finn"])] == [False, False, True]
+
+
+def test_of_a_wrapped_model_the_one_inside_is_judged():
+    tokenizer, texts = tales_tokenizer(600), ["Mara sang."]
+    torch.manual_seed(0)
+    model = GPT(small_config(vocab_size=tokenizer.vocab_size))
+    wrapped = torch.nn.DataParallel(model)
+    assert tell_tales(wrapped, tokenizer, ["Mara"], GREEDY) == tell_tales(model, tokenizer, ["Mara"], GREEDY)
+    assert token_losses(wrapped, tokenizer, texts) == token_losses(model, tokenizer, texts)

@@ -22,6 +22,7 @@ from course_utils.experiments import (
     chat_model,
     finetuning_table,
     generation_speed,
+    gpu,
     kill,
     ladder,
     lengths,
@@ -71,6 +72,7 @@ def tiny(tmp_path, monkeypatch):
         base_model: {"LOOKS": 2, "JUDGED": 2, "VALIDATION": 1},
         bpe_speed: {"load_text": lambda name: text, "VOCABULARY": 300},
         generation_speed: {"SIZES": replace(SMALL, **TINY, vocab_size=50, context_length=40), "TOKENS": 12},
+        gpu: {"STAGES": gpu.STAGES[:3]},
         ladder: {"BATCH": 2, "tokenizer": tokenizer, "GROUPS": {"ladder": dict(list(ladder.LADDER.items())[:2])}},
         lengths: {"STEPS": 1, "SCHEMES": ("none", "ALiBi"), "TRAINED": 8},
         chat_model: {"BATCH": 2, "ASKED": 2},
@@ -103,6 +105,7 @@ TRAINED = "training seed steps seconds loss sentences tales"
 CHANGED = "change measured by seed steps time of a step loss sentences tales"
 MARKED = "| question | asked | right | 95 % interval | wrong | refused | unclear |"
 SHORT = tuple(replace(stage, steps=2) for stage in chat_model.STAGES)
+RUNTIMES = "| runtime | version | model | same ids | largest difference of scores | same tales |"
 RACED = "quartiles speed beside the last quartiles"
 # What is run, with which arguments, and a line of what it then prints or writes: the heading of its table.
 SMALLEST = {
@@ -110,8 +113,10 @@ SMALLEST = {
     "bench answers": (("3", "tiny.safetensors"), "question asked right 95 % interval wrong refused unclear"),
     "bench bpe": (("1", "0"), f"tokens/s {RACED}"),
     "bench encoding": (("1", "20"), "text characters tiktoken ms ours ms ratio by 1 by 7 by 1,000 same ids"),
+    "bench export": (("", "transformers,CTranslate2", "rotary", "1"), RUNTIMES),
     "bench finetuning": (("1", Path("finetuning.json")), "change seed answerable not told style tales"),
     "bench generation": (("1",), "part of the context ms beside the first"),
+    "bench gpu": (("0.1", Path("gpu.json")), "what found"),
     "bench ladder": (("1", Path("ladder.json")), "group model loss seeds"),
     "bench lengths": (("1", Path("lengths.json")), "scheme seed 16-31 32-63 64-95 96-127"),
     "bench minutes": (("1,2", "1"), TRAINED),
@@ -673,3 +678,50 @@ def test_a_making_that_is_interrupted_writes_nothing_goes_on_and_ends_once(tiny,
     again = load_checkpoint(path)
     assert again.metadata == found.metadata
     assert all(map(torch.equal, again.model.state_dict().values(), found.model.state_dict().values()))
+
+
+# --- a GPU's table ---
+
+
+def a_notebook(folder, *cells):
+    content = {"cells": [{"cell_type": "code", "id": f"c{i}", "source": [cell]} for i, cell in enumerate(cells)]}
+    path = folder / "03_small.ipynb"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_a_notebooks_cells_run_without_jupyter_in_a_shortened_form(tmp_path):
+    setup = "from course_utils import runtime\nrun = runtime.start()"
+    sizes = "assert (run.preset, run.pick(smoke=1, laptop=2, gpu=3)) == ('gpu', 2)"
+    magic = "%matplotlib --list"
+    name, told = gpu.run_notebook(a_notebook(tmp_path, setup, sizes, magic), "short", 300)
+    assert name == "notebook 03_small"
+    assert told.startswith("ok, ")
+    _, told = gpu.run_notebook(a_notebook(tmp_path, setup, "assert run.preset == 'laptop'", "1"), "short", 300)
+    assert told.startswith("FAILED in cell c1: AssertionError")
+
+
+def test_a_notebook_that_takes_too_long_is_cut_off(tmp_path):
+    slow = a_notebook(tmp_path, "print('begun', flush=True)\nwhile True: pass")
+    assert gpu.run_notebook(slow, "short", 20)[1].startswith("out of time in cell")
+
+
+def test_what_fails_is_a_row_and_the_others_go_on(tmp_path, monkeypatch, capsys):
+    def broken(run, budget):
+        yield "before", "ok"
+        raise RuntimeError("no such kernel")
+
+    monkeypatch.setattr(gpu, "STAGES", (broken, lambda run, budget: [("after", "ok")]))
+    gpu.gpu("1", str(tmp_path / "gpu.json"))
+    found = json.loads((tmp_path / "gpu.json").read_text())
+    assert (found["before"], found["after"], found["broken"]) == ("ok", "ok", "FAILED: RuntimeError: no such kernel")
+
+
+def test_shakespeare_is_learned_where_it_was_downloaded(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_CACHE", str(tmp_path))
+    assert "left out" in next(gpu.shakespeare(RUN, gpu.Budget(1)))[1]
+    (tmp_path / "tinyshakespeare.txt").write_text("here")
+    monkeypatch.setattr(gpu, "load_text", lambda name: "To be, or not to be: that is the question.\n" * 2000)
+    rows = dict(gpu.shakespeare(RUN, gpu.Budget(1)))
+    assert set(rows) == {"tiny Shakespeare, the recipe", "tiny Shakespeare, the usual"}
+    assert "after 4 steps" in rows["tiny Shakespeare, the usual"]

@@ -355,3 +355,10 @@ def test_beams_that_cannot_be_are_refused():
         beam_search(small_model(), PROMPTS[0], 3, 0)
     with pytest.raises(ValueError, match="prompt 0 is empty"):
         beam_search(small_model(), [], 3, 2)
+
+
+def test_of_a_wrapped_model_the_one_inside_generates():
+    model = lively_model()
+    plain, wrapped = generate_tokens(model, PROMPTS, 9), nn.DataParallel(model)
+    assert generate_tokens(wrapped, PROMPTS, 9) == plain
+    assert beam_search(wrapped, PROMPTS[0], 5, width=2) == beam_search(model, PROMPTS[0], 5, width=2)

@@ -265,3 +265,13 @@ def test_rotary_angles_stay_exact_in_a_model_of_half_precision():
     assert exact[257, 0] == 257  # bfloat16 has no such number
     _, cos, _ = model.bfloat16().embed(torch.zeros(1, 600).long(), slice(0, 600))
     assert_close(cos[0].float(), exact.cos(), atol=0.005, rtol=0)
+
+
+@pytest.mark.parametrize("positions", ["learned", "rotary"])
+def test_it_is_exported_with_any_batch_and_length(positions):
+    model = small_model(positions=positions)
+    any_size = {"idx": {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}}
+    program = torch.export.export(model, (some_ids(2, 5),), dynamic_shapes=any_size).module()
+    for shape in ((2, 5), (1, 16), (7, 3)):
+        idx = some_ids(*shape, seed=3)
+        assert_close(program(idx), model(idx))

@@ -17,10 +17,11 @@ PACKAGE = Path(__file__).resolve().parent.parent / "course_utils"
 MACHINE = (
     *("common", "runtime", "downloads", "text", "tokenizers", "bpe", "windows", "embeddings", "positions", "attention"),
     *("gpt", "llama", "encoder_decoder", "optimizers", "checkpoints", "pretrained", "training", "distributed"),
-    *("generation", "evaluation", "batches", "recipe", "template", "finetuning", "answers", "lora"),
+    *("generation", "evaluation", "batches", "recipe", "template", "finetuning", "answers"),
+    *("attention_supervision", "lora", "translation"),
 )
-PLANNED = ("encoder_decoder", "distributed")
-WINGS = ("tales", "chat", "plots", "exercises", "experiments", "tools")
+PLANNED = ()
+WINGS = ("tales", "chat", "export", "plots", "exercises", "experiments", "tools", "web")
 
 
 def inside(wing: str, *names: str) -> tuple[str, ...]:
@@ -31,16 +32,31 @@ def inside(wing: str, *names: str) -> tuple[str, ...]:
 # A module imports only from those before it. A wing's own name is its face, `__init__.py`.
 ORDER = (
     *("__init__", "tools", "tools.curriculum", "common"),
-    *(*inside("tales", "words", "voices", "generator", "checker", "questions", "dialogues"), "tales"),
+    *(*inside("tales", "words", "voices", "generator", "checker", "questions", "dialogues", "spanish"), "tales"),
     *inside("chat", "messages", "words", "dates", "kinds", "whatsapp", "exports", "files", "reading", "names"),
     *("chat.conversations", "chat"),
     *MACHINE[1:],
+    *("export", *inside("export", "folder", "onnx_graph", "gguf_file", "command")),
     *inside("plots", "cards", "style", "tokens", "bars", "sampling", "curves", "matrices", "model", "roadmap"),
-    *("plots.halves", "plots.stacks", "plots.tale_card", "plots", "plots.widgets", "plots.chat_box"),
-    *("exercises.engine", *inside("exercises.engine", "comparing", "exercise", "probes", "record", "running")),
-    *("exercises.engine.verdicts", "exercises.eNN", "exercises"),
+    *(
+        "plots.attention",
+        "plots.dials",
+        "plots.halves",
+        "plots.timeline",
+        "plots.stacks",
+        "plots.tale_card",
+        "plots",
+        "plots.widgets",
+        "plots.chat_box",
+        "plots.alignment",
+    ),
+    *("exercises.engine", *inside("exercises.engine", "comparing", "exercise", "probes", "record", "limiting")),
+    *inside("exercises.engine", "running", "reading", "showing", "slips", "verdicts"),
+    *("exercises.eNN", "exercises"),
     *("experiments", "experiments.timing", "experiments.NAME"),
-    *inside("tools", "fingerprints", "sync", "environment"),
+    *inside("tools", "fingerprints", "sync", "environment", "train"),
+    "web",
+    *inside("web", "markdown", "answers", "cells", "page", "reference", "live", "model", "build"),
     "__main__",
 )
 

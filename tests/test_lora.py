@@ -208,3 +208,27 @@ def test_twice_or_never_is_refused(tmp_path):
 def test_a_form_that_cannot_be_is_refused(wrong, said):
     with pytest.raises(ValueError, match=said):
         LoRAConfig(**wrong)
+
+
+def compiled_blocks(base):
+    for place, block in enumerate(base.blocks):
+        base.blocks[place] = torch.compile(block, backend="eager")
+    return base
+
+
+@pytest.mark.parametrize("wrap", [lambda base: torch.compile(base, backend="eager"), compiled_blocks])
+@pytest.mark.parametrize("positions", ["learned", "rotary"])
+def test_a_compiled_model_takes_an_adapter_saves_it_and_takes_it_again(positions, wrap, tmp_path):
+    want = trained(positions)
+    save_adapter(want, tmp_path / "plain")
+    compiled = wrap(model(positions))
+    assert_close(compiled(IDX), model(positions)(IDX))  # it has been compiled without an adapter
+    load_adapter(compiled, tmp_path / "plain")
+    assert len(list(adapters(compiled))) == len(list(adapters(want))) > 0
+    assert_close(compiled(IDX), want(IDX))
+    save_adapter(compiled, tmp_path / "again")
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "plain" / name).read_bytes()
+    assert_close(merge_lora(compiled)(IDX), want(IDX))
+    # The vocabulary of a compiled model can be widened too.
+    assert_close(widen_vocabulary(compiled, 25)(IDX)[..., :20], want(IDX))

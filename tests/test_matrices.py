@@ -52,7 +52,20 @@ def test_everything_lies_within_the_figure_and_texts_do_not_overlap():
             assert wide < 1 or high < 1
 
 
-def test_what_is_closed_is_hatched_and_what_is_missing_is_empty():
+def test_names_of_columns_stand_on_end_where_they_are_wide():
+    parts = [
+        Matrix(f"head {i}", torch.eye(6), "weight", columns=["kitchen"] * 6, digits=1, upright=True) for i in "123"
+    ]
+    figure = draw_matrices([parts[0], " ", parts[1], " ", parts[2]])
+    figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in figure.findobj(Text) if text.get_text() == "kitchen"]
+    assert len(boxes) == 18
+    assert all(box.height > 2 * box.width for box in boxes)
+    heads = [text.get_window_extent() for text in figure.findobj(Text) if text.get_text().startswith("head")]
+    assert max(box.y1 for box in boxes) < min(box.y0 for box in heads)
+
+
+def test_what_is_masked_is_hatched_and_what_is_missing_is_empty():
     figure = draw_matrices([Matrix("s", [[1.0, -math.inf], [math.nan, 2.0]])])
     cells = [patch for patch in figure.axes[0].patches if patch.get_width() > 5]
     assert [bool(cell.get_hatch()) for cell in cells] == [False, True, False, False]
@@ -65,6 +78,14 @@ def test_a_larger_number_is_shaded_deeper():
     colours = [patch.get_facecolor()[:3] for patch in figure.axes[0].patches if patch.get_width() > 5]
     assert colours[0] == (1.0, 1.0, 1.0)
     assert sum(colours[0]) > sum(colours[1]) > sum(colours[2])
+
+
+def test_weights_have_the_same_colour_in_every_matrix():
+    colours = []
+    for values in ([[0.2, 0.8]], [[0.2, 0.2]]):
+        figure = draw_matrices([Matrix("weights", values, "weight")])
+        colours.append([patch.get_facecolor() for patch in figure.axes[0].patches if patch.get_width() > 5])
+    assert colours[0][0] == colours[1][0] == colours[1][1] != colours[0][1]
 
 
 def test_marked_rows_and_columns_get_a_frame():

@@ -14,6 +14,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.patches import Arc, FancyArrowPatch
 from matplotlib.text import Text
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
@@ -40,6 +41,7 @@ from course_utils.plots import (
     tale_card,
     tokens,
 )
+from course_utils.plots.alignment import draw_alignment
 from course_utils.plots.style import CARD, FAINT_INK, INK, ROLES
 from course_utils.tools.curriculum import NOTEBOOKS, NUMBERS, STATIONS, STEPS, at
 from course_utils.training import History, Progress
@@ -73,6 +75,9 @@ FIGURES = {
     ),
     "intervals": lambda: plots.draw_intervals({"who has": (0.8, 0.75, 0.85), "why": (1.0, 0.9, 1.0)}, "right"),
     "gaps": lambda: plots.draw_gaps([0, 0.01, 0.5, 7, 7, 9, 30, 1000], pause=2),
+    "timeline": lambda: plots.draw_timeline(
+        {"computes": [(0, 2, "forward", "query"), (2, 5, "backward", "key")], "sends": [(3, 5.5, "sum", "target")]}
+    ),
     "windows": lambda: draw_windows(LOREM, 4, 1),
     "many windows": lambda: draw_windows([f"w{i}" for i in range(60)], 5, 3),
     "batches": lambda: draw_batches({"in order": [[0, 3, 6], [9]], "shuffled, once more": [[9, 0, 3], [600]]}),
@@ -81,6 +86,15 @@ FIGURES = {
     "rotary model": lambda: draw_model(config(positions="rotary", tied=False)),
     "model with a counted block": lambda: draw_model(config(), PARTS | BLOCK),
     "adapter": lambda: plots.draw_adapter(128, 384, 8),
+    "links": lambda: plots.draw_links(["Mara", " ran", ".", " It"], 3, [0.7, 0.001, 0.1, 0.199], "Who?"),
+    "attention": lambda: plots.draw_attention(masked=False),
+    "masked attention": lambda: plots.draw_attention(masked=True),
+    "dials": lambda: plots.draw_dials(
+        {
+            "slow": [plots.Hand("1", (0.9, 0.4)), plots.Hand("3", (0.4, -0.9))],
+            "a pair": [plots.Hand("q", (0, 0.2), "query")],
+        }
+    ),
     "halves": plots.draw_halves,
     "rungs": lambda: plots.draw_rungs({"unigram": [5.2, 5.3], "+ positions, one head": [1.7]}, {"entropy": 0.4}),
     "stacks": lambda: plots.draw_stacks({"small": {"tokens": 3.0, "MLPs": 1.0}, "XL": {"tokens": 1.0, "MLPs": 99.0}}),
@@ -96,6 +110,9 @@ FIGURES = {
         {"one": {"top_k": [(0.2, 0.9, "2"), (0.4, 0.8, "9")]}, "other": {"top_p": [(0.3, 0.7, "")]}}, (0.5, 1.0)
     ),
     "reading": lambda: draw_reading(["One", " windy", " day", ","], prompt=2),
+    "alignment": lambda: draw_alignment(
+        ["red", "kite"], ["cometa", "roja", "."], [[0, 1], [0.9, 0.1], [0.5, 0.5]], [1]
+    ),
 }
 
 
@@ -200,6 +217,28 @@ def test_batches_stand_apart_in_their_line():
     assert x[3] - x[2] > x[2] - x[1]
 
 
+def test_an_arrow_is_the_wider_the_more_weight_and_none_has_hardly_any():
+    figure = plots.draw_links(["Mara", " ran", ".", " It"], 3, [0.7, 0.001, 0.1, 0.199])
+    arrows = [patch for patch in figure.axes[0].patches if isinstance(patch, FancyArrowPatch)]
+    wide, narrow = (arrow.get_linewidth() for arrow in arrows)
+    assert wide > 2 * narrow
+    assert [word for word in words(figure) if word.endswith("%")] == ["70%", "10%", "20%"]
+
+
+def test_only_masked_attention_has_a_mask():
+    plain, masked = set(words(plots.draw_attention(False))), set(words(plots.draw_attention(True)))
+    assert masked - plain == {"mask", "future: −∞"}
+    assert {"queries", "keys", "values", "scores", "scale", "softmax", "weights", "contexts"} <= plain
+
+
+@pytest.mark.parametrize("start", [0, 50, 170, 300])
+def test_hands_moved_on_together_keep_their_angle(start: int):
+    turned = [math.radians(start + angle) for angle in (0, 40)]
+    hands = [plots.Hand(str(i), (math.cos(angle), math.sin(angle)), "query") for i, angle in enumerate(turned)]
+    (arc,) = [patch for patch in plots.draw_dials({"a": hands}).axes[0].patches if isinstance(patch, Arc)]
+    assert math.isclose((arc.theta2 - arc.theta1) % 360, 40)
+
+
 def test_dollar_signs_are_not_mathematics():
     figure = draw_tokens(["$5", "$6$"])
     assert [text.get_parse_math() for text in texts(figure)] == [False, False]
@@ -259,6 +298,21 @@ def test_the_model_shows_shapes_sizes_and_counts():
 def test_the_two_halves_name_what_a_gpt_keeps_and_leaves_out():
     said = words(plots.draw_halves())
     assert {"causal self-attention", "cross-attention", "keys and values", "dashed: what it leaves out"} <= set(said)
+
+
+def test_an_alignment_has_a_line_for_each_weight_that_matters():
+    figure = FIGURES["alignment"]()
+    assert {"red", "kite", "cometa", "roja", "read", "written"} <= set(words(figure))
+    lines = figure.axes[0].lines
+    assert len(lines) == 4  # 0 and 0.1 are too small
+    ends = [tuple(line.get_xdata()) for line in lines]
+    (noun_above, noun_below), (adjective_above, adjective_below) = ends[:2]
+    assert noun_above > adjective_above
+    assert noun_below < adjective_below
+    with pytest.raises(ValueError, match=r"weights are \(1, 2\); they take \(2, 2\)"):
+        draw_alignment(["a", "b"], ["c", "d"], [[1, 0]])
+    with pytest.raises(ValueError, match="choose a shorter sentence"):
+        draw_alignment(["accordion"] * 20, ["c"], [[0] * 20])
 
 
 def test_rungs_and_stacks_say_means_fractions_and_references():
@@ -341,6 +395,12 @@ def test_each_curve_of_shares_is_named_with_its_last_value():
 
 BAD_INPUT = {
     "no rank": (lambda: plots.draw_adapter(128, 384, 0), "rank is 0"),
+    "no dial": (lambda: plots.draw_dials({}), "there are 0 dials"),
+    "a hand of three numbers": (lambda: plots.draw_dials({"a": [plots.Hand("h", (1, 2, 3))]}), "'h' has 3 numbers"),
+    "a weight missing": (lambda: plots.draw_links(["a", "b"], 1, [1.0]), "2 tokens and 1 weights"),
+    "nobody asks": (lambda: plots.draw_links(["a"], 1, [1.0]), "query is 1"),
+    "a weight above 1": (lambda: plots.draw_links(["a", "b"], 1, [1.5, 0.2]), "between 0 and 1; got 1.5"),
+    "a long sentence": (lambda: plots.draw_links(["word"] * 40, 1, [0.0] * 40), "draw fewer tokens"),
     "no tokens": (lambda: draw_tokens([]), "give at least one"),
     "ids missing": (lambda: draw_tokens(["a", "b"], [1]), "2 tokens and 1 ids"),
     "roles missing": (lambda: draw_tokens(["a", "b"], roles=["token"]), "2 tokens and 1 roles"),
@@ -439,7 +499,7 @@ SEEN_WITH = {
     "deuteranopia": np.array([[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]]),
     "tritanopia": np.array([[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]]),
 }
-SIDE_BY_SIDE = ("token", "query", "key", "value", "target", "masked", "highlight")
+SIDE_BY_SIDE = ("token", "query", "key", "value", "weight", "context", "target", "masked", "highlight")
 
 
 def distance(one: str, other: str, sight: str) -> float:
@@ -473,6 +533,17 @@ def test_text_stands_out_from_what_it_lies_on():
         assert contrast(INK, ground) >= 7
     assert contrast(FAINT_INK, CARD) >= 4.5
     assert min(contrast(ROLES[name].edge, CARD) for name in ("loss-train", "loss-validation")) >= 4.5
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.2, 0.5, 0.79, 0.8, 0.81, 0.9, 1.0])
+def test_a_weight_can_be_read_on_its_colour(weight: float):
+    ground, text = style.weight_colours(weight)
+    assert contrast(text, ground) >= 4.5
+
+
+def test_weights_have_one_scale_from_white_to_dark():
+    lightness = [lab(linear(style.weight_colours(weight)[0]))[0] for weight in np.linspace(0, 1, 21)]
+    assert all(one > other + 1 for one, other in itertools.pairwise(lightness))
 
 
 @pytest.mark.parametrize("name", ROLES)
@@ -689,3 +760,9 @@ def test_a_notebook_holds_picture_caption_and_alternative_text():
     assert caption.data["text/markdown"] == f"*Figure: {CAPTION}*"
     # nbconvert's template "lab" writes no alternative text; "classic" takes ours.
     assert f'alt="{CAPTION}"' in HTMLExporter(template_name="classic").from_notebook_node(notebook)[0]
+
+
+@pytest.mark.parametrize("lanes", [{}, {"empty": []}, {"computes": [(2, 1, "", "token")]}])
+def test_a_timeline_without_a_task_or_with_one_that_runs_backwards_is_refused(lanes):
+    with pytest.raises(ValueError, match="task"):
+        plots.draw_timeline(lanes)

@@ -214,3 +214,20 @@ def test_without_a_network_gpt2_says_what_to_do(monkeypatch, tmp_path):
 def test_the_sizes_of_gpt2_are_those_of_transformers():
     theirs = our_config(transformers.GPT2Config().to_dict())  # their defaults are GPT-2 small, but for dropout
     assert dataclasses.replace(theirs, dropout=0.0) == pretrained.GPT2_SMALL
+
+
+@pytest.mark.parametrize("positions", ["learned", "rotary"])
+def test_output_weights_in_the_file_count_whatever_its_configuration_says(tmp_path, positions):
+    model, idx = small_model(positions=positions, tied=False), some_ids(2, 9)
+    save_huggingface(model, tmp_path, {"tie_word_embeddings": True})
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float64, local_files_only=True)
+    ours = load_huggingface(tmp_path)
+    assert_close(ours(idx), theirs.eval()(idx).logits, **EXACT)
+    assert_close(ours(idx), model(idx), atol=0, rtol=0)
+    assert not ours.config.tied
+
+
+def test_a_tied_file_that_holds_the_same_table_twice_stays_tied():
+    config, weights = gpt_to_huggingface(small_model())
+    twice = weights | {"lm_head.weight": weights["transformer.wte.weight"].clone()}
+    assert gpt_from_huggingface(config, twice).config.tied

@@ -9,7 +9,7 @@ import torch
 from models import small_config, some_ids
 from torch.testing import assert_close
 
-from course_utils.checkpoints import load_checkpoint
+from course_utils.checkpoints import load_checkpoint, save_checkpoint
 from course_utils.gpt import GPT
 from course_utils.tokenizers import CharTokenizer, WordTokenizer
 from course_utils.training import (
@@ -564,3 +564,45 @@ def test_a_batch_that_cannot_be_evaluated_leaves_the_model_in_training():
 def test_nothing_to_evaluate_is_told():
     with pytest.raises(ValueError, match="nothing to evaluate"):
         evaluate(fresh_model(), [])
+
+
+def test_a_batch_without_any_target_is_told_and_moves_nothing():
+    trainer = Trainer(fresh_model(), TrainingConfig(steps=3, weight_decay=0.5))
+    before = weights_of(trainer.model)
+    inputs = some_ids(2, 8)
+    with pytest.raises(ValueError, match="the batch of step 1 has no target to learn from"):
+        trainer.step(inputs, torch.full_like(inputs, -100))
+    assert torch.equal(weights_of(trainer.model), before)
+    assert trainer.history.losses == []
+
+
+def base_model(path, seed):
+    """A model that was loaded, as a base that is to be fine-tuned is."""
+    save_checkpoint(path, fresh_model(seed))
+    return load_checkpoint(path).model
+
+
+def test_fine_tuning_another_base_is_another_run(tmp_path):
+    path, config = tmp_path / "run.safetensors", TrainingConfig(steps=2)
+    train(base_model(tmp_path / "one.safetensors", 1), batches, config, checkpoint=path)
+    before = path.read_bytes()
+    for other in (base_model(tmp_path / "two.safetensors", 2), fresh_model()):
+        with pytest.raises(ValueError, match=r"from another run: base is a loaded model, fingerprint \w{8}, there and"):
+            train(other, batches, config, checkpoint=path)
+    assert path.read_bytes() == before
+    # The same base goes on, and so does the model of the file itself, twice in a row.
+    again = base_model(tmp_path / "one.safetensors", 1)
+    train(again, batches, config, checkpoint=path)
+    assert_close(weights_of(again), weights_of(load_checkpoint(path).model), atol=0, rtol=0)
+    own = load_checkpoint(path).model
+    for steps in (3, 4):
+        train(own, batches, TrainingConfig(steps=steps), checkpoint=path, extend=True)
+    train(base_model(tmp_path / "one.safetensors", 1), batches, TrainingConfig(steps=4), checkpoint=path)
+
+
+def test_a_fresh_model_goes_on_with_a_run_that_began_with_another_fresh_one(tmp_path):
+    path = tmp_path / "run.safetensors"
+    train(fresh_model(1), batches, TrainingConfig(steps=2), checkpoint=path)
+    again = fresh_model(2)
+    train(again, batches, TrainingConfig(steps=2), checkpoint=path)
+    assert_close(weights_of(again), weights_of(load_checkpoint(path).model), atol=0, rtol=0)

@@ -35,8 +35,26 @@ def find(number: str) -> Exercise:
     for exercise in known:
         if exercise.number == number:
             return exercise
+    if str(number) != in_full(number) and is_number(in_full(number)):
+        raise ValueError(f"there is no exercise {number!r}: do you mean {in_full(number)!r}?")
     listed = ", ".join(exercise.number for exercise in known) or f"notebooks {', '.join(notebooks())} have some"
     raise ValueError(f"there is no exercise {number!r}: {listed}")
+
+
+def in_full(number: Any) -> str:
+    """Return a number as the course writes it.
+
+    >>> in_full("3.2"), in_full(10.4), in_full("a.1"), in_full(" 03.02")
+    ('03.2', '10.4', 'A.1', '03.2')
+    """
+    notebook, _, place = str(number).strip().upper().partition(".")
+    return f"{notebook.zfill(2) if notebook.isdigit() else notebook}.{place.lstrip('0')}"
+
+
+def is_number(number: str) -> bool:
+    """Whether there is an exercise with this number."""
+    notebook = number.split(".")[0]
+    return notebook in notebooks() and number in [exercise.number for exercise in exercises(notebook)]
 
 
 def check(number: str, answer: Any) -> None:

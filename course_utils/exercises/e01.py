@@ -35,7 +35,7 @@ def split_by_hand(text: str) -> list[str]:
 
 
 def sentences(chance: Random) -> list[Probe]:
-    """Sentences with punctuation at their end and inside, spaces that are doubled, and a line end."""
+    """Sentences with punctuation at their end and inside words, spaces that are doubled, a tab and a line end."""
     a, b, c, d = (chance.choice(WORDS) for _ in range(4))
     return [
         ("Hello, world!",),
@@ -45,6 +45,7 @@ def sentences(chance: Random) -> list[Probe]:
         (f'"{a}?" {b}  {c}!',),
         (f"{a}, {b}\n{c}; {d}...",),
         (f" ({a}) {b}-{c} ",),
+        (f"{a}'s {b}\tisn't",),
     ]
 
 
@@ -123,6 +124,11 @@ SPLIT = Exercise(
         Mistake(
             "Your pieces are in small letters: Fox and fox may be two different things",
             answer=lambda text: split(text.lower()),
+        ),
+        Mistake(
+            "A mark inside a word, as in isn't or red-hot, is a piece of its own too",
+            r"\w+|",
+            r"\w+(?:['-]\w+)*|",
         ),
     ],
 )
@@ -277,11 +283,14 @@ def encode_by_loop(pieces: Sequence[str], vocab: dict[str, int]) -> list[int]:
 
 
 def pieces_to_encode(chance: Random) -> list[Probe]:
-    """Pieces of which some are unknown; [UNK] has any id."""
+    """Pieces of which some are unknown; [UNK] has any id and stands anywhere in the vocabulary but at its end."""
     probes: list[Probe] = [(["Bye", ",", "world", "!"], {"Hello": 64, ",": 455, "world": 78, "!": 467, "[UNK]": 987})]
     for count in (3, 6, 9):
-        known = {word: number for number, word in enumerate(sorted(set(some_words(chance, 6))))}
-        probes.append((["zebra", *some_words(chance, count), min(known)], known | {"[UNK]": chance.randrange(50, 99)}))
+        rest = sorted({"fox", "the", *some_words(chance, 4)} - {"a"})
+        ids = chance.sample(range(1, 90), len(rest) + 1)
+        vocab = [("[UNK]", ids.pop()), *zip(rest, ids, strict=True)]
+        chance.shuffle(vocab)
+        probes.append((["zebra", *some_words(chance, count), "a", "gnu"], dict([*vocab, ("a", 0), ("town", 95)])))
     return probes
 
 
@@ -326,6 +335,16 @@ ENCODE = Exercise(
             "The text [UNK] is not an id: look its id up",
             "piece, unknown",
             'piece, "[UNK]"',
+        ),
+        Mistake(
+            "You take the last id of the vocabulary for unknown pieces. [UNK] may stand anywhere in it: look its id up",
+            "piece, unknown",
+            "piece, list(vocab.values())[-1]",
+        ),
+        Mistake(
+            "You take the number of the last entry for unknown pieces. [UNK] may have any id: look it up",
+            "piece, unknown",
+            "piece, len(vocab) - 1",
         ),
     ],
 )

@@ -1,11 +1,13 @@
-"""Exercises of notebook 02: pairs, merges, ties, encoding by rank, decoding, and the size of a vocabulary."""
+"""Exercises of notebook 02: pairs, merges, ties, training, cutting, encoding by rank, decoding, and sizes."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from random import Random
 
 from course_utils import bpe
+from course_utils.bpe import count_pairs, merge
 from course_utils.exercises.engine.exercise import Exercise, Mistake, Probe
 
 Pair = tuple[int, int]
@@ -79,7 +81,14 @@ COUNT_PAIRS = Exercise(
     title="Count pairs",
     name="count_pairs",
     reference=count_by_places,
-    probes=lambda chance: [([1, 2, 3, 1, 2],), ([5, 5, 5],), ([7],), (few_ids(chance, 6),), (few_ids(chance, 12, 2),)],
+    probes=lambda chance: [
+        ([1, 2, 3, 1, 2],),
+        ([5, 5, 5],),
+        ([7],),
+        (few_ids(chance, 6),),
+        (few_ids(chance, 12, 2),),
+        ([],),
+    ],
     alternatives=[bpe.count_pairs, lambda ids: dict(Counter(pairwise(ids)))],
     hints=[
         "A list of n tokens has n - 1 pairs of neighbours.",
@@ -162,8 +171,20 @@ def without_steps(ids: Sequence[int], pair: Pair, new_id: int) -> list[int]:
     return [new_id if (left, right) == pair else left for left, right in pairwise(ids)]
 
 
+def by_spelling(ids: Sequence[int], pair: Pair, new_id: int) -> list[int]:
+    """The mistake of looking for the pair in a text of digits."""
+    text = ",".join(map(str, ids)).replace(f"{pair[0]},{pair[1]}", str(new_id))
+    return [int(number) for number in text.split(",")]
+
+
+def between_commas(ids: Sequence[int], pair: Pair, new_id: int) -> list[int]:
+    """The same mistake, mended by half: a comma belongs to two numbers, and only one of two neighbours gets it."""
+    text = f",{','.join(map(str, ids))},".replace(f",{pair[0]},{pair[1]},", f",{new_id},")
+    return [int(number) for number in text.strip(",").split(",")]
+
+
 def to_merge(chance: Random) -> list[Probe]:
-    """Lists in which the pair overlaps itself, stands at the end, and does not occur."""
+    """Lists in which the pair overlaps itself, stands at the end, does not occur, and only seems to, as in 11, 2."""
     return [
         ([1, 2, 3, 1, 2], (1, 2), 4),
         ([5, 5, 5], (5, 5), 9),
@@ -172,6 +193,9 @@ def to_merge(chance: Random) -> list[Probe]:
         ([98, *[97] * chance.choice((3, 5)), 98], (97, 97), 257),
         ([1, 2, 3], (2, 1), 7),
         ([2, 1, 2, 1], (1, 2), 7),
+        ([1, 2, 1, 2], (1, 2), 7),
+        ([11, 2, 1, 23, 1, 2], (1, 2), 7),
+        ([7, 31, 20, 1, 2, 1, 2, 9], (1, 2), 70 + chance.randrange(9)),
     ]
 
 
@@ -218,6 +242,15 @@ MERGE = Exercise(
             "while place < len(ids) - 1:",
         ),
         Mistake("The pair became its first token: it becomes new_id", answer=as_text),
+        Mistake(
+            "You look for the pair in a text of digits, where 11, 23 holds 1, 2 as well. Compare the numbers",
+            answer=by_spelling,
+        ),
+        Mistake(
+            "In your text two pairs side by side share a comma, and only the first is replaced. Compare the numbers "
+            "themselves, place by place",
+            answer=between_commas,
+        ),
         Mistake(
             "The last token has no next one: look whether there is one before you compare",
             "place < len(ids) - 1 and ",
@@ -325,6 +358,179 @@ BEST_PAIR = Exercise(
 # --- 02.5 ---
 
 
+def train(ids: Sequence[int], n_merges: int) -> list[Pair]:
+    """Return the pairs that training merges, in their order; new ids begin at 256."""
+    tokens = [bytes([i]) for i in range(256)]
+    merges = []
+    for new_id in range(256, 256 + n_merges):
+        counts = count_pairs(ids)
+        if not counts:
+            break
+        pair = max(counts, key=lambda p: (counts[p], tokens[p[0]], tokens[p[1]]))
+        ids = merge(ids, pair, new_id)
+        tokens.append(tokens[pair[0]] + tokens[pair[1]])
+        merges.append(pair)
+    return merges
+
+
+def train_by_steps(ids: Sequence[int], n_merges: int) -> list[Pair]:
+    """The same, step by step, with the package's functions at hand but its own search for the best pair."""
+    tokens = {i: bytes([i]) for i in range(256)}
+    merges: list[Pair] = []
+    while len(ids) > 1 and len(merges) < n_merges:
+        counts = Counter(pairwise(ids))
+        most = max(counts.values())
+        pair = sorted((tokens[a], tokens[b], (a, b)) for a, b in counts if counts[a, b] == most)[-1][2]
+        tokens[256 + len(merges)] = tokens[pair[0]] + tokens[pair[1]]
+        ids = merge(ids, pair, 256 + len(merges))
+        merges.append(pair)
+    return merges
+
+
+def to_train_on(chance: Random) -> list[Probe]:
+    """Short texts with many ties; the second ends before all merges are made."""
+    probes: list[Probe] = [([97, 97, 97, 98, 100, 97, 97, 97, 98, 97, 99], 2), ([97, 98, 97, 98], 9)]
+    return probes + [(few_ids(chance, count), n_merges) for count, n_merges in ((12, 3), (20, 4), (30, 6), (40, 8))]
+
+
+NEXT_PAIR = "max(counts, key=lambda p: (counts[p], tokens[p[0]], tokens[p[1]]))"
+TRAIN = Exercise(
+    number="02.5",
+    title="The training loop",
+    name="train",
+    reference=train,
+    probes=to_train_on,
+    alternatives=[train_by_steps],
+    hints=[
+        "Each round: count the pairs, choose one, merge it everywhere, note it. count_pairs and merge are above.",
+        "Keep a list of what each id stands for: 256 single bytes, and after each merge one more, both halves joined. "
+        "You need it for ties.",
+        "The pair is max(counts, key=lambda p: (counts[p], tokens[p[0]], tokens[p[1]])), and the new id len(tokens).",
+        "If counts is empty, no pair is left: stop.",
+    ],
+    mistakes=[
+        Mistake(
+            "A tie goes to the pair whose bytes sort last. You take the one that came up first",
+            NEXT_PAIR,
+            "max(counts, key=counts.get)",
+        ),
+        Mistake(
+            "You settle ties by the ids. Compare the bytes: 256 is above 98, but b'aa' sorts before b'b'",
+            NEXT_PAIR,
+            "max(counts, key=lambda p: (counts[p], p))",
+        ),
+        Mistake(
+            "A tie goes to the pair whose bytes sort last. You take the first",
+            NEXT_PAIR,
+            "min(counts, key=lambda p: (-counts[p], tokens[p[0]], tokens[p[1]]))",
+        ),
+        Mistake(
+            "You choose the rarest pair: take the one that occurs most often",
+            NEXT_PAIR,
+            "min(counts, key=lambda p: (counts[p], tokens[p[0]], tokens[p[1]]))",
+        ),
+        Mistake(
+            "You note the pair and don't merge it, so the next round finds the same one again",
+            "ids = merge(ids, pair, new_id)",
+            "merge(ids, pair, new_id)",
+        ),
+        Mistake(
+            "Your first new id is 257. The bytes take 0 to 255, so it's 256",
+            "range(256)]\n    merges = []\n    for new_id in range(256, 256 + n_merges)",
+            'range(256)] + [b""]\n    merges = []\n    for new_id in range(257, 257 + n_merges)',
+        ),
+        Mistake("You make one merge too few", "256 + n_merges)", "255 + n_merges)"),
+        Mistake("You make one merge too many", "256 + n_merges)", "257 + n_merges)"),
+        Mistake(
+            "You stop when no pair occurs twice. Training goes on until it has n_merges, or no pair at all is left",
+            "if not counts:",
+            "if not counts or max(counts.values()) < 2:",
+        ),
+        Mistake(
+            "You count once, at the start. Every merge makes new pairs, so count again in each round",
+            answer=lambda ids, n_merges: [
+                pair for pair, _ in sorted(count_pairs(ids).items(), key=lambda item: item[1], reverse=True)[:n_merges]
+            ],
+        ),
+        Mistake("Those are the ids that are left. Return the pairs you merged", "return merges", "return list(ids)"),
+        Mistake(
+            "Those are the new tokens. Return the pairs of ids you merged",
+            "return merges",
+            "return tokens[256:]",
+        ),
+    ],
+)
+
+
+# --- 02.6 ---
+
+
+def cut(text: str) -> list[str]:
+    """Return the pieces of a text: letters with the blank before them, any other character on its own."""
+    return re.findall(r" ?[A-Za-z]+|[^A-Za-z]", text)
+
+
+def cut_by_loop(text: str) -> list[str]:
+    """The same, letter by letter."""
+    pieces: list[str] = []
+    for letter in text:
+        is_letter = letter.isascii() and letter.isalpha()
+        if is_letter and pieces and (pieces[-1][-1:].isalpha() or pieces[-1] == " "):
+            pieces[-1] += letter
+        else:
+            pieces.append(letter)
+    return pieces
+
+
+def to_cut(chance: Random) -> list[Probe]:
+    """Short texts with blanks, line ends and marks in many orders."""
+    probes: list[Probe] = [("a cat",), ("dog. dog!",), ("Oh,  no 22",), ("if x:\n    go",), ("Oh\nno\nAh",)]
+    return probes + [("".join(chance.choice("abC  .,!7\n\n") for _ in range(count)),) for count in (8, 14, 20, 30)]
+
+
+CUT = Exercise(
+    number="02.6",
+    title="First cut, then merge",
+    name="cut",
+    reference=cut,
+    probes=to_cut,
+    alternatives=[cut_by_loop],
+    hints=[
+        "re.findall(pattern, text) returns all pieces that fit, from left to right. Alternatives stand between |.",
+        "One or more letters are [A-Za-z]+. A blank that may be there or not is ' ?', with the question mark.",
+        'The other alternative is any character that\'s no letter: [^A-Za-z]. So: r" ?[A-Za-z]+|[^A-Za-z]"',
+    ],
+    mistakes=[
+        Mistake(
+            "The blank goes with the word after it, and yours with the word before", " ?[A-Za-z]+|", "[A-Za-z]+ ?|"
+        ),
+        Mistake("Blanks stand alone in yours. One before a word belongs to it", " ?[A-Za-z]+|", "[A-Za-z]+|"),
+        Mistake("Only words are left. Nothing may get lost: marks, digits, blanks and line ends too", "|[^A-Za-z]", ""),
+        Mistake("White space gets lost", "|[^A-Za-z]", r"|[^A-Za-z\s]"),
+        Mistake("You take all blanks before a word. One belongs to it, and the others stand alone", " ?[A", " *[A"),
+        Mistake(
+            "You join marks, digits and blanks that stand together. Each is a piece of its own",
+            "|[^A-Za-z]",
+            "|[^A-Za-z]+",
+        ),
+        Mistake("Line ends get lost: a dot in a pattern fits anything but them", "|[^A-Za-z]", "|."),
+        Mistake(
+            "Any white space joins the word in yours. Only a blank does, a line end stands alone", " ?[A", r"\s?[A"
+        ),
+        Mistake(
+            "That's the text cut at white space. Marks stand alone, and a blank belongs to the word after it",
+            answer=lambda text: text.split(),
+        ),
+        Mistake("Each letter is a piece in yours: take as many as there are, with a +", "[A-Za-z]+|", "[A-Za-z]|"),
+        Mistake("Capital letters are letters too", " ?[A-Za-z]+|[^A-Za-z]", " ?[a-z]+|[^a-z]"),
+        Mistake("A blank before a mark stays alone. It goes with letters only", "|[^A-Za-z]", "| ?[^A-Za-z]"),
+    ],
+)
+
+
+# --- 02.7 ---
+
+
 def encode_piece(piece: bytes, ranks: Mapping[bytes, int]) -> list[int]:
     """Return the ids of a piece: bytes, of which the pair with the lowest rank merges, again and again."""
     parts = [bytes([byte]) for byte in piece]
@@ -347,19 +553,23 @@ def longest_first(piece: bytes, ranks: Mapping[bytes, int]) -> list[int]:
 
 
 # Merges in the order of their ranks; the order matters for the pieces below.
-LEARNED = [b"bc", b"ab", b"cd", b"abab", b"bcd", b"aa", b"aab", b"dd", b"bcbc", b"abcbc"]
+LEARNED = [b"bc", b"ab", b"cd", b"abab", b"bcd", b"aa", b"aab", b"dd", b"bcbc", b"abcbc", b"ba"]
 RANKS = {bytes([97 + i]): i for i in range(4)} | {token: 4 + i for i, token in enumerate(LEARNED)}
 
 
 def pieces_to_encode(chance: Random) -> list[Probe]:
-    """Pieces in which the lowest rank is neither the leftmost nor the longest."""
+    """Pieces in which the lowest rank is neither the leftmost nor the longest; then other orders of learning."""
     fixed = [b"ab", b"ca", b"abc", b"aaa", b"abcd", b"aab", b"ababab", b"ababcd", b"aabcdd", b"abcbc", b"dabcbc"]
     drawn = [bytes(97 + chance.randrange(4) for _ in range(length)) for length in (5, 7, 9, 11)]
-    return [(piece, RANKS) for piece in fixed + drawn]
+    probes: list[Probe] = [(piece, RANKS) for piece in fixed + drawn]
+    for piece in drawn:
+        learned = chance.sample(range(4, 4 + len(LEARNED)), len(LEARNED))
+        probes.append((piece, RANKS | dict(zip(LEARNED, learned, strict=True))))
+    return probes
 
 
 ENCODE_PIECE = Exercise(
-    number="02.5",
+    number="02.7",
     title="Encode by rank",
     name="encode_piece",
     reference=encode_piece,
@@ -413,7 +623,7 @@ ENCODE_PIECE = Exercise(
 )
 
 
-# --- 02.6 ---
+# --- 02.8 ---
 
 
 def decode(ids: Sequence[int], tokens: Sequence[bytes]) -> str:
@@ -421,18 +631,28 @@ def decode(ids: Sequence[int], tokens: Sequence[bytes]) -> str:
     return b"".join(tokens[i] for i in ids).decode("utf-8", errors="replace")
 
 
-TOKENS = [b"a", b"b", "é".encode()[:1], "é".encode()[1:], "日".encode()[:2], "日".encode()[2:], b" c", "ü".encode()]
+TOKENS = [
+    b"a",
+    b"b",
+    "é".encode()[:1],
+    "é".encode()[1:],
+    "日".encode()[:2],
+    "日".encode()[2:],
+    b" c",
+    "ü".encode(),
+    b"\n",
+]
 
 
 def ids_to_decode(chance: Random) -> list[Probe]:
-    """Ids whose characters are whole, spread over two tokens, or broken off."""
-    fixed = [[0, 1], [2, 3], [0, 4, 5, 6], [7, 2, 3, 1], [0, 2], [3, 1]]
+    """Ids whose characters are whole, spread over two tokens, or broken off; white space at both ends."""
+    fixed = [[0, 1], [2, 3], [0, 4, 5, 6], [7, 2, 3, 1], [0, 2], [3, 1], [6, 0], [1, 8], [6, 2, 3, 8]]
     drawn = [[chance.randrange(len(TOKENS)) for _ in range(6)] for _ in range(3)]
     return [(ids, TOKENS) for ids in fixed + drawn]
 
 
 DECODE = Exercise(
-    number="02.6",
+    number="02.8",
     title="Decode",
     name="decode",
     reference=decode,
@@ -466,14 +686,24 @@ DECODE = Exercise(
         Mistake(
             "Each byte became a character of its own: the bytes are UTF-8", '"utf-8", errors="replace"', '"latin-1"'
         ),
+        Mistake(
+            "You take white space off the ends. It's part of the text: a token often begins with a space",
+            'errors="replace")',
+            'errors="replace").strip()',
+        ),
+        Mistake(
+            "You put something between the tokens. Spaces are in the tokens already: join them with nothing between",
+            'b"".join',
+            'b" ".join',
+        ),
     ],
 )
 
 
-# --- 02.7 ---
+# --- 02.9 ---
 
 MERGES_NEEDED = Exercise(
-    number="02.7",
+    number="02.9",
     title="How many merges?",
     name="n_merges",
     reference=742,
@@ -487,4 +717,4 @@ MERGES_NEEDED = Exercise(
     ],
 )
 
-EXERCISES = [FIRST_PAIR, COUNT_PAIRS, MERGE, BEST_PAIR, ENCODE_PIECE, DECODE, MERGES_NEEDED]
+EXERCISES = [FIRST_PAIR, COUNT_PAIRS, MERGE, BEST_PAIR, TRAIN, CUT, ENCODE_PIECE, DECODE, MERGES_NEEDED]

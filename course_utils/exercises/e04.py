@@ -52,10 +52,10 @@ def one_hot_by_comparing(ids: Tensor, vocab_size: int) -> Tensor:
 
 
 def ids_and_size(chance: Random) -> list[Probe]:
-    """Ids that repeat, in vocabularies of several sizes."""
-    probes: list[Probe] = [(torch.tensor([2, 0]), 3), (torch.tensor([1, 1, 3, 2]), 4)]
+    """Ids that repeat, in vocabularies of several sizes; the last token never occurs, so no text shows the size."""
+    probes: list[Probe] = [(torch.tensor([2, 0]), 4), (torch.tensor([1, 1, 3, 2]), 5)]
     for size in (5, 6, 9):
-        probes.append((torch.tensor([chance.randrange(size) for _ in range(size - 1)]), size))
+        probes.append((torch.tensor([chance.randrange(size - 1) for _ in range(size - 1)]), size))
     return probes
 
 
@@ -102,6 +102,16 @@ ONE_HOT = Exercise(
         Mistake(
             "Row i has its 1 at place i: it belongs at ids[i]",
             answer=lambda ids, vocab_size: torch.eye(len(ids), vocab_size),
+        ),
+        Mistake(
+            "Your rows end at the largest id of this text. The vocabulary goes on: each row has vocab_size places, as "
+            "in F.one_hot(ids, vocab_size)",
+            answer=lambda ids, vocab_size: F.one_hot(ids).float(),
+        ),
+        Mistake(
+            "Your rows end at the largest id of this text, and they hold whole numbers. Each row has vocab_size "
+            "places: F.one_hot(ids, vocab_size).float()",
+            answer=lambda ids, vocab_size: F.one_hot(ids),
         ),
     ],
 )
@@ -243,13 +253,96 @@ PAIRS = Exercise(
 # --- 04.5 ---
 
 
+def sampling_loss(v: Tensor, u: Tensor, drawn: Tensor) -> Tensor:
+    """Return the loss of one pair: the word's v (C,), its neighbour's u (C,), those of drawn words (K, C)."""
+    yes = F.logsigmoid(u @ v)
+    no = F.logsigmoid(-(drawn @ v)).sum()
+    return -(yes + no)
+
+
+def sampling_loss_by_formula(v: Tensor, u: Tensor, drawn: Tensor) -> Tensor:
+    """The same, sigmoid and logarithm written out."""
+    loss = torch.log(1 + torch.exp(-(u * v).sum()))
+    for other in drawn:
+        loss = loss + torch.log(1 + torch.exp((other * v).sum()))
+    return loss
+
+
+def pairs_with_noise(chance: Random) -> list[Probe]:
+    """Vectors of a word, of its neighbour and of some drawn words, with products that are neither 0 nor large."""
+    sizes = ((2, 1), (2, 2), (3, 2), (4, 5), (5, 3))
+    return [(numbers(chance, C) / 2, numbers(chance, C) / 2, numbers(chance, K * C).view(K, C) / 2) for C, K in sizes]
+
+
+SAMPLING_LOSS = Exercise(
+    number="04.5",
+    title="The loss of negative sampling",
+    name="sampling_loss",
+    reference=sampling_loss,
+    probes=pairs_with_noise,
+    alternatives=[sampling_loss_by_formula],
+    hints=[
+        "u @ v is how well the true neighbour goes with the word; drawn @ v has that number for each drawn word.",
+        "The true one should be a yes: ln σ(u · v). Each drawn one should be a no: ln σ(-(d · v)).",
+        "-(F.logsigmoid(u @ v) + F.logsigmoid(-(drawn @ v)).sum())",
+    ],
+    mistakes=[
+        Mistake(
+            "Drawn words are asked for a yes. The minus is missing: σ(-x) is the probability of no",
+            "F.logsigmoid(-(drawn @ v))",
+            "F.logsigmoid(drawn @ v)",
+        ),
+        Mistake(
+            "The true neighbour is asked for a no, and the drawn words for a yes",
+            answer=lambda v, u, drawn: -(F.logsigmoid(-(u @ v)) + F.logsigmoid(drawn @ v).sum()),
+        ),
+        Mistake(
+            "The true neighbour is asked for a no, like the drawn words: σ(u · v) is the probability of yes",
+            "F.logsigmoid(u @ v)",
+            "F.logsigmoid(-(u @ v))",
+        ),
+        Mistake("A loss is what gets smaller: put a minus in front of the whole", "-(yes + no)", "yes + no"),
+        Mistake("Add up what the drawn words cost, don't average it", ".sum()", ".mean()"),
+        Mistake("The drawn words are missing: each adds -ln σ(-(d · v))", "-(yes + no)", "-yes"),
+        Mistake("The true neighbour is missing: it adds -ln σ(u · v)", "-(yes + no)", "-no"),
+        Mistake(
+            "The logarithm is missing: those are probabilities",
+            answer=lambda v, u, drawn: -(torch.sigmoid(u @ v) + torch.sigmoid(-(drawn @ v)).sum()),
+        ),
+        Mistake(
+            "σ is missing: a product is no probability",
+            answer=lambda v, u, drawn: -(u @ v - (drawn @ v).sum()),
+        ),
+        Mistake("What the drawn words cost is taken away. Both parts are added", "-(yes + no)", "-(yes - no)"),
+        Mistake(
+            "That's softmax over all of them, as in a language model. Here each word gets a yes or a no of its own",
+            answer=lambda v, u, drawn: -torch.log_softmax(torch.cat((u[None], drawn)) @ v, 0)[0],
+        ),
+        Mistake("You have a number for each drawn word: add them up", ".sum()", ""),
+        Mistake(
+            "Add up after the logarithm, not before: each drawn word has a loss of its own",
+            "F.logsigmoid(-(drawn @ v)).sum()",
+            "F.logsigmoid(-(drawn @ v).sum())",
+        ),
+        Mistake(
+            "You compare drawn words with the neighbour. All are compared with the word that's given, v",
+            "drawn @ v",
+            "drawn @ u",
+        ),
+    ],
+)
+
+
+# --- 04.6 ---
+
+
 def similarity(a: Tensor, b: Tensor) -> Tensor:
     """Return the cosine of the angle between two vectors (C,)."""
     return (a * b).sum() / (a.norm() * b.norm())
 
 
 SIMILARITY = Exercise(
-    number="04.5",
+    number="04.6",
     title="Cosine similarity",
     name="similarity",
     reference=similarity,
@@ -299,7 +392,7 @@ SIMILARITY = Exercise(
 )
 
 
-# --- 04.6 ---
+# --- 04.7 ---
 
 
 def recall(rankings: Sequence[Sequence[int]], wanted: Sequence[set[int]], k: int) -> float:
@@ -330,7 +423,7 @@ def searches(chance: Random) -> list[Probe]:
 
 
 RECALL = Exercise(
-    number="04.6",
+    number="04.7",
     title="Recall at k",
     name="recall",
     reference=recall,
@@ -377,4 +470,4 @@ RECALL = Exercise(
     ],
 )
 
-EXERCISES = [SHAPE, ONE_HOT, MOVED, PAIRS, SIMILARITY, RECALL]
+EXERCISES = [SHAPE, ONE_HOT, MOVED, PAIRS, SAMPLING_LOSS, SIMILARITY, RECALL]

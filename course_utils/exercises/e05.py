@@ -1,4 +1,4 @@
-"""Exercises of notebook 05: token plus position, sinusoids, a bias that grows with distance, and a turning pair."""
+"""Exercises of notebook 05: token plus position, sinusoids and what they have to do with a clock, and distances."""
 
 import math
 from random import Random
@@ -11,7 +11,7 @@ from course_utils.exercises.engine.exercise import Exercise, Mistake, Probe
 
 def numbers(chance: Random, *shape: int) -> Tensor:
     """Numbers of a shape, none of them near zero."""
-    drawn = [chance.uniform(0.5, 3) * chance.choice((-1, 1)) for _ in range(math.prod(shape))]
+    drawn = [round(chance.uniform(0.5, 3), 3) * chance.choice((-1, 1)) for _ in range(math.prod(shape))]
     return torch.tensor(drawn).view(shape)
 
 
@@ -30,8 +30,10 @@ def inputs_by_loop(ids: Tensor, tokens: Tensor, positions: Tensor) -> Tensor:
 
 
 def texts_and_tables(chance: Random) -> list[Probe]:
-    """Batches of texts, with tables of more rows than the texts need."""
-    probes = []
+    """Batches of texts, with tables of more rows than the texts need; the first can be added up in the head."""
+    tokens = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    positions = torch.tensor([[10.0, 20.0], [30.0, 40.0], [50.0, 60.0], [70.0, 80.0]])
+    probes: list[Probe] = [(torch.tensor([[2, 0]]), tokens, positions)]
     for B, T, V, C in ((1, 2, 4, 2), (2, 3, 5, 3), (3, 3, 6, 3), (2, 4, 9, 5), (4, 4, 8, 4)):
         ids = torch.tensor([[chance.randrange(V) for _ in range(T)] for _ in range(B)])
         probes.append((ids, numbers(chance, V, C), numbers(chance, V + 1, C)))
@@ -197,73 +199,24 @@ SINUSOID = Exercise(
 
 # --- 05.3 ---
 
-
-def alibi(slope: float, T: int) -> Tensor:
-    """Return what is added to the scores, (T, T): minus slope times distance, and -inf where the key comes later."""
-    scores = torch.full((T, T), -torch.inf)
-    for query in range(T):
-        for key in range(query + 1):
-            scores[query, key] = -slope * (query - key)
-    return scores
-
-
-def alibi_at_once(slope: float, T: int) -> Tensor:
-    """The same without a loop."""
-    far = torch.arange(T)[:, None] - torch.arange(T)
-    return torch.where(far >= 0, slope * -far, -torch.inf)
-
-
-ALIBI = Exercise(
+SAME_PRODUCT = Exercise(
     number="05.3",
-    title="A bias that grows with distance",
-    name="alibi",
-    reference=alibi,
-    probes=lambda chance: [(0.5, 2), (1.0, 3), *((round(chance.uniform(0.1, 0.9), 2), T) for T in (3, 4, 6))],
-    alternatives=[alibi_at_once],
+    title="Where is the product the same?",
+    name="pairs",
+    reference={(3, 7), (10, 6)},
     hints=[
-        "Row by row: the query at place q may look at the keys at places 0 to q.",
-        "The distance is q - k: 0 on the diagonal.",
-        "Begin with torch.full((T, T), -torch.inf) and fill in what a query may look at.",
+        "Each wave adds sin a sin b + cos a cos b, which is cos(a - b). What is a - b for positions 7 and 3?",
+        "cos(-4) is cos(4): the product can't tell ahead from back.",
     ],
     mistakes=[
-        Mistake("What is far away should count less: the sign is minus", "-slope *", "slope *"),
-        Mistake(
-            "Later keys are open: a query must not look ahead, so they get -inf",
-            "torch.full((T, T), -torch.inf)",
-            "torch.zeros(T, T)",
-        ),
-        Mistake(
-            "Later keys get a bias as if they lay in the past: they get -inf",
-            answer=lambda slope, T: -slope * (torch.arange(T)[:, None] - torch.arange(T)).abs().float(),
-        ),
-        Mistake(
-            "It lies on its side: a row for each query, a column for each key",
-            "scores[query, key]",
-            "scores[key, query]",
-        ),
-        Mistake("The slope is missing: the bias is slope times distance", "-slope * (query - key)", "-(query - key)"),
-        Mistake("A token's distance to itself is 0", "(query - key)", "(query - key + 1)"),
-        Mistake("A query may look at itself: its own place is not closed", "range(query + 1)", "range(query)"),
-        Mistake(
-            "The bias of a key is by its distance to the query, not by its own place",
-            "(query - key)",
-            "key",
-        ),
-        Mistake(
-            "Later keys are raised, since their distance is below 0: they get -inf",
-            answer=lambda slope, T: -slope * (torch.arange(T)[:, None] - torch.arange(T)).float(),
-        ),
-        Mistake("Bias 0 everywhere: it falls by slope with each place of distance", "-slope * (query - key)", "0.0"),
-        Mistake(
-            "With plus infinity the later key would be looked at above all: it gets minus infinity",
-            "-torch.inf",
-            "torch.inf",
-        ),
-        Mistake(
-            "The bias falls in a line: slope times distance, not slope to the power of it",
-            "-slope * (query - key)",
-            "-(slope ** (query - key))",
-        ),
+        Mistake("One is missing: cos(a - b) and cos(b - a) are the same, so four back counts too", answer={(10, 6)}),
+        Mistake("One is missing: 10 and 6 are four apart as well, farther along", answer={(3, 7)}),
+        Mistake("14 and 6 are eight apart. The difference counts, not the ratio", answer={(3, 7), (10, 6), (14, 6)}),
+        Mistake("8 and 3 are five apart. They'd have to be four apart", answer={(3, 7), (10, 6), (8, 3)}),
+        Mistake("5 and 5 have the same sum as 7 and 3. The difference counts", answer={(3, 7), (10, 6), (5, 5)}),
+        Mistake("Twice as far isn't the same: 14 and 6 are eight apart", answer={(14, 6)}),
+        Mistake("7 and 3 are four apart. Look for pairs that are four apart too", answer={(8, 3)}),
+        Mistake("There the positions are the same, so the product is the largest there is", answer={(5, 5)}),
     ],
 )
 
@@ -271,112 +224,143 @@ ALIBI = Exercise(
 # --- 05.4 ---
 
 
-def turn(pair: Tensor, angle: float) -> Tensor:
-    """Return a pair of numbers (2,), turned anticlockwise by an angle."""
-    x, y = pair
-    cos, sin = math.cos(angle), math.sin(angle)
-    return torch.stack((x * cos - y * sin, x * sin + y * cos))
+def shift(vector: Tensor, k: int) -> Tensor:
+    """Return the vector of the position that is k further on than that of `vector`, (n_embd,)."""
+    numbers = []
+    for i in range(len(vector) // 2):
+        angle = k / 10_000 ** (2 * i / len(vector))
+        sine, cosine = vector[2 * i], vector[2 * i + 1]
+        numbers.append(sine * math.cos(angle) + cosine * math.sin(angle))
+        numbers.append(cosine * math.cos(angle) - sine * math.sin(angle))
+    return torch.stack(numbers)
 
 
-def turn_by_matrix(pair: Tensor, angle: float) -> Tensor:
-    """The same as a product with a matrix."""
-    cos, sin = math.cos(angle), math.sin(angle)
-    return torch.tensor([[cos, -sin], [sin, cos]]) @ pair
+def shift_at_once(vector: Tensor, k: int) -> Tensor:
+    """The same without a loop."""
+    angles = k * 10_000.0 ** (-torch.arange(0, len(vector), 2) / len(vector))
+    sines, cosines = vector[0::2], vector[1::2]
+    new_sines = sines * angles.cos() + cosines * angles.sin()
+    return torch.stack((new_sines, cosines * angles.cos() - sines * angles.sin()), 1).flatten()
 
 
-def length_stays(result: Tensor, pair: Tensor, angle: float) -> str | None:
-    """Turning changes no length."""
-    before, after = pair.norm().item(), result.norm().item()
-    told = f"the pair's length was {before:.3g} and is now {after:.3g}; turning changes no length"
-    return None if math.isclose(before, after, rel_tol=1e-3) else told
+def shift_by_adding(vector: Tensor, k: int) -> Tensor:
+    """What somebody writes who adds the vector of position k."""
+    return vector + sinusoid(k, len(vector))
 
 
-TURN = Exercise(
+def shift_in_halves(vector: Tensor, k: int) -> Tensor:
+    """What somebody writes who takes the first half for sines and the second for cosines."""
+    woven = vector.view(2, -1).T.flatten()
+    return shift_at_once(woven, k).view(-1, 2).T.flatten()
+
+
+SHIFT = Exercise(
     number="05.4",
-    title="Turn a pair",
-    name="turn",
-    reference=turn,
+    title="A few positions later",
+    name="shift",
+    reference=shift,
     probes=lambda chance: [
-        (torch.tensor([1.0, 0.0]), math.pi / 2),
-        (torch.tensor([3.0, 1.0]), 0.5),
-        *((numbers(chance, 2), round(chance.uniform(-3, 3), 2)) for _ in range(4)),
+        (sinusoid(1, 2), 1),
+        (sinusoid(3, 4), 2),
+        *((sinusoid(chance.randrange(1, 30), n_embd), chance.randrange(2, 9)) for n_embd in (4, 6, 8)),
     ],
-    alternatives=[turn_by_matrix],
-    rules=[length_stays],
+    alternatives=[shift_at_once],
     hints=[
-        "The pair (1, 0) becomes (cos, sin), and the pair (0, 1) becomes (-sin, cos).",
-        "So (x, y) becomes (x cos - y sin, x sin + y cos).",
-        "torch.stack((first, second)) makes a tensor of two numbers that are tensors.",
+        "vector[2 * i] is the sine of wave i, and vector[2 * i + 1] its cosine.",
+        "Wave i turns by k / 10_000 ** (2 * i / n_embd) radians; n_embd is len(vector).",
+        "The new sine is sine * cos(angle) + cosine * sin(angle). The other formula gives the new cosine.",
     ],
     mistakes=[
         Mistake(
-            "You turn clockwise: the minus belongs to the first number",
-            "(x * cos - y * sin, x * sin + y * cos)",
-            "(x * cos + y * sin, y * cos - x * sin)",
+            "You add the vector of position k. Vectors of positions don't add up: turn each wave by its angle",
+            answer=shift_by_adding,
         ),
-        Mistake("A minus is missing in the first number: x cos - y sin", "x * cos - y * sin", "x * cos + y * sin"),
+        Mistake("You go back by k: turn the other way", "angle = k /", "angle = -k /"),
         Mistake(
-            "Sine and cosine are exchanged",
-            "cos, sin = math.cos(angle), math.sin(angle)",
-            "sin, cos = math.cos(angle), math.sin(angle)",
-        ),
-        Mistake(
-            "The two numbers are exchanged",
-            "(x * cos - y * sin, x * sin + y * cos)",
-            "(x * sin + y * cos, x * cos - y * sin)",
+            "Every wave turns as far as the first. Each has an angle of its own",
+            " / 10_000 ** (2 * i / len(vector))",
+            "",
         ),
         Mistake(
-            "math.cos takes radians, as they are: nothing is to be converted",
-            "math.cos(angle), math.sin(angle)",
-            "math.cos(math.radians(angle)), math.sin(math.radians(angle))",
+            "Sines and cosines alternate in the vector. You take the first half for sines, the second for cosines",
+            answer=shift_in_halves,
         ),
         Mistake(
-            "The pair had a direction already: turn on from there",
-            answer=lambda pair, angle: pair.norm() * torch.tensor([math.cos(angle), math.sin(angle)]),
+            "You have sine and cosine the wrong way round: the sine comes first",
+            "sine, cosine = vector[2 * i], vector[2 * i + 1]",
+            "cosine, sine = vector[2 * i], vector[2 * i + 1]",
+        ),
+        Mistake("The exponent is 2i / n_embd: the 2 is missing", "(2 * i / len(vector))", "(i / len(vector))"),
+        Mistake(
+            "You use the new sine for the cosine: both come from the old ones",
+            "        numbers.append(sine * math.cos(angle) + cosine * math.sin(angle))",
+            "        sine = sine * math.cos(angle) + cosine * math.sin(angle)\n        numbers.append(sine)",
         ),
         Mistake(
-            "You stretch each number on its own: turning mixes the two",
-            "(x * cos - y * sin, x * sin + y * cos)",
-            "(x * cos, y * sin)",
+            "The vector comes back as it was: turn each wave by k times its speed",
+            answer=lambda vector, k: vector.clone(),
         ),
         Mistake(
-            "You use the new first number for the second: both come from the old pair",
-            "return torch.stack((x * cos - y * sin, x * sin + y * cos))",
-            "x = x * cos - y * sin\n    return torch.stack((x, x * sin + y * cos))",
+            "A sign: the new cosine is cosine * cos(angle) minus sine * sin(angle)",
+            "cosine * math.cos(angle) - sine",
+            "cosine * math.cos(angle) + sine",
         ),
-        Mistake("One minus too many: the second number is x sin + y cos", "x * sin + y * cos", "x * sin - y * cos"),
         Mistake(
-            "That mirrors the pair. The minus belongs to the first number: x cos - y sin",
-            "(x * cos - y * sin, x * sin + y * cos)",
-            "(x * cos + y * sin, x * sin - y * cos)",
+            "A sign: the new sine is sine * cos(angle) plus cosine * sin(angle)",
+            "sine * math.cos(angle) + cosine",
+            "sine * math.cos(angle) - cosine",
         ),
+        Mistake("You turn by one position. It should be k of them", "angle = k /", "angle = 1 /"),
+        Mistake("That is the vector of position k itself", answer=lambda vector, k: sinusoid(k, len(vector))),
     ],
 )
 
 
 # --- 05.5 ---
 
-SAME_PRODUCT = Exercise(
+
+def how_far(T: int) -> Tensor:
+    """Return a table (T, T): row i, column j holds how many positions j stands before i."""
+    return torch.arange(T)[:, None] - torch.arange(T)
+
+
+HOW_FAR = Exercise(
     number="05.5",
-    title="Where is the product the same?",
-    name="places",
-    reference=(10, 6),
+    title="How far apart?",
+    name="how_far",
+    reference=how_far,
+    probes=lambda chance: [(2,), (3,), (4,), (chance.randrange(5, 8),)],
+    alternatives=[lambda T: torch.tensor([[i - j for j in range(T)] for i in range(T)])],
     hints=[
-        "The product of a turned query and a turned key depends on how far the two are apart.",
-        "The query at 7 stands four places after the key at 3.",
+        "Row 3, column 1: how many positions does number 1 stand before number 3?",
+        "It's i - j. Words still to come have negative numbers.",
+        "torch.arange(T)[:, None] is a column and torch.arange(T) a row. What does their difference look like?",
     ],
     mistakes=[
-        Mistake("There the key comes after the query: the distance is -4, not 4", answer=(3, 7)),
-        Mistake("Twice the places are twice the distance, 8: the difference counts, not the ratio", answer=(14, 6)),
-        Mistake("There the distance is 5: only the key has stayed", answer=(8, 3)),
-        Mistake("It is one of them: give that pair alone", answer=((10, 6),)),
         Mistake(
-            "With sinusoids it is the same, here it is not: the key comes after the query there",
-            answer=((3, 7), (10, 6)),
+            "It's the other way round: in row 3, column 1 it's 3 - 1",
+            "torch.arange(T)[:, None] - torch.arange(T)",
+            "torch.arange(T) - torch.arange(T)[:, None]",
         ),
-        Mistake("Those have the same sum, 10. The difference counts", answer=(5, 5)),
-        Mistake("That is the distance. Give the two places, (query, key)", answer=4),
+        Mistake(
+            "You drop the direction. A word that's still to come stands a negative number of positions before",
+            answer=lambda T: (torch.arange(T)[:, None] - torch.arange(T)).abs(),
+        ),
+        Mistake(
+            "You set words still to come to 0. They are negative: -1 for the next word",
+            answer=lambda T: (torch.arange(T)[:, None] - torch.arange(T)).clamp(min=0),
+        ),
+        Mistake("A word's distance to itself is 0", "- torch.arange(T)", "- torch.arange(T) + 1"),
+        Mistake("You add the two positions. Subtract them", "[:, None] - torch", "[:, None] + torch"),
+        Mistake(
+            "Each row holds the position of its column. Subtract that from the row's own",
+            answer=lambda T: torch.arange(T).expand(T, T).clone(),
+        ),
+        Mistake(
+            "Each row holds its own position. Subtract the position of the column",
+            answer=lambda T: torch.arange(T)[:, None].expand(T, T).clone(),
+        ),
     ],
 )
 
-EXERCISES = [INPUTS, SINUSOID, ALIBI, TURN, SAME_PRODUCT]
+EXERCISES = [INPUTS, SINUSOID, SAME_PRODUCT, SHIFT, HOW_FAR]

@@ -51,9 +51,10 @@ SCORES = Exercise(
     title="The scores of one query",
     name="scores_of",
     reference=scores_of,
-    probes=lambda chance: [
-        (numbers(chance, C), numbers(chance, T, C)) for T, C in ((2, 2), (3, 3), (4, 4), (6, 3), (3, 5))
-    ],
+    probes=lambda chance: (
+        [(torch.tensor([1.0, 2.0]), torch.tensor([[1.0, 0.0], [1.0, 3.0]]))]
+        + [(numbers(chance, C), numbers(chance, T, C)) for T, C in ((2, 2), (3, 3), (4, 4), (6, 3), (3, 5))]
+    ),
     alternatives=[scores_by_loop, lambda query, x: (x * query).sum(-1)],
     hints=[
         "For each row of x: multiply it with the query number by number, and sum.",
@@ -124,9 +125,10 @@ CONTEXT = Exercise(
     title="A context vector",
     name="context",
     reference=context,
-    probes=lambda chance: [
-        (numbers(chance, T).softmax(0), numbers(chance, T, C)) for T, C in ((2, 2), (3, 3), (4, 4), (6, 3), (3, 5))
-    ],
+    probes=lambda chance: (
+        [(torch.tensor([0.25, 0.75]), torch.tensor([[4.0, 0.0], [8.0, 4.0]]))]
+        + [(numbers(chance, T).softmax(0), numbers(chance, T, C)) for T, C in ((2, 2), (3, 3), (4, 4), (6, 3), (3, 5))]
+    ),
     alternatives=[context_by_loop, lambda weights, x: (weights[:, None] * x).sum(0)],
     hints=[
         "Each token's vector is multiplied by the token's weight, and all are added.",
@@ -186,7 +188,10 @@ ATTENTION = Exercise(
     title="All queries at once",
     name="attention",
     reference=attention,
-    probes=lambda chance: [(numbers(chance, T, C),) for T, C in ((2, 2), (3, 3), (4, 4), (6, 3), (3, 5))],
+    probes=lambda chance: (
+        [(torch.tensor([[0.0, 0.0], [1.0, 2.0]]),)]  # the first row is the mean of both
+        + [(numbers(chance, T, C),) for T, C in ((2, 2), (3, 3), (4, 4), (6, 3), (3, 5))]
+    ),
     alternatives=[attention_by_loop, lambda x: torch.nn.functional.scaled_dot_product_attention(x, x, x, scale=1.0)],
     hints=[
         "Three lines: scores (T, T), weights (T, T), context vectors (T, C).",

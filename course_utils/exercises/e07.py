@@ -1,13 +1,16 @@
 """Exercises of notebook 07: a query by hand, scores, scaled weights, all of self-attention, nn.Linear, its size."""
 
+import math
 from random import Random
 
 import torch
 from torch import Tensor, nn
 
 from course_utils.common import require
+from course_utils.exercises.engine.comparing import kind
 from course_utils.exercises.engine.exercise import Exercise, Mistake
 from course_utils.exercises.engine.probes import numbers
+from course_utils.exercises.engine.showing import typed
 
 # --- 07.1 ---
 
@@ -72,10 +75,13 @@ SCORES = Exercise(
     title="Scores of queries and keys",
     name="scores_between",
     reference=scores_between,
-    probes=lambda chance: [
-        (numbers(chance, T, C), numbers(chance, C, D), numbers(chance, C, D))
-        for T, C, D in ((2, 2, 2), (3, 3, 3), (2, 3, 2), (4, 3, 2), (3, 2, 4), (6, 3, 2))
-    ],
+    probes=lambda chance: (
+        [(torch.eye(2), torch.tensor([[1.0, 2.0], [0.0, 1.0]]), torch.tensor([[1.0, 0.0], [3.0, 1.0]]))]
+        + [
+            (numbers(chance, T, C), numbers(chance, C, D), numbers(chance, C, D))
+            for T, C, D in ((2, 2, 2), (3, 3, 3), (2, 3, 2), (4, 3, 2), (3, 2, 4), (6, 3, 2))
+        ]
+    ),
     alternatives=[scores_by_loop, lambda x, W_query, W_key: x @ (W_query @ W_key.T) @ x.T],
     hints=[
         "First the queries, x @ W_query, then the keys in the same way: both are (T, D).",
@@ -151,9 +157,11 @@ WEIGHTS = Exercise(
     title="Scaled weights",
     name="weights_of",
     reference=weights_of,
-    probes=lambda chance: [
-        (small(chance, T, D), small(chance, T, D)) for T, D in ((2, 3), (3, 2), (3, 3), (4, 4), (6, 2), (3, 8))
-    ],
+    # The first query finds both keys alike; to the second one is worth three times the other, since √4 is 2.
+    probes=lambda chance: (
+        [(torch.tensor([[0.0] * 4, [2 * math.log(3), 0.0, 0.0, 0.0]]), torch.eye(4)[:2])]
+        + [(small(chance, T, D), small(chance, T, D)) for T, D in ((2, 3), (3, 2), (3, 3), (4, 4), (6, 2), (3, 8))]
+    ),
     alternatives=[
         weights_by_loop,
         lambda queries, keys: torch.softmax((queries / keys.shape[-1] ** 0.5) @ keys.T, -1),
@@ -244,18 +252,22 @@ SELF_ATTENTION = Exercise(
     title="Self-attention, all of it",
     name="self_attention",
     reference=self_attention,
-    probes=lambda chance: [
-        (small(chance, B, T, C), *(numbers(chance, C, D) for _ in range(3)))
-        for B, T, C, D in (
-            (2, 2, 2, 2),
-            (3, 3, 3, 3),
-            (1, 2, 3, 2),
-            (2, 4, 3, 2),
-            (3, 2, 2, 5),
-            (2, 3, 4, 3),
-            (2, 5, 2, 3),
-        )
-    ],
+    # Without any queries, each token takes the mean of the values.
+    probes=lambda chance: (
+        [(torch.eye(2)[None], torch.zeros(2, 2), torch.eye(2), torch.eye(2) * 4)]
+        + [
+            (small(chance, B, T, C), *(numbers(chance, C, D) for _ in range(3)))
+            for B, T, C, D in (
+                (2, 2, 2, 2),
+                (3, 3, 3, 3),
+                (1, 2, 3, 2),
+                (2, 4, 3, 2),
+                (3, 2, 2, 5),
+                (2, 3, 4, 3),
+                (2, 5, 2, 3),
+            )
+        ]
+    ),
     alternatives=[
         text_by_text,
         lambda x, q, k, v: torch.nn.functional.scaled_dot_product_attention(x @ q, x @ k, x @ v),
@@ -323,6 +335,11 @@ SELF_ATTENTION = Exercise(
             "dim=0",
         ),
         Mistake(
+            "All texts of the batch have become one: tokens attend to other texts too. Leave (B, T, D) as it is, and "
+            "each text meets only itself",
+            answer=lambda x, q, k, v: self_attention(x.flatten(0, 1)[None], q, k, v).view(*x.shape[:2], -1),
+        ),
+        Mistake(
             "You scale what comes out. Scale the scores, before softmax",
             " / keys.shape[-1] ** 0.5\n    return scores.softmax(dim=-1) @ values",
             "\n    return scores.softmax(dim=-1) @ values / keys.shape[-1] ** 0.5",
@@ -365,7 +382,7 @@ def apply(answer: object, matrix: Tensor) -> Tensor | None:
         raise PlainTensorError(str(error)) from error  # a kind of its own: no other TypeError is taken for it
     if layer is None:
         return None
-    require(callable(layer), f"as_linear returns a {type(layer).__name__}; it should return the nn.Linear")
+    require(isinstance(layer, nn.Linear), f"as_linear returns {kind(layer)}; it should return the nn.Linear")
     return layer(torch.eye(len(matrix)))
 
 
@@ -375,7 +392,11 @@ AS_LINEAR = Exercise(
     name="as_linear",
     reference=as_linear,
     use=apply,
-    probes=lambda chance: [(numbers(chance, C, D),) for C, D in ((2, 2), (3, 3), (3, 2), (2, 4), (4, 4))],
+    shown=lambda matrix: f"as_linear({typed(matrix)})(torch.eye({len(matrix)}))",
+    probes=lambda chance: (
+        [(torch.tensor([[1.0, 2.0], [3.0, 4.0]]),)]
+        + [(numbers(chance, C, D),) for C, D in ((2, 2), (3, 3), (3, 2), (2, 4), (4, 4))]
+    ),
     alternatives=[as_linear_by_copy],
     hints=[
         "Make the layer first: nn.Linear(C, D, bias=False), with C, D = matrix.shape.",

@@ -136,7 +136,11 @@ WEIGHTS = Exercise(
     title="Weights that see no future",
     name="causal_weights",
     reference=causal_weights,
-    probes=lambda chance: [(numbers(chance, T, T),) for T in (2, 3, 4, 6, 1)],
+    probes=lambda chance: [
+        (torch.zeros(2, 2),),
+        *((numbers(chance, T, T),) for T in (2, 3, 4, 6, 1)),
+        *((numbers(chance, T, T) - 20_000,) for T in (3, 4)),  # far below any number that is nearly minus infinity
+    ],
     alternatives=[weights_by_loop, weights_renormalised],
     rules=[open_future, uneven_rows],
     hints=[
@@ -149,6 +153,18 @@ WEIGHTS = Exercise(
             "You close with 0, which is an ordinary score: its power is 1. Close with minus infinity",
             'float("-inf")',
             "0.0",
+        ),
+        Mistake(
+            "You close with a number that is only rather small. Scores may be smaller still, and then the future gets "
+            'all the weight: close with float("-inf")',
+            'float("-inf")',
+            "-100.0",
+        ),
+        Mistake(
+            "Nothing is closed: each token sees the whole text. masked_fill leaves scores as they are and returns a "
+            "new table: use what it returns",
+            CLOSED,
+            "scores",
         ),
         Mistake(
             "You set weights to 0 after the softmax, and the rows sum to less than 1. Close the scores before it, or "
@@ -227,17 +243,16 @@ class Mixer(NamedTuple):
         return self.weights @ x
 
     def __repr__(self) -> str:
-        rows = [[round(weight, 1) for weight in row] for row in self.weights.tolist()]
-        return f"an attention with the weights {rows}"
+        rows = [[round(weight, 2) for weight in row] for row in self.weights.tolist()]
+        return f"lambda x: torch.tensor({rows}) @ x"
 
 
-def mixer(chance: Random, T: int, diagonal: int = 0, *leaks: tuple[int, int]) -> Mixer:
-    """Return one whose weights are open up to a diagonal, and at the places (query, key) of `leaks`."""
-    drawn = torch.tensor([[chance.uniform(0.2, 1) for _ in range(T)] for _ in range(T)])
-    seen = torch.ones(T, T, dtype=torch.bool).tril(diagonal)
-    for leak in leaks:
-        seen[leak] = True
-    return Mixer(drawn * seen)
+def mixer(chance: Random, T: int, diagonal: int = 0, *leaks: tuple[int, int, float]) -> Mixer:
+    """Return one whose weights are open up to a diagonal, with a weight at each (query, key) of `leaks`."""
+    weights = torch.tensor([[round(chance.uniform(0.2, 1), 2) for _ in range(T)] for _ in range(T)]).tril(diagonal)
+    for query, key, weight in leaks:
+        weights[query, key] = weight
+    return Mixer(weights)
 
 
 def past_moves(attention: Callable[[Tensor], Tensor], x: Tensor) -> list[bool]:
@@ -283,11 +298,14 @@ MOVES = Exercise(
             (3, 2, ()),
             (4, 1, ()),
             (5, -1, ()),
-            (5, -1, ((0, 4),)),
-            (5, 0, ((2, 4),)),
-            (6, 0, ((0, 5),)),
+            (5, -1, ((0, 4, 0.5),)),
+            (5, 0, ((2, 4, 0.75),)),
+            (6, 0, ((0, 5, 0.25),)),
             (6, 1, ()),
-            (6, 0, ((1, 3),)),
+            (6, 0, ((1, 3, 0.5),)),
+            (4, 0, ((0, 3, -0.5),)),  # a row may fall,
+            (5, 0, ((0, 4, 0.5), (1, 4, -0.5))),  # and two may move by as much in opposite ways
+            (6, 0, ((1, 5, -0.75), (3, 5, 0.75))),
         )
     ],
     alternatives=[moves_by_cat, moves_by_far],
@@ -343,6 +361,17 @@ MOVES = Exercise(
         ),
         Mistake(
             "You ask whether all rows before the place move. One that does is a leak: any, not all", ".any()", ".all()"
+        ),
+        Mistake(
+            "You add the differences up, and those that rise cancel those that fall. Take them without their sign "
+            "first: .abs()",
+            "(difference.abs() > 1e-6).any()",
+            "difference.sum().abs() > 1e-6",
+        ),
+        Mistake(
+            "A row may also fall: you see only those that rise. Take the differences without their sign, .abs()",
+            "difference.abs()",
+            "difference",
         ),
         Mistake(
             "You look only at the row just before the place. A leak may show in any of those before it, [:place]",
@@ -454,28 +483,38 @@ def mix_by_where(weights: Tensor, values: Tensor, keep: Tensor, p: float, traini
 
 DROP = "weights = weights * keep / (1 - p)"
 
+BY_HAND = (
+    torch.tensor([[1.0, 0.0], [0.5, 0.5]]),
+    torch.tensor([[4.0, 8.0], [2.0, 6.0]]),
+    torch.tensor([[True, True], [False, True]]),
+    *(0.5, True),
+)
+
 DROPOUT = Exercise(
     number="08.5",
     title="Dropout on the weights",
     name="mix",
     reference=mix,
-    probes=lambda chance: [
-        (
-            numbers(chance, T, T).softmax(-1),
-            numbers(chance, T, D),
-            torch.tensor([[(row + column + T) % 3 > 0 for column in range(T)] for row in range(T)]),
-            p,
-            training,
-        )
-        for T, D, p, training in (
-            (2, 2, 0.25, True),
-            (2, 2, 0.25, False),
-            (3, 3, 0.2, True),
-            (4, 2, 0.1, True),
-            (4, 3, 0.4, False),
-            (5, 5, 0.3, True),
-        )
-    ],
+    probes=lambda chance: (
+        [BY_HAND]
+        + [
+            (
+                numbers(chance, T, T).softmax(-1),
+                numbers(chance, T, D),
+                torch.tensor([[(row + column + T) % 3 > 0 for column in range(T)] for row in range(T)]),
+                p,
+                training,
+            )
+            for T, D, p, training in (
+                (2, 2, 0.25, True),
+                (2, 2, 0.25, False),
+                (3, 3, 0.2, True),
+                (4, 2, 0.1, True),
+                (4, 3, 0.4, False),
+                (5, 5, 0.3, True),
+            )
+        ]
+    ),
     alternatives=[mix_by_where],
     hints=[
         "Two cases: in training weights are dropped, otherwise nothing happens to them.",
@@ -555,14 +594,25 @@ def attention_by_cutting(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return torch.cat(contexts, dim=1)
 
 
+def far_below_zero(chance: Random, T: int) -> tuple[Tensor, ...]:
+    """Queries, keys and values whose scores are all near -256, below any number that only nearly closes."""
+    q, k, v = (numbers(chance, 2, T, 4) for _ in range(3))
+    q[..., 0], k[..., 0] = 16.0, -32.0
+    return q, k, v
+
+
 ATTENTION = Exercise(
     number="08.6",
     title="Causal attention for a batch",
     name="causal_attention",
     reference=causal_attention,
     probes=lambda chance: [
-        tuple(numbers(chance, B, T, D) for _ in range(3))
-        for B, T, D in ((1, 2, 3), (2, 3, 2), (2, 2, 2), (2, 2, 4), (3, 3, 3), (3, 4, 5), (2, 6, 3), (1, 1, 2))
+        (torch.zeros(1, 2, 2), torch.ones(1, 2, 2), torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])),  # all keys alike
+        *(
+            tuple(numbers(chance, B, T, D) for _ in range(3))
+            for B, T, D in ((1, 2, 3), (2, 3, 2), (2, 2, 2), (2, 2, 4), (3, 3, 3), (3, 4, 5), (2, 6, 3), (1, 1, 2))
+        ),
+        *(far_below_zero(chance, T) for T in (3, 4)),
     ],
     alternatives=[
         attention_by_cutting,
@@ -609,6 +659,16 @@ ATTENTION = Exercise(
             SOFTMAX,
             KEPT,
         ),
+        Mistake(
+            "You close with a number that is only rather small. Scores may be smaller still, and then the future gets "
+            'all the weight: close with float("-inf")',
+            'float("-inf")',
+            "-100.0",
+        ),
+        Mistake(
+            "All texts of the batch have become one: tokens attend to other texts too. Leave (B, T, D) as it is",
+            answer=lambda q, k, v: causal_attention(*(x.flatten(0, 1)[None] for x in (q, k, v))).view(v.shape),
+        ),
         Mistake("The mask is on the wrong side: you close the past", "triu(1)", "tril(-1)"),
         Mistake(
             "You close what should be open: masked_fill writes where the mask is True. True belongs above the "
@@ -616,7 +676,11 @@ ATTENTION = Exercise(
             "triu(1)",
             "tril()",
         ),
-        Mistake("The mask is missing: each token sees the whole text", CLOSED, "scores"),
+        Mistake(
+            "Each token sees the whole text: the mask is missing, or what masked_fill returns is not used",
+            CLOSED,
+            "scores",
+        ),
         Mistake(
             "The mask closes a token's own square too, and the first row becomes nan: begin one column further right",
             "triu(1)",

@@ -11,6 +11,7 @@ from course_utils import attention
 from course_utils.common import require
 from course_utils.exercises.engine.exercise import Exercise, Mistake, Probe, define, source_of
 from course_utils.exercises.engine.probes import numbers
+from course_utils.exercises.engine.showing import typed
 
 
 def labelled(*shape: int) -> Tensor:
@@ -34,8 +35,9 @@ def pack_in_two_steps(queries: list[Tensor], keys: list[Tensor], values: list[Te
 
 def weights_of_heads(chance: Random) -> list[Probe]:
     """For a few numbers of heads and sizes, the weights of their queries, keys and values."""
+    first = tuple([torch.tensor([[n + 11.0, n + 12.0]]), torch.tensor([[n + 21.0, n + 22.0]])] for n in (0, 100, 200))
     sizes = [(2, 1), (2, 2), (3, 1), (3, 2), (4, 2)]
-    return [tuple([numbers(chance, D, H * D) for _ in range(H)] for _ in range(3)) for H, D in sizes]
+    return [first] + [tuple([numbers(chance, D, H * D) for _ in range(H)] for _ in range(3)) for H, D in sizes]
 
 
 PACK = Exercise(
@@ -492,6 +494,8 @@ def use_attention(answer: type, n_embd: int, n_head: int, x: Tensor) -> Tensor:
     only_qkv = all(name.startswith("qkv.") for name, _ in layer.named_parameters())
     named = hasattr(layer, "proj") or only_qkv
     require(named, "the layer at the end must be called proj: it gets known numbers by that name")
+    loose = [name for name, _ in layer.named_parameters() if "." not in name]
+    require(not loose, f"self.{''.join(loose[:1])} is an nn.Parameter and would be learned: keep a mask as a buffer")
     fill(layer)
     return layer.eval()(x)
 
@@ -521,6 +525,7 @@ ATTENTION = Exercise(
     reference=MultiHeadAttention,
     probes=texts_to_attend,
     use=use_attention,
+    shown=lambda n_embd, n_head, x: f"MultiHeadAttention({n_embd}, {n_head}, {x.shape[1] + 2})({typed(x)})",
     alternatives=[FusedAttention, attention.MultiHeadAttention],
     hints=[
         "__init__ keeps n_head, makes the layers qkv (C to 3C) and proj (C to C), and registers the mask as a buffer.",
@@ -647,4 +652,78 @@ ATTENTION = Exercise(
     ],
 )
 
-EXERCISES = [PACK, SHAPES, SPLIT_HEADS, JOIN_HEADS, COUNT, ATTENTION]
+
+# --- 09.7 ---
+
+
+def silence(joined: Tensor, head: int, n_head: int) -> Tensor:
+    """Return a copy of the joined heads (B, T, C) in which the dimensions of head number `head` are 0."""
+    D = joined.shape[-1] // n_head
+    quiet = joined.clone()
+    quiet[:, :, head * D : (head + 1) * D] = 0
+    return quiet
+
+
+def silence_by_parts(joined: Tensor, head: int, n_head: int) -> Tensor:
+    """The same: cut into heads, one of them multiplied by 0, and joined again."""
+    parts = list(joined.chunk(n_head, dim=-1))
+    parts[head] = torch.zeros_like(parts[head])
+    return torch.cat(parts, dim=-1)
+
+
+def cut_out(joined: Tensor, head: int, n_head: int) -> Tensor:
+    """What somebody writes who takes the head away, so that vectors become shorter."""
+    parts = list(joined.chunk(n_head, dim=-1))
+    return torch.cat(parts[:head] + parts[head + 1 :], dim=-1)
+
+
+def joined_heads(chance: Random) -> list[Probe]:
+    """Joined heads of small batches, and the number of one of the heads."""
+    sizes = ((1, 2, 2, 2, 1), (2, 3, 2, 3, 0), (2, 9, 4, 3, 1), (3, 9, 5, 2, 1), (2, 7, 3, 4, 2))
+    return [(numbers(chance, B, T, H * D), head, H) for B, T, H, D, head in sizes]
+
+
+SILENCE = Exercise(
+    number="09.7",
+    title="Switch a head off",
+    name="silence",
+    reference=silence,
+    probes=joined_heads,
+    alternatives=[silence_by_parts],
+    hints=[
+        "Side by side, the first head fills the first D of the C dimensions, the second the next D, and so on.",
+        "D = C // n_head, and head number `head` fills the dimensions from head * D up to (head + 1) * D.",
+        "Take joined.clone(), and set [:, :, head * D : (head + 1) * D] to 0.",
+    ],
+    mistakes=[
+        Mistake("You switch off all the others and keep this one", answer=lambda j, h, H: j - silence(j, h, H)),
+        Mistake(
+            "Only the first dimension of the head is 0. It has D of them: head * D up to (head + 1) * D",
+            "head * D : (head + 1) * D",
+            "head * D",
+        ),
+        Mistake(
+            "Heads stand side by side, D dimensions each. You take every n_head-th dimension",
+            "head * D : (head + 1) * D",
+            "head::n_head",
+        ),
+        Mistake(
+            "Heads count from 0, so the first is head 0: you switch off the one before",
+            "head * D : (head + 1) * D",
+            "(head - 1) % n_head * D : (head - 1) % n_head * D + D",
+        ),
+        Mistake("You zero tokens. A head is a slice of the last dimension", "[:, :, head", "[:, head"),
+        Mistake(
+            "Dimension number `head` alone is 0. The head begins at head * D, and has D dimensions",
+            "head * D : (head + 1) * D",
+            "head",
+        ),
+        Mistake("You switch off this head and all after it: stop at (head + 1) * D", " : (head + 1) * D", " :"),
+        Mistake("You switch off this head and all before it: begin at head * D", "head * D : (head", " : (head"),
+        Mistake("The head is gone, and so are its dimensions: keep the shape, and set them to 0", answer=cut_out),
+        Mistake("Nothing has changed: set the head's dimensions to 0", "] = 0", "] *= 1"),
+        Mistake("You set the head to 1. To bring nothing it must be 0", "] = 0", "] = 1"),
+    ],
+)
+
+EXERCISES = [PACK, SHAPES, SPLIT_HEADS, JOIN_HEADS, COUNT, ATTENTION, SILENCE]

@@ -48,6 +48,9 @@ class Curve:
     def __call__(self, x: Tensor) -> Tensor:
         return self.bend * x * x + self.slope * x + self.shift
 
+    def __repr__(self) -> str:
+        return f"lambda x: {self.bend} * x * x + {self.slope} * x + {self.shift}"
+
 
 def curve(chance: Random) -> Curve:
     """Draw a curve with no number near 0."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from course_utils.exercises.engine.exercise import Exercise, Mistake
 from course_utils.exercises.engine.probes import numbers
+from course_utils.exercises.engine.showing import typed
 from course_utils.training import IGNORED, cross_entropy
 
 # --- 11.1 ---
@@ -99,6 +100,11 @@ MEAN_LOSS = Exercise(
             "logits",
         ),
         Mistake("Those are probabilities. Take their logarithm", "torch.log_softmax", "torch.softmax"),
+        Mistake(
+            "Softmax is taken twice: log_softmax takes it of what it's given, so give it the logits themselves",
+            "torch.log_softmax(logits",
+            "torch.log_softmax(logits.softmax(-1)",
+        ),
         Mistake(
             "You average each text first, then the texts, so a token in a short text counts for more than one in a "
             "long text. Take one mean over all targets",
@@ -231,6 +237,15 @@ def three_steps(answer: Callable, table: Tensor, batches: list[tuple[Tensor, Ten
     return found
 
 
+def training_code(table: Tensor, batches: list[tuple[Tensor, Tensor]]) -> str:
+    """How an answer is used, as it is typed."""
+    return (
+        f"model = nn.Embedding.from_pretrained({typed(table)}, freeze=False)\n"
+        f"optimizer = torch.optim.SGD(model.parameters(), lr=1)\nfor inputs, targets in {typed(batches)}:\n"
+        "    print(one_step(model, optimizer, inputs, targets), model.weight)"
+    )
+
+
 def batches_of(chance: Random, V: int, count: int) -> tuple:
     """A bigram table, and some batches of two texts of three tokens."""
     texts = [torch.tensor([[chance.randrange(V) for _ in range(4)] for _ in range(2)]) for _ in range(count)]
@@ -242,7 +257,11 @@ ONE_STEP = Exercise(
     title="One step of training",
     name="one_step",
     reference=one_step,
-    probes=lambda chance: [batches_of(chance, 3, 3), batches_of(chance, 4, 3), batches_of(chance, 6, 4)],
+    probes=lambda chance: [
+        (torch.zeros(3, 3), batches_of(chance, 3, 3)[1]),  # all tokens alike at first: a loss of ln 3
+        *(batches_of(chance, V, count) for V, count in ((3, 3), (4, 3), (6, 4))),
+    ],
+    shown=training_code,
     alternatives=[one_step_clearing_after, one_step_by_hand],
     use=three_steps,
     hints=[
@@ -422,7 +441,24 @@ def small_models(chance: Random) -> list[nn.Module]:
         nn.Linear(n, m),
         nn.ModuleDict(parts),
         nn.ModuleDict({**parts, "blocks": nn.ModuleList([block])}),
+        nn.Sequential(nn.Embedding(m, n), nn.LayerNorm(n), nn.Linear(n, m)),  # its parts have no names to go by
+        nn.ModuleDict({"first": nn.LayerNorm(n), "normaliser": nn.Linear(n, m)}),
     ]
+
+
+def made_by(model: nn.Module) -> str:
+    """Return the code that makes a small model."""
+    if isinstance(model, nn.Linear):
+        return f"nn.Linear({model.in_features}, {model.out_features}{', bias=False' * (model.bias is None)})"
+    if isinstance(model, nn.Embedding):
+        return f"nn.Embedding({model.num_embeddings}, {model.embedding_dim})"
+    if isinstance(model, nn.LayerNorm):
+        return f"nn.LayerNorm({model.normalized_shape[0]})"
+    parts = [(repr(name), made_by(part)) for name, part in model.named_children()]
+    if isinstance(model, nn.ModuleDict):
+        return f"nn.ModuleDict({{{', '.join(map(': '.join, parts))}}})"
+    inner = ", ".join(code for _, code in parts)
+    return f"nn.ModuleList([{inner}])" if isinstance(model, nn.ModuleList) else f"nn.Sequential({inner})"
 
 
 DECAYING = Exercise(
@@ -431,6 +467,7 @@ DECAYING = Exercise(
     name="decaying",
     reference=decaying,
     probes=lambda chance: [(model,) for model in small_models(chance)],
+    shown=lambda model: f"decaying({made_by(model)})",
     alternatives=[decaying_by_shape, decaying_by_exclusion],
     hints=[
         "model.named_parameters() gives pairs of a name and a weight. How can you tell a matrix from a bias?",
@@ -447,6 +484,11 @@ DECAYING = Exercise(
             "You go by the name, but a norm has a `weight` too, with one dimension: ask for dim() >= 2",
             "weight.dim() >= 2",
             'name.endswith("weight")',
+        ),
+        Mistake(
+            "You go by the names, and a norm may be called anything. Ask how many dimensions a weight has: dim() >= 2",
+            "weight.dim() >= 2",
+            'name.endswith("weight") and "norm" not in name',
         ),
         Mistake("Those are the ones that don't decay: you have it the wrong way round", ">= 2", "< 2"),
         Mistake(
@@ -502,6 +544,9 @@ RATE = Exercise(
         (4, 12, 2, 3),
         (5, 12, 2, 3),
         (2, 9, 2, 0),
+        (5, 9, 2, 0),
+        (1, 9, 0, 2),
+        (4, 9, 0, 2),
         (chance.randrange(20, 40), 60, 5, 10),
         (chance.randrange(40, 60), 60, 5, 10),
         (chance.randrange(6, 14), 60, 5, 10),

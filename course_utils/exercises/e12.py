@@ -215,7 +215,7 @@ def penalise(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
 def scores_and_texts(chance: Random) -> list[Probe]:
     """Scores of both signs, and texts in which a token repeats."""
     scores = torch.tensor([2.0, -1.0, 0.5, -3.0])
-    probes: list[Probe] = [(scores, torch.tensor(seen), 2.0) for seen in ([0], [1], [2, 2], [3, 0], [1, 1, 3])]
+    probes: list[Probe] = [(scores, torch.tensor(seen), 2.0) for seen in ([0], [1], [2, 2], [3, 0], [1, 1, 3], [2, 0])]
     for _ in range(4):
         seen = torch.tensor([chance.randrange(6) for _ in range(5)])
         probes.append((numbers(chance, 6, low=-3, high=3), seen, chance.uniform(1.1, 2)))
@@ -383,7 +383,8 @@ def attend_one_by_one(q: Tensor, k: Tensor, v: Tensor, past_keys: Tensor, past_v
 def tokens_after_others(chance: Random) -> list[Probe]:
     """New tokens after some in the cache: one after one, several after several, and several after none."""
     sizes = [(1, 1, 1), (1, 2, 2), (1, 4, 2), (2, 2, 2), (3, 1, 3), (2, 0, 2), (3, 4, 4)]
-    return [
+    ones = torch.ones(1, 2)
+    return [(torch.zeros(1, 2), ones, torch.tensor([[3.0, 5.0]]), ones, ones)] + [  # the first finds both keys alike
         (*(numbers(chance, T, D) for _ in range(3)), *(numbers(chance, past, D) for _ in range(2)))
         for T, past, D in sizes
     ]

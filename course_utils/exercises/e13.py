@@ -37,13 +37,32 @@ def entries_by_cutting(lines: list[str]) -> list[tuple[str | None, str]]:
     return [(name, text[len(name) + 2 :]) if text.startswith(name + ": ") else (None, text) for name, text in pairs]
 
 
+def entries_by_dash(lines: list[str]) -> list[tuple[str | None, str]]:
+    """The mistake of taking each line with a dash for a new entry."""
+    found: list[list] = []
+    for line in lines:
+        _, dash, rest = line.partition(" - ")
+        name, colon, text = rest.partition(": ")
+        if dash:
+            found.append([name, text] if colon else [None, name])
+        else:
+            found[-1][1] += "\n" + line
+    return [(name, text) for name, text in found]
+
+
 def exports(chance: Random) -> list[Probe]:
     """Lines of a small chat: plain ones, with a colon, without a sender, and messages of several lines."""
     mara, finn = "28/02/2025, 18:05 - Mara: ", "28/02/2025, 18:06 - Finn: "
     probes: list[Probe] = [([mara + "hi", finn + "ho"],), ([mara + "the list", "for tonight", "and tomorrow"],)]
     probes += [([mara + "note: eggs"],), (["28/02/2025, 18:04 - Mara joined", mara + "hi"],)]
     probes.append(([mara + "buy", "note: eggs", finn + "ok", "", "bye"],))
-    kinds = (mara + "a", finn + "b: c", "more", "to do: d", "28/02/2025, 18:07 - ")
+    # What looks like a header or a sender and is none, and blanks that belong to the text.
+    probes += [
+        ([mara + "hi", "well - yes", "Finn - no: yes"],),
+        (["28/02/2025, 18:04 - call at 10:30", mara + "7:15 "],),
+    ]
+    probes.append(([finn + "no ", "Mara - no: no", "28/02/2025, 18:09 - since 9:15"],))
+    kinds = (mara + "a", finn + "b: c", "more", "to do: d", "28/02/2025, 18:07 - ", "x - y", finn + "at 9:30 ")
     for _ in range(3):
         rest = [chance.choice(kinds) for _ in range(5)]
         probes.append(([mara + "x", *rest, finn + f"{chance.randrange(99)}", "end"],))
@@ -83,6 +102,15 @@ ENTRIES = Exercise(
             "You cut at the last colon, so part of the text ends up in the name. The sender ends at the first one",
             ".partition(",
             ".rpartition(",
+        ),
+        Mistake(
+            "You cut at a colon without a space behind it, as in 10:30. The sender ends at a colon and a space",
+            'name, colon, text = line[head.end() :].partition(": ")\n',
+            'name, colon, text = line[head.end() :].partition(":")\n            text = text.removeprefix(" ")\n',
+        ),
+        Mistake(
+            "You take any line with a dash in it for a new entry. HEADER.match(line) says whether one begins",
+            answer=entries_by_dash,
         ),
         Mistake(
             "A line of the app has no sender. You made its text the name of somebody who says nothing",
@@ -287,7 +315,7 @@ class Letters:
         return [ord(letter) for letter in text]
 
     def __repr__(self) -> str:
-        return "encode"
+        return "lambda text: [ord(letter) for letter in text]"
 
 
 SPECIAL = {"<|endoftext|>": 0, "<|user|>": 1, "<|assistant|>": 2, "<|end|>": 3}
@@ -317,13 +345,14 @@ def talk(*contents: str, first: str = "user") -> list[dict[str, str]]:
 
 
 def some_talks(chance: Random) -> list[Probe]:
-    """Conversations of one message and of several, one of them with a special token that somebody typed."""
+    """Conversations of one message and of several, some with special tokens typed, some with other ids for them."""
     talks = [talk("a"), talk("a", "b"), talk("b", first="assistant"), talk("hi", "ho", "who?"), talk("", "a")]
     talks += [talk("<|assistant|>no", "<|end|>"), talk("say <|end|>")]
     for _ in range(3):
         contents = ["".join(chance.choice("abc <|>") for _ in range(chance.randrange(4))) for _ in range(4)]
         talks.append(talk(*contents, first=chance.choice(("user", "assistant"))))
-    return [(messages, Letters(), SPECIAL) for messages in talks]
+    others = dict(zip(SPECIAL, chance.sample(range(200, 300), len(SPECIAL)), strict=True))
+    return [(messages, Letters(), others if number > 6 else SPECIAL) for number, messages in enumerate(talks)]
 
 
 TEMPLATE = Exercise(
@@ -373,6 +402,10 @@ TEMPLATE = Exercise(
             "The conversation must start with end of text, as every tale in pretraining did",
             'ids = [special["<|endoftext|>"]]',
             "ids = []",
+        ),
+        Mistake(
+            "Your special tokens have the same ids always. Another vocabulary has others: look them up in special",
+            answer=lambda messages, encode, special: template(messages, encode, SPECIAL),
         ),
         Mistake(
             "You recognise special tokens that somebody typed. In a message they're text: encode the content as it is",
@@ -427,8 +460,11 @@ def some_ids(chance: Random) -> list[Probe]:
     """Conversations as ids, some of them padded behind, one cut off in the middle of a reply."""
     rows = [[0, 1, 50, 3, 2, 60, 61, 3], [0, 1, 50, 51, 3], [0, 2, 60, 3, 1, 50, 3], [0, 1, 50, 3, 2, 60, 3, 0, 0]]
     rows += [[0, 1, 50, 3, 2, 60, 61], [0, 1, 50, 3, 2, 3, 1, 51, 52, 3, 2, 62, 3], [0, 2, 60, 1, 50, 3]]
+    rows.append([0, 1, 51, 3, 2, 61, 62, 1, 52, 3])
     rows += [conversation_ids(chance, padding) for padding in (0, 2, 3)]
-    return [(ids, 1, 2, 3) for ids in rows]
+    others = dict(enumerate(chance.sample(range(200, 300), 3), start=1))
+    renamed = [[others.get(token, token) for token in ids] for ids in (rows[0], rows[5], conversation_ids(chance, 2))]
+    return [*((ids, 1, 2, 3) for ids in rows), *((ids, *others.values()) for ids in renamed)]
 
 
 LEARNED = Exercise(
@@ -477,6 +513,10 @@ LEARNED = Exercise(
             "You learn everything after the first reply begins. The end token switches it off: padding and the next "
             "question come behind it",
             answer=lambda ids, user, assistant, end: [assistant in ids[:place] for place in range(len(ids))],
+        ),
+        Mistake(
+            "You look for the ids 1, 2 and 3. The three marks have whatever ids you're given: user, assistant and end",
+            answer=lambda ids, user, assistant, end: learned(ids, 1, 2, 3),
         ),
         Mistake(
             "You learn everything: the end of text, the questions, the padding. Learn what the assistant says",

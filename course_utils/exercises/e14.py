@@ -1,4 +1,4 @@
-"""Exercises of notebook 14: the loss of the replies, grading, an interval, what is forgotten, two rates."""
+"""Exercises of notebook 14: a loss of replies, grading, an interval, what is forgotten, two rates, where to look."""
 
 import math
 from random import Random
@@ -294,4 +294,73 @@ TWO_RATES = Exercise(
     ],
 )
 
-EXERCISES = [REPLY_LOSS, GRADE, INTERVAL, FORGOTTEN, TWO_RATES]
+# --- 14.6 ---
+
+
+def earlier_mentions(ids: list[int]) -> list[list[int]]:
+    """Return for each token the places where it stood before, or [0] where it didn't."""
+    found = []
+    for place, token in enumerate(ids):
+        before = [earlier for earlier in range(place) if ids[earlier] == token]
+        found.append(before or [0])
+    return found
+
+
+def earlier_mentions_in_one_pass(ids: list[int]) -> list[list[int]]:
+    """The same, keeping the places of each token on the way."""
+    places: dict[int, list[int]] = {}
+    found = []
+    for place, token in enumerate(ids):
+        found.append(places.get(token, []) or [0])
+        places[token] = [*places.get(token, []), place]
+    return found
+
+
+def texts_with_repeats(chance: Random) -> list[Probe]:
+    """A few by hand, then random ids from a small vocabulary; the first token isn't repeated in all of them."""
+    probes: list[Probe] = [([9, 5, 7, 5],), ([9, 5, 5, 5],), ([1, 2, 3],), ([4, 6, 4, 6, 4],)]
+    return [*probes, *(([chance.randrange(4) for _ in range(chance.randrange(4, 10))],) for _ in range(4))]
+
+
+EARLIER = Exercise(
+    number="14.6",
+    title="Where did it stand before?",
+    name="earlier_mentions",
+    reference=earlier_mentions,
+    probes=texts_with_repeats,
+    alternatives=[earlier_mentions_in_one_pass],
+    hints=[
+        "For the token at each place, go through the places before it and keep those with the same id.",
+        "[earlier for earlier in range(place) if ids[earlier] == token] finds them. What if it's empty?",
+    ],
+    mistakes=[
+        Mistake(
+            "A token always finds itself, so a head that looks there learns nothing. Stop one place before",
+            "range(place) if",
+            "range(place + 1) if",
+        ),
+        Mistake(
+            "You look at later tokens too, which a causal head can't see",
+            answer=lambda ids: [
+                [j for j in range(len(ids)) if j != i and ids[j] == token] or [0] for i, token in enumerate(ids)
+            ],
+        ),
+        Mistake(
+            "Where a token is new there's no place to look, but a head's weights have to go somewhere: [0], the first "
+            "token",
+            "before or [0]",
+            "before",
+        ),
+        Mistake(
+            "You keep only one of the earlier places. All of them will do",
+            "before or [0]",
+            "before[-1:] or [0]",
+        ),
+        Mistake(
+            "Those are the places after the earlier ones. That's an induction head; this one looks at the token itself",
+            answer=lambda ids: [[j + 1 for j in range(i) if ids[j] == token] or [0] for i, token in enumerate(ids)],
+        ),
+    ],
+)
+
+EXERCISES = [REPLY_LOSS, GRADE, INTERVAL, FORGOTTEN, TWO_RATES, EARLIER]

@@ -50,7 +50,7 @@ def adapted_by_one_matrix(x: Tensor, W: Tensor, b: Tensor, A: Tensor, B: Tensor,
 def layers_to_adapt(chance: Random) -> list[Probe]:
     """Inputs, a linear layer and an adapter, alpha other than the rank; first one that can be done by hand."""
     x, W, b = torch.tensor([[1.0, 2.0]]), torch.eye(2), torch.tensor([1.0, -1.0])
-    A, B = torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([[1.0, 0.0], [2.0, 3.0]])
+    A, B = torch.tensor([[1.0, 0.0], [0.0, 2.0]]), torch.tensor([[1.0, 0.0], [2.0, 3.0]])
     probes: list[Probe] = [(x, W, b, A, B, 8.0), (x, W, b, A, B, 1.0)]
     for N, n_in, n_out, rank, alpha in ((1, 3, 2, 2, 6.0), (2, 5, 4, 3, 2.0), (3, 4, 6, 2, 16.0), (2, 6, 3, 4, 7.0)):
         shapes = ((N, n_in), (n_out, n_in), (n_out,), (rank, n_in), (n_out, rank))
@@ -116,7 +116,7 @@ class Normal:
         return torch.randn(*shape, generator=torch.Generator().manual_seed(self.seed))
 
     def __repr__(self) -> str:
-        return "normal"
+        return f"lambda *shape: torch.randn(*shape, generator=torch.Generator().manual_seed({self.seed}))"
 
 
 def fresh(normal: Callable[..., Tensor], n_in: int, n_out: int, rank: int) -> tuple[Tensor, Tensor]:
@@ -184,6 +184,7 @@ def to_train(names: list[str], decay: float) -> dict[str, float]:
 
 PARTS = ("base.weight", "base.bias", "A", "B")
 OTHERS = ("token_embedding.weight", "blocks.0.attn_norm.weight", "blocks.0.mlp.up.weight", "lm_head.weight")
+ALIKE = ("head.A.weight", "head.B.bias", "ALiBi.weight")
 
 
 def names_of_weights(chance: Random) -> list[Probe]:
@@ -193,6 +194,7 @@ def names_of_weights(chance: Random) -> list[Probe]:
     for _ in range(3):
         layers = chance.sample([f"blocks.{n}.attn.{kind}" for n in range(4) for kind in ("qkv", "proj")], 2)
         names = [f"{layer}.{part}" for layer in layers for part in PARTS] + chance.sample(OTHERS, 2)
+        names += chance.sample(ALIKE, 2)
         probes.append((names, chance.uniform(0.01, 0.3)))
     return probes
 
@@ -230,6 +232,11 @@ TO_TRAIN = Exercise(
             "0.0 for",
             'decay * name.endswith(".A") for',
         ),
+        Mistake(
+            "An A or a B somewhere in a name isn't enough: head.A.weight is no adapter. Its end has to be .A or .B",
+            'if name.endswith((".A", ".B"))',
+            'if "A" in name or "B" in name',
+        ),
         Mistake("A has to train as well as B", '(".A", ".B")', '".B"'),
         Mistake("B has to train as well as A: it starts at zero, and so would stay there", '(".A", ".B")', '".A"'),
         Mistake("The frozen layers' biases stay frozen too", '(".A", ".B")', '(".A", ".B", ".bias")'),
@@ -263,7 +270,7 @@ def layers_to_merge(chance: Random) -> list[Probe]:
     """A weight and its adapter, the first small enough for mental arithmetic."""
     small = torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0], [1.0]])
     probes: list[Probe] = [(*small, 2.0)]
-    for n_in, n_out, rank, alpha in ((3, 2, 2, 8.0), (4, 5, 3, 1.0), (2, 4, 2, 5.0)):
+    for n_in, n_out, rank, alpha in ((3, 2, 2, 8.0), (4, 5, 3, 1.0), (2, 4, 2, 5.0), (2, 2, 2, 3.0)):
         probes.append((*(numbers(chance, *s) for s in ((n_out, n_in), (rank, n_in), (n_out, rank))), alpha))
     return probes
 

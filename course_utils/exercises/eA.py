@@ -1,5 +1,6 @@
-"""Exercises of refresher A: shapes, the matrix product, softmax, cross-entropy, a slope, and one step of training."""
+"""Exercises of refresher A: shapes, products, softmax, cross-entropy, a slope, a step of training, order and masks."""
 
+import math
 from random import Random
 
 import torch
@@ -50,7 +51,8 @@ def matmul_by_broadcasting(a: Tensor, b: Tensor) -> Tensor:
 def matrices(chance: Random) -> list[Probe]:
     """Pairs of small matrices, most of them square: there a mistake shows in the numbers, not in a crash."""
     shapes = [((2, 2), (2, 2)), ((3, 3), (3, 3)), ((1, 3), (3, 3)), ((2, 3), (3, 4))]
-    return [(numbers(chance, *a), numbers(chance, *b)) for a, b in shapes]
+    first = torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[5.0, 6.0], [7.0, 8.0]])
+    return [first] + [(numbers(chance, *a), numbers(chance, *b)) for a, b in shapes]
 
 
 MATMUL = Exercise(
@@ -111,6 +113,7 @@ def some_scores(chance: Random) -> list[Probe]:
     """Rows of scores, small at first, then so large that a naive form breaks."""
     shapes = [(1, 2), (2, 3), (4, 4)]
     return [
+        (torch.tensor([[0.0, math.log(3)], [0.0, 0.0]]),),
         *((numbers(chance, *shape),) for shape in shapes),
         (torch.tensor([[0.0, 1.0], [-500.0, -501.0]]),),
         (torch.tensor([[900.0, 901.0], [1.0, 0.0]]),),
@@ -227,7 +230,8 @@ def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
 def scores_and_classes(chance: Random) -> list[Probe]:
     """Scores and right classes for a few examples; with one example first."""
     sizes = [(1, 2), (2, 3), (3, 3), (5, 4)]
-    return [(numbers(chance, n, k), torch.tensor([chance.randrange(k) for _ in range(n)])) for n, k in sizes]
+    first = torch.tensor([[0.0, 0.0], [0.0, math.log(3)]]), torch.tensor([0, 1])
+    return [first] + [(numbers(chance, n, k), torch.tensor([chance.randrange(k) for _ in range(n)])) for n, k in sizes]
 
 
 CROSS_ENTROPY = Exercise(
@@ -350,9 +354,10 @@ STEP = Exercise(
     title="One step of training",
     name="step",
     reference=step,
-    probes=lambda chance: [
-        (numbers(chance, n), numbers(chance, n), round(chance.uniform(0.05, 0.5), 2)) for n in (1, 3, 4)
-    ],
+    probes=lambda chance: (
+        [(torch.tensor([1.0, 2.0]), torch.tensor([4.0, -2.0]), 0.5)]
+        + [(numbers(chance, n), numbers(chance, n), round(chance.uniform(0.05, 0.5), 2)) for n in (1, 3, 4)]
+    ),
     alternatives=[lambda weights, gradient, learning_rate: torch.sub(weights, gradient, alpha=learning_rate)],
     hints=[
         "The gradient points uphill. The loss should fall.",
@@ -392,4 +397,94 @@ STEP = Exercise(
     ],
 )
 
-EXERCISES = [SHAPE, MATMUL, SOFTMAX, CROSS_ENTROPY, SLOPE, STEP]
+
+# --- A.7 ---
+
+ORDER = Exercise(
+    number="A.7",
+    title="What transposing does to the order",
+    name="order",
+    reference=[0, 3, 1, 4, 2, 5],
+    hints=[
+        "reshape(2, 3) has the rows 0 1 2 and 3 4 5. What are its columns?",
+        "Transposed, the rows are 0 3, 1 4 and 2 5. The last reshape reads them one after the other.",
+    ],
+    mistakes=[
+        Mistake("That's the order before. Transposing has made rows of the columns", answer=[0, 1, 2, 3, 4, 5]),
+        Mistake("The columns are right, and each is read upwards: go down", answer=[3, 0, 4, 1, 5, 2]),
+        Mistake("Those are the even and the odd ones. Rows of three are 0 1 2 and 3 4 5", answer=[0, 2, 4, 1, 3, 5]),
+        Mistake("The rows have swapped places. Transposing makes rows of the columns", answer=[3, 4, 5, 0, 1, 2]),
+        Mistake("It's in one row: reshape(6) takes the lines away", answer=[[0, 3], [1, 4], [2, 5]]),
+        Mistake("Nothing is turned round: the first number stays the first", answer=[5, 4, 3, 2, 1, 0]),
+    ],
+)
+
+
+# --- A.8 ---
+
+
+def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    """Return the mean of the values at which the mask is True; both have one shape, and at least one is True."""
+    return (values * mask).sum() / mask.sum()
+
+
+def masked_mean_by_loop(values: Tensor, mask: Tensor) -> float:
+    """The same, number by number."""
+    chosen = [value for value, on in zip(values.flatten().tolist(), mask.flatten().tolist(), strict=True) if on]
+    return sum(chosen) / len(chosen)
+
+
+def values_and_masks(chance: Random) -> list[Probe]:
+    """Small tensors with masks that are True at some places and False at others."""
+    probes: list[Probe] = [(torch.tensor([4.0, 1.0, 2.0]), torch.tensor([True, False, True]))]
+    for shape in ((5,), (2, 3), (3, 4), (6,)):
+        mask = torch.zeros(shape, dtype=torch.bool).flatten()
+        mask[chance.sample(range(len(mask)), len(mask) // 2)] = True
+        mask[0], mask[1] = True, False
+        probes.append((numbers(chance, *shape), mask.view(shape)))
+    return probes
+
+
+MASKED_MEAN = Exercise(
+    number="A.8",
+    title="A mean under a mask",
+    name="masked_mean",
+    reference=masked_mean,
+    probes=values_and_masks,
+    alternatives=[masked_mean_by_loop, lambda values, mask: values[mask].mean()],
+    hints=[
+        "values[mask] are the numbers at which the mask is True, in one row.",
+        "Its mean is their sum divided by how many there are: values[mask].mean().",
+    ],
+    mistakes=[
+        Mistake(
+            "You divide by the number of all values. Only those under the mask count",
+            "(values * mask).sum() / mask.sum()",
+            "(values * mask).mean()",
+        ),
+        Mistake(
+            "That's the mean of all values: leave out those at which the mask is False",
+            "(values * mask).sum() / mask.sum()",
+            "values.mean()",
+        ),
+        Mistake(
+            "You take those at which the mask is False",
+            answer=lambda values, mask: values[~mask].mean(),
+        ),
+        Mistake("That's their sum. Divide by how many there are, mask.sum()", " / mask.sum()", ""),
+        Mistake("Those are the numbers. Return their mean", answer=lambda values, mask: values[mask]),
+        Mistake(
+            "You have a number for each row. The mean is over all of them",
+            answer=lambda values, mask: (
+                (values * mask).sum(-1) / mask.sum(-1) if values.dim() > 1 else values[mask].mean()[None]
+            ),
+        ),
+        Mistake(
+            "That's how many there are. Return the mean of the values",
+            "(values * mask).sum() / mask.sum()",
+            "mask.sum()",
+        ),
+    ],
+)
+
+EXERCISES = [SHAPE, MATMUL, SOFTMAX, CROSS_ENTROPY, SLOPE, STEP, ORDER, MASKED_MEAN]

@@ -23,7 +23,7 @@ from course_utils.gpt import GPT
 from course_utils.recipe import recipe
 from course_utils.tales.words import PEOPLE, PLACES, THINGS
 from course_utils.tokenizers import Tokenizer
-from course_utils.training import Progress, ProgressBar, TrainingConfig, next_token_loss, train
+from course_utils.training import Loss, Progress, ProgressBar, TrainingConfig, next_token_loss, train
 
 BATCH, LOOKS, ASKED = 32, 8, 400
 
@@ -43,10 +43,12 @@ class Stage:
 
 # Half the rates of pretraining: faster, and it forgets how to tell tales; slower, and it learns less in the time.
 # The first stage ends with a shortcut: asked "Who has the drum?" it refuses, whatever the tale holds, since comparing
-# the question's thing with the tale's is something that no gradient asks for. In the second, two heads are told to.
+# the question's thing with the tale's is something that no gradient asks for. In the second, two heads are told to. The
+# third has mostly tales in it, at a low rate: how to tell them had suffered.
 STAGES = (
     Stage(5_400, 0.5, {"questions": 4, "unanswerable": 0.3, "talk": 0.15, "tells": 0.5}),
     Stage(1_000, 0.4, {"questions": 5, "unanswerable": 0.25, "talk": 0.1, "tells": 0.2, "plain_every": 6}, looking=0.2),
+    Stage(600, 0.2, {"questions": 5, "unanswerable": 0.2, "talk": 0.1, "tells": 0.3, "plain_every": 3}, looking=0.2),
 )
 # (layer, head): without these the chat model's loss rises least, so there's little for them to unlearn.
 HEADS = ((2, 0), (4, 2))
@@ -114,6 +116,11 @@ class Examiner:
         self.started += time.perf_counter() - began  # asking is not training
 
 
+def loss_of(tokenizer: Tokenizer, looking: float) -> Loss:
+    """Return the next token's loss, and with `looking` above 0 that of two heads besides."""
+    return SupervisedAttention(tokenizer, WORDS, HEADS, weight=looking) if looking else next_token_loss
+
+
 def run_stage(number: int, stage: Stage, model: GPT, tokenizer: Tokenizer, dtype: Any) -> bool:
     """Train one stage, or go on where it stopped; return whether it came to its end."""
     examiner = Examiner(tokenizer, max(1, stage.steps // LOOKS))
@@ -125,7 +132,7 @@ def run_stage(number: int, stage: Stage, model: GPT, tokenizer: Tokenizer, dtype
         checkpoint=runtime.work_folder() / f"chat{number}.safetensors",
         save_every=max(1, stage.steps // 50),
         tokenizer=tokenizer,
-        loss=SupervisedAttention(tokenizer, WORDS, HEADS, weight=stage.looking) if stage.looking else next_token_loss,
+        loss=loss_of(tokenizer, stage.looking),
     )
     return len(history.losses) == stage.steps
 
@@ -153,7 +160,7 @@ tale doesn't. `python -m course_utils rebuild chat` made it, and `python -m cour
 | --- | --- |
 | data | {count} conversations about fresh tales, each read once; some rows are a tale by itself |
 | recipe | {steps} steps of {batch} at {rates} of pretraining's rates: Muon for matrices, AdamW for the rest |
-| attention | supervised for two heads in the last {looking:,} steps |
+| attention | supervised for two heads in {looking:,} of the steps |
 | in {voice}'s manner | {style:.1%} of the answers |
 | whole tales free of mistakes | {tales:.1%} of 500, from nothing at temperature {temperature} |
 

@@ -1,4 +1,4 @@
-"""Fine-tuning with one thing changed: the loss mask, the tales among the data, how much data there is.
+"""Fine-tuning with one thing changed: the loss mask, the tales among the data, where heads look, how much data.
 
 Run as `python -m course_utils bench finetuning`; notebook 14 shows the table and trains one row live.
 """
@@ -13,7 +13,7 @@ from course_utils import runtime
 from course_utils.answers import Marks
 from course_utils.checkpoints import BASE, load_checkpoint
 from course_utils.common import DATA, write_whole
-from course_utils.experiments.chat_model import BATCH, measure_chat, settings
+from course_utils.experiments.chat_model import BATCH, loss_of, measure_chat, settings
 from course_utils.experiments.timing import print_table
 from course_utils.finetuning import FreshDialogues
 from course_utils.template import Message
@@ -29,12 +29,14 @@ class Change:
     masked: bool = True
     plain_every: int = 8
     data: float = 1.0
+    looking: float = 0.0  # how much it counts that two heads look where they're told to
 
 
 CHANGES = {
     "the recipe": Change(),
     "no loss mask": Change(masked=False),
     "no tales among the data": Change(plain_every=0),
+    "two heads told where to look": Change(looking=0.2),
     "30 % of the conversations": Change(data=0.3),
     "10 % of the conversations": Change(data=0.1),
 }
@@ -59,7 +61,7 @@ def train_changed(change: Change, seed: int, steps: int = STEPS, asked: int = 60
     data = FewDialogues(base.tokenizer, BATCH, context, seed=10 + seed, **options)
     data.distinct = max(1, round(change.data * steps * BATCH))
     torch.manual_seed(seed)
-    train(base.model, data, settings(steps, RATE, run.dtype))
+    train(base.model, data, settings(steps, RATE, run.dtype), loss=loss_of(base.tokenizer, change.looking))
     found = measure_chat(base.model, base.tokenizer, asked, told)
     fractions = {kind: Marks(**found["marks"][kind]).fraction for kind in ("answerable", "not told")}
     row = fractions | {"style": found["style"], "tales": found["tales"]}

@@ -1,6 +1,6 @@
 """What each scheme of positions makes of texts longer than it was trained on: the loss at each place of a long text.
 
-Run as `python -m course_utils bench lengths`; notebook 05 shows the table and trains one seed live.
+Run as `python -m course_utils bench lengths`; appendix B shows the table and trains one seed live.
 """
 
 import json

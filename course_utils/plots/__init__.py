@@ -3,17 +3,20 @@
 This is their face: notebooks take all from here. `style` has colours and boxes, the other files a kind of figure each.
 """
 
+from course_utils.plots.attention import draw_attention, draw_links
 from course_utils.plots.bars import draw_distribution, draw_gaps, draw_intervals
 from course_utils.plots.cards import show_card
 from course_utils.plots.curves import LiveLoss, draw_differences, draw_loss, draw_shares
+from course_utils.plots.dials import Hand, draw_dials
 from course_utils.plots.halves import draw_halves
 from course_utils.plots.matrices import Matrix, draw_matrices
 from course_utils.plots.model import draw_adapter, draw_model
 from course_utils.plots.roadmap import draw_map
 from course_utils.plots.sampling import draw_filters, draw_reading, draw_tradeoff
 from course_utils.plots.stacks import draw_rungs, draw_stacks
-from course_utils.plots.style import canvas, chart, draw_arrow, draw_box, show, write
+from course_utils.plots.style import WEIGHTS, canvas, chart, draw_arrow, draw_box, show, write
 from course_utils.plots.tale_card import show_tale
+from course_utils.plots.timeline import draw_timeline
 from course_utils.plots.tokens import (
     draw_batches,
     draw_merges,
@@ -24,20 +27,25 @@ from course_utils.plots.tokens import (
 )
 
 __all__ = [
+    "WEIGHTS",
+    "Hand",
     "LiveLoss",
     "Matrix",
     "canvas",
     "chart",
     "draw_adapter",
     "draw_arrow",
+    "draw_attention",
     "draw_batches",
     "draw_box",
+    "draw_dials",
     "draw_differences",
     "draw_distribution",
     "draw_filters",
     "draw_gaps",
     "draw_halves",
     "draw_intervals",
+    "draw_links",
     "draw_loss",
     "draw_map",
     "draw_matrices",
@@ -48,6 +56,7 @@ __all__ = [
     "draw_shares",
     "draw_stacks",
     "draw_strips",
+    "draw_timeline",
     "draw_tokens",
     "draw_tradeoff",
     "draw_windows",

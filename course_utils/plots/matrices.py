@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from course_utils.common import require
 from course_utils.plots.style import (
     FAINT_INK,
+    INK,
     LARGE,
     MARGIN,
     MONO,
@@ -22,6 +23,7 @@ from course_utils.plots.style import (
     draw_box,
     text_width,
     visible,
+    weight_colours,
     write,
 )
 
@@ -33,8 +35,10 @@ SIGN = 24.0  # the room of a sign between two matrices
 class Matrix:
     """Numbers to draw, (rows, columns), with a name and a role, which gives the colour; names of rows and columns.
 
-    `marked` are rows to mark, `marked_columns` columns. With `shade` a cell is the deeper the larger its number. Cells
-    with -inf are drawn as masked, nan as empty.
+    `marked` are rows to mark, `marked_columns` columns. With `upright` the names of columns stand on end, for want of
+    room. With `shade` a cell is the deeper the larger its number. Those
+    of the role "weight" are always shaded, on one scale from 0 to 1, so that matrices can be compared. Cells with -inf
+    are drawn as masked, nan as empty.
     """
 
     name: str
@@ -46,6 +50,7 @@ class Matrix:
     marked_columns: Iterable[int] = ()
     shade: bool = False
     digits: int = 2
+    upright: bool = False
 
     @property
     def numbers(self) -> np.ndarray:
@@ -62,12 +67,18 @@ class Matrix:
     def cell_width(self) -> float:
         """Return the width of a cell: that of the longest number in it or column's name above it."""
         longest = [text for row in self.texts() for text in row]
-        names = [text_width(visible(name), SMALLEST, MONO) for name in self.columns]
+        names = [] if self.upright else [text_width(visible(name), SMALLEST, MONO) for name in self.columns]
         return 7 + max(14.0, *(text_width(text, SMALLEST, MONO) for text in longest), *names)
 
     def label_width(self) -> float:
         """Return the room for the names of rows."""
         return 5 + max(text_width(visible(name), SMALLEST, MONO) for name in self.rows) if self.rows else 0.0
+
+    def names_height(self) -> float:
+        """Return the room for the names of columns."""
+        if self.upright and self.columns:
+            return 6 + max(text_width(visible(name), SMALLEST, MONO) for name in self.columns)
+        return 16.0 if self.columns else 0.0
 
     def width(self) -> float:
         """Return the width of all of it."""
@@ -100,7 +111,7 @@ def draw_matrices(parts: Sequence[Matrix | str], title: str = "") -> Figure:
     room = WIDTH - 2 * MARGIN
     require(sum(widths) <= room, f"the matrices take {sum(widths):.0f} points and there are {room:.0f}: draw fewer")
     tallest = max(matrix.numbers.shape[0] for matrix in matrices) * CELL
-    above = 20 + (16 if any(matrix.columns for matrix in matrices) else 0)
+    above = 20 + max(matrix.names_height() for matrix in matrices)
     top = MARGIN + (24 if title else 0)
     axes = canvas(top + above + tallest + 18 + MARGIN - 6)
     if title:
@@ -128,7 +139,8 @@ def draw_matrix(axes: Axes, matrix: Matrix, x: float, y: float) -> None:
                 looks = {"linewidth": 0.6}
             draw_box(axes, left + column * wide, y + row * CELL, wide, CELL, role, radius=0.1, **looks)
             place = left + (column + 0.5) * wide, y + (row + 0.5) * CELL
-            write(axes, *place, texts[row][column], SMALLEST, family=MONO)
+            color = weight_colours(numbers[row, column])[1] if role == "weight" else INK
+            write(axes, *place, texts[row][column], SMALLEST, family=MONO, color=color)
     for row in sorted(marked):
         draw_box(axes, left, y + row * CELL, m * wide, CELL, "highlight", radius=1, facecolor="none")
     for column in sorted(marked_columns):
@@ -138,13 +150,14 @@ def draw_matrix(axes: Axes, matrix: Matrix, x: float, y: float) -> None:
         place = left - 4, y + (row + 0.5) * CELL
         write(axes, *place, visible(name), SMALLEST, ha="right", family=MONO, color=FAINT_INK, weight=weight)
     for column, name in enumerate(matrix.columns):
-        place = left + (column + 0.5) * wide, y - 8
-        write(axes, *place, visible(name), SMALLEST, family=MONO, color=FAINT_INK)
+        looks = {"rotation": 90, "va": "bottom"} if matrix.upright else {}
+        place = left + (column + 0.5) * wide, y - (4 if matrix.upright else 8)
+        write(axes, *place, visible(name), SMALLEST, family=MONO, color=FAINT_INK, **looks)
     middle = left + m * wide / 2
     write(
         axes,
         middle,
-        y - (24 if matrix.columns else 10),
+        y - 10 - (matrix.names_height() - 2 if matrix.columns else 0),
         matrix.name,
         NORMAL,
         weight="bold",
@@ -154,10 +167,12 @@ def draw_matrix(axes: Axes, matrix: Matrix, x: float, y: float) -> None:
 
 
 def shade_of(matrix: Matrix, numbers: np.ndarray, row: int, column: int) -> str:
-    """Return the colour of a cell: the role's, or between white and it by how large the number is."""
+    """Return the colour of a cell: the role's, or between white and it by how large the number is; that of a weight."""
     fill = ROLES[matrix.role].fill
     if np.isnan(numbers[row, column]):
         return "none"
+    if matrix.role == "weight":
+        return weight_colours(numbers[row, column])[0]
     if not matrix.shade:
         return fill
     largest = np.nanmax(np.abs(np.where(np.isinf(numbers), np.nan, numbers)))

@@ -16,6 +16,7 @@ import numpy as np
 from IPython.display import DisplayHandle, display
 from matplotlib import cycler, rc_context
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import FancyBboxPatch
@@ -41,7 +42,7 @@ class Role:
 
     fill: str
     edge: str
-    line: str = "-"
+    line: str | tuple[int, tuple[int, ...]] = "-"
     width: float = 1.0
     hatch: str = ""
 
@@ -52,6 +53,8 @@ ROLES = {
     "query": Role("#A3D5F7", "#0A55A8", width=1.6),
     "key": Role("#F6C27C", "#A85208", line="--", width=1.4),
     "value": Role("#86CFAB", "#00563A", line=":", width=1.8),
+    "weight": Role("#FFA3A3", "#7A0C0C", line=(0, (7, 2)), width=1.4),
+    "context": Role("#C2A3FF", "#3E09AA", line=(0, (5, 1, 1, 1, 1, 1)), width=1.4),
     "target": Role("#F2A9D4", "#94207A", line="-.", width=1.4),
     "masked": Role("#FFFFFF", "#7F8A96", hatch="////"),
     "highlight": Role("#FFEC66", "#1F2933", width=2.2),
@@ -59,6 +62,9 @@ ROLES = {
     "loss-train": Role("#A3D5F7", "#0A55A8", width=2.0),
     "loss-validation": Role("#F6C27C", "#A84A08", line="--", width=2.0),
 }
+
+# The one scale of attention weights, from 0 to 1, for `imshow` too: white, the role's colour, and its edge at the end.
+WEIGHTS = LinearSegmentedColormap.from_list("weights", ["#FFFFFF", ROLES["weight"].fill, "#A31515"])
 
 RC = {
     "font.family": SANS,
@@ -142,6 +148,15 @@ def draw_box(
     shape = f"round,pad=0,rounding_size={radius}"
     with rc_context(RC):  # the hatch takes its colour when it is made
         return axes.add_patch(FancyBboxPatch((x, y), width, height, boxstyle=shape, **looks))
+
+
+def weight_colours(weight: float) -> tuple[str, str]:
+    """Return the colour of a cell with an attention weight, and that of text on it.
+
+    >>> weight_colours(0.0), weight_colours(1.0)
+    (('#ffffff', '#000000'), ('#a31515', '#ffffff'))
+    """
+    return to_hex(WEIGHTS(float(weight))), "#ffffff" if weight > 0.8 else "#000000"
 
 
 def draw_arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], **looks: Any) -> None:

@@ -95,19 +95,19 @@ NOTEBOOKS = (
         "Embeddings",
         ("model",),
         ("embedding vectors",),
-        does="look up and prove what a lookup is, train word vectors, measure their neighbours, search a thousand "
-        "texts for an answer",
+        does="look up and prove what a lookup is, train word vectors, measure their neighbours, open GPT's own table, "
+        "search a thousand texts for an answer",
         builds=("embeddings",),
+        borrows=("checkpoints.BASE", "checkpoints.load_checkpoint"),
     ),
     Notebook(
         "05_positional_encoding",
         "Positional encoding",
         ("model",),
         ("embedding vectors",),
-        does="build five schemes, prove what each depends on, and measure which of them reads texts longer than it was "
-        "trained on",
-        builds=("positions",),
-        borrows=("recipe.tales_tokenizer",),
+        does="why order is lost, a table of positions, sines and cosines as the hands of a clock, and what counting "
+        "distances would keep",
+        builds=("positions.LearnedPositions", "positions.sinusoidal_table"),
     ),
     Notebook(
         "06_simplified_self_attention",
@@ -150,6 +150,7 @@ NOTEBOOKS = (
         borrows=(
             *("checkpoints.BASE", "checkpoints.load_checkpoint", "evaluation.score", "evaluation.tell_tales"),
             *("generation.Sampler", "gpt.KVCache", "pretrained.gpt_to_huggingface"),
+            *("positions.rotary_table", "positions.rotate"),
         ),
     ),
     Notebook(
@@ -195,11 +196,37 @@ NOTEBOOKS = (
         builds=("lora",),
     ),
     Notebook(
+        "16_encoder_decoder",
+        "Encoder and decoder",
+        ("model",),
+        does="build the half that a GPT leaves out, match PyTorch's whole transformer, teach it Spanish in two "
+        "minutes, say what kind of wrong its mistakes are, watch where it looks, and catch BLEU misleading",
+        builds=("encoder_decoder", "translation"),
+    ),
+    Notebook(
+        "18_many_devices",
+        "Many devices",
+        ("model", "split and train"),
+        does="let several processes train one model: a ring that adds up, copies (DDP) and slices (FSDP) with the very "
+        "losses of one process, what each keeps and sends, and a run that goes on with another number of them",
+        builds=("distributed",),
+    ),
+    Notebook(
         "A_tensors_and_gradients",
         "Tensors and gradients",
         ("start",),
-        does="a refresher: shapes, matrix product, softmax, cross-entropy, one step of training",
+        does="a refresher: shapes, masks, matrix product, softmax, cross-entropy, a step of training, modules",
         after="00",
+    ),
+    Notebook(
+        "B_relative_positions",
+        "Relative positions",
+        ("model",),
+        does="build a relative bias, ALiBi and RoPE, prove what each depends on, and measure which of six schemes "
+        "reads texts longer than it was trained on",
+        builds=("positions",),
+        borrows=("recipe.tales_tokenizer",),
+        after="09",
     ),
 )
 NUMBERS = tuple(notebook.number for notebook in NOTEBOOKS)

@@ -11,7 +11,10 @@ from functools import cache
 from random import Random
 from typing import Any
 
+import torch
+
 from course_utils.common import require
+from course_utils.exercises.engine.comparing import lenient, readable
 
 Probe = tuple[Any, ...]
 
@@ -21,7 +24,7 @@ def call(answer: Callable, *probe: Any) -> Any:
     return answer(*probe)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Mistake:
     """A misconception: the sentence that helps, and what somebody who has it would answer.
 
@@ -34,13 +37,14 @@ class Mistake:
     answer: Any = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # each is itself, so that what is made of it can be kept by `cache`
 class Exercise:
     """A task with everything that `check`, `hint` and `solution` need.
 
     `name` is what the learner's function, class or value is called. `reference` is a right answer. `probes`, given a
     source of chance, returns inputs, the smallest first; without it the answer is a value. `use` says what is done
-    with an answer and a probe. A rule gets a result and a probe, and returns a sentence if something is broken.
+    with an answer and a probe, and `shown` how that is written; without it the answer is called. A rule gets a result
+    and a probe, and returns a sentence if something is broken.
     """
 
     number: str
@@ -53,6 +57,7 @@ class Exercise:
     alternatives: Sequence[Any] = ()
     rules: Sequence[Callable[..., str | None]] = ()
     use: Callable[..., Any] = call
+    shown: Callable[..., str] | None = None
 
     @property
     def notebook(self) -> str:
@@ -69,14 +74,18 @@ class Exercise:
         return self.probes is None
 
     def inputs(self, seed: int) -> Sequence[Probe]:
-        """Return the probes, made afresh from `seed`; a value is looked at once."""
-        return [()] if self.probes is None else self.probes(Random(seed))
+        """Return the probes, made afresh from `seed`, the notebook's own luck left as it is; a value has one, empty."""
+        if self.probes is None:
+            return [()]
+        with torch.random.fork_rng(devices=[]):  # a layer among the probes draws its weights
+            return self.probes(Random(seed))
 
     def run(self, answer: Any, *probe: Any) -> Any:
-        """Return what an answer gives for a probe; a value is what it is."""
-        return answer if self.is_value else self.use(answer, *probe)
+        """Return what an answer gives for a probe; a value is what it is, but for what doesn't matter in a text."""
+        return lenient(readable(answer)) if self.is_value else self.use(answer, *probe)
 
 
+@cache
 def mistaken(exercise: Exercise, mistake: Mistake) -> Any:
     """Return the answer of somebody who makes a mistake: a function, a class or a value."""
     if not mistake.old:
@@ -93,10 +102,10 @@ def source_of(reference: Any) -> str:
     return textwrap.dedent(inspect.getsource(reference))
 
 
-def define(source: str, reference: Any) -> Any:
-    """Run a changed text of `reference` among the names of its module; return what it defines."""
+def define(source: str, reference: Any, place: str = "<a form of a reference>") -> Any:
+    """Run a changed text of `reference` among the names of its module; return what it defines. `place` is its file."""
     names = dict(vars(sys.modules[reference.__module__]))
-    exec(compile(source, f"<a form of {reference.__name__}>", "exec"), names)
+    exec(compile(source, place, "exec"), names)
     return names[reference.__name__]
 
 

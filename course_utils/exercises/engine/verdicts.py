@@ -1,32 +1,46 @@
 """An answer is judged: right, a mistake that is known by name, or what exactly is wrong with it."""
 
-import ast
 import inspect
 import linecache
+import re
+import sysconfig
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
+from torch.nn import Module
 
-from course_utils.exercises.engine.comparing import difference, kind, same, short
-from course_utils.exercises.engine.exercise import Exercise, Mistake, Probe, call, mistaken, source_of
-from course_utils.exercises.engine.running import SECONDS, Outcome, TooLong, run
+from course_utils.exercises.engine import reading
+from course_utils.exercises.engine.comparing import Unreadable, apart, difference, kind, same, short
+from course_utils.exercises.engine.exercise import Exercise, Mistake, Probe, call, mistaken
+from course_utils.exercises.engine.limiting import TooLong, TooMuch
+from course_utils.exercises.engine.running import SECONDS, Outcome, own_settings, run
+from course_utils.exercises.engine.showing import shown_call, told_of_value
+from course_utils.exercises.engine.slips import pairs, slips
 
 PASSED, NOT_STARTED, NOT_YET = "passed", "not started", "not yet"
 Row = tuple[str, str]
+PACKAGE = Path(__file__).resolve().parents[2]
+LIBRARIES = [str(PACKAGE), *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")), "<frozen"]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What `check` says: a state, sentences, and rows of a word with code beside it; `mistake` if one was known."""
+    """What `check` says: a state, sentences, and rows of a word with code beside it.
+
+    `form` is the wrong answer that does the same, where there is one, and `mistake` what it is known as.
+    """
 
     state: str
     sentences: Sequence[str] = ()
     rows: Sequence[Row] = ()
     mistake: Mistake | None = field(default=None, compare=False)
+    form: Any = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -41,6 +55,53 @@ class Trial:
     def right(self) -> bool:
         """Whether the answer did what the reference does and left its input as it was."""
         return agree(self.expected, self.got)
+
+
+@dataclass(frozen=True)
+class Case:
+    """An answer to an exercise, what came of it on the probes, and the seed that they were made from."""
+
+    exercise: Exercise
+    answer: Any
+    trials: Sequence[Trial]
+    seed: int
+
+    @cached_property
+    def wrong(self) -> list[Trial]:
+        """The trials in which the answer did something else than the reference."""
+        return [trial for trial in self.trials if not trial.right]
+
+    def does_what(self, form: Any) -> bool:
+        """Whether a wrong form does the same on all probes, and on others; the telling ones are tried first."""
+        trials = sorted(self.trials, key=lambda trial: (trial.right, trial.got.error is not None))
+        return all(self.same_on(form, trial.probe, trial.got) for trial in trials) and (
+            self.exercise.is_value or all(self.same_on(form, probe) for probe in self.more_probes())
+        )
+
+    def same_on(self, form: Any, probe: Probe, got: Outcome | None = None) -> bool:
+        """Whether a wrong form does the same as the answer on one probe."""
+        got = got or run_answer(self.exercise, self.answer, probe, 1.0)
+        other = run(self.exercise, form, probe, 0.3)
+        # Errors of the same kind may come from different slips: where they say more, or are all there is, that counts.
+        if (self.only_stops or tells_sizes(got.error)) and message(other.error) != message(got.error):
+            return False
+        return agree(other, got)
+
+    def more_probes(self) -> list[Probe]:
+        """Return other probes: on those of one seed two wrong forms may look alike."""
+        if isinstance(self.trials[-1].got.error, TooLong):
+            return []
+        return [probe for seed in (self.seed + 1, self.seed + 2) for probe in self.exercise.inputs(seed)]
+
+    @cached_property
+    def only_stops(self) -> bool:
+        """Whether the answer stops with an error in all trials that are not right, and the reference in none."""
+        return all(trial.got.error is not None and trial.expected.error is None for trial in self.wrong)
+
+    @property
+    def stops_for_sizes(self) -> bool:
+        """Whether the errors tell of sizes that don't fit: those of two different slips seldom read the same."""
+        return all(tells_sizes(trial.got.error) for trial in self.wrong)
 
 
 def agree(one: Outcome, other: Outcome) -> bool:
@@ -59,45 +120,42 @@ def give_verdict(exercise: Exercise, answer: Any, seed: int = 0) -> Verdict:
     if unfit := unusable(exercise, answer):
         return Verdict(NOT_YET, [unfit])
     trials = list(try_out(exercise, answer, exercise.inputs(seed)))
+    if all(trial.right for trial in trials) and not exercise.is_value:
+        trials += try_out(exercise, answer, exercise.inputs(seed + 1))  # nobody passes by luck
     if all(trial.right for trial in trials):
         return Verdict(PASSED)
-    looks = (unwritten, endless, known, nothing_returned, changed_input, stopped, accepted, other_form, broken_rule)
-    return next(filter(None, (look(exercise, trials) for look in looks)), None) or different(exercise, trials)
+    case = Case(exercise, answer, trials, seed)
+    found = next(filter(None, (look(case) for look in LOOKS)), None) or different(case)
+    return Verdict(found.state, found.sentences, [*found.rows, *printed(case)], found.mistake, found.form)
 
 
 def is_started(exercise: Exercise, answer: Any) -> bool:
-    """Whether there is an answer: no `None`, no `...` left in a value, no function without a body."""
-    return answer is not None and not has_gap(answer) and not (not exercise.is_value and is_empty(answer))
+    """Whether there is an answer: no `None`, no `...` left in a value, no function or class that is still a stub."""
+    if answer is None or has_gap(answer):
+        return False
+    return exercise.is_value or not reading.is_empty(answer)
 
 
 def has_gap(answer: Any) -> bool:
     """Whether a value is `...` or still holds one."""
     inner = answer.values() if isinstance(answer, dict) else answer if isinstance(answer, list | tuple) else ()
-    return answer is ... or any(map(has_gap, inner))
-
-
-def is_empty(answer: Any) -> bool:
-    """Whether a function or class whose text can be read says nothing but its docstring, `pass` or `...`."""
     try:
-        node = ast.parse(source_of(answer)).body[0]
-    except (OSError, TypeError, SyntaxError, IndexError):
+        return answer is ... or any(map(has_gap, inner))
+    except RecursionError:  # a list that holds itself
         return False
-    body = node.body if isinstance(node, ast.FunctionDef | ast.ClassDef) else [node]
-    return all(isinstance(line, ast.Pass) or is_remark(line) for line in body)
-
-
-def is_remark(line: ast.stmt) -> bool:
-    """Whether a line is only a value, such as a docstring or `...`."""
-    return isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant)
 
 
 def unusable(exercise: Exercise, answer: Any) -> str:
     """Return why an answer cannot be tried at all: no function, or one that takes other arguments; else nothing."""
     if exercise.is_value:
         return f"{exercise.name} is a function; give its value" if inspect.isroutine(answer) else ""
-    if not callable(answer):
-        given = f"{exercise.name} is {kind(answer)}: give check the name of what you wrote, without calling it: "
-        return f'{given}check("{exercise.number}", {exercise.name})'
+    called = f'check("{exercise.number}", {exercise.name})'
+    made = isinstance(answer, Module) or not callable(answer)
+    if made and inspect.isclass(exercise.reference):
+        return f"{exercise.name} is an object, made by a class: give check the class itself, {called}"
+    if made:
+        what = f"{exercise.name} is {kind(answer)}: give check the name of what you wrote, without calling it"
+        return f"{what}: {called}"
     if exercise.use is not call:
         return ""
     try:
@@ -121,65 +179,172 @@ def try_out(exercise: Exercise, answer: Any, probes: Sequence[Probe]) -> Iterato
     left = SECONDS
     for probe in probes:
         started = time.perf_counter()
-        got = run(exercise, answer, probe, left)
+        got = run_answer(exercise, answer, probe, left)
         left = max(0.5, left - (time.perf_counter() - started))
         yield Trial(probe, run(exercise, exercise.reference, probe), got)
-        if isinstance(got.error, TooLong | NotImplementedError):
+        if isinstance(got.error, TooLong) or is_unwritten(got.error):
             return
+
+
+def run_answer(exercise: Exercise, answer: Any, probe: Probe, seconds: float, seed: int = 0) -> Outcome:
+    """Run somebody's code, and put back what it sets for everybody."""
+    with own_settings():
+        return run(exercise, answer, probe, seconds, seed)
 
 
 # --- each of these looks for one thing and says it, or returns None ---
 
 
-def unwritten(exercise: Exercise, trials: Sequence[Trial]) -> Verdict | None:
-    """The stub as it was found: it raises NotImplementedError at once. Or an answer that calls such a stub."""
-    first = trials[0].got
-    if not isinstance(first.error, NotImplementedError) or first.printed:
+def unwritten(case: Case) -> Verdict | None:
+    """What is not written yet: the stub as it was found, one of its methods, or something that it calls."""
+    first = case.trials[0].got
+    if not isinstance(first.error, NotImplementedError):
         return None
     own = own_frames(first.error)
-    if len(own) < 2:
-        return Verdict(NOT_STARTED)
+    if said := reading.left_over(case.answer):
+        return Verdict(NOT_YET, [said])
+    if own and own[-1].name in reading.unwritten_methods(case.answer):
+        return Verdict(NOT_YET, [f"{own[-1].name} is not written yet: the other methods are"])
+    if not is_unwritten(first.error) or not own:
+        return None
+    if len(own) == 1:  # its text can't be read: it raises at once, as a stub does
+        return None if first.printed or reading.functions_of(case.answer) else Verdict(NOT_STARTED)
     said = f"It calls {own[-1].name}, which is not written yet: do that exercise first, or use something else"
     return Verdict(NOT_YET, [said])
 
 
-def endless(exercise: Exercise, trials: Sequence[Trial]) -> Verdict | None:
-    """Code that does not end."""
-    last = trials[-1]
+def is_unwritten(error: BaseException | None) -> bool:
+    """Whether an error is a stub's; PyTorch raises one of the same kind, with a reason, for what it can't compute."""
+    return isinstance(error, NotImplementedError) and not message(error)
+
+
+def incomplete(case: Case) -> Verdict | None:
+    """A class that lacks a method, or has it under another name."""
+    said = reading.missing_method(case.answer, case.exercise.reference)
+    return Verdict(NOT_YET, [said]) if said else None
+
+
+def endless(case: Case) -> Verdict | None:
+    """Code that does not end, or takes more and more memory."""
+    last = case.trials[-1]
     if not isinstance(last.got.error, TooLong):
         return None
     said = f"This was still running after {SECONDS:.0f} seconds: does each turn of its loop come nearer to the end?"
-    return Verdict(NOT_YET, [said], [("called", called(exercise, last.probe))])
+    if isinstance(last.got.error, TooMuch):
+        said = "This took more and more memory until it was stopped: what grows at each turn of its loop?"
+    return Verdict(NOT_YET, [said], [("called", shown_call(case.exercise, last.probe))])
 
 
-def known(exercise: Exercise, trials: Sequence[Trial]) -> Verdict | None:
+def known(case: Case) -> Verdict | None:
     """A mistake that gives the same on all probes, and on several of them not what is right."""
-    if sum(not trial.right for trial in trials) < min(2, len(trials)):
+    if not several(case):
         return None
-    for mistake in exercise.mistakes:
-        wrong = mistaken(exercise, mistake)
-        if all(agree(run(exercise, wrong, trial.probe), trial.got) for trial in trials):
-            return Verdict(NOT_YET, [mistake.says], example(exercise, trials), mistake)
+    for mistake in case.exercise.mistakes:
+        form = mistaken(case.exercise, mistake)
+        if case.does_what(form):
+            return Verdict(NOT_YET, [mistake.says], example(case), mistake, form)
     return None
 
 
-def nothing_returned(exercise: Exercise, trials: Sequence[Trial]) -> Verdict | None:
+def too_early(case: Case) -> Verdict | None:
+    """A name that is used before it has a value."""
+    error = case.wrong[0].got.error
+    name = re.search(r"variable '(\w+)'", message(error))
+    if name is None or not isinstance(error, NameError):
+        return None
+    said = f"{name[1]} has no value yet where it's used: the line that sets it comes too late, or never runs"
+    return Verdict(NOT_YET, [said], example(case))
+
+
+def tells_sizes(error: BaseException | None) -> bool:
+    """Whether an error is PyTorch's about sizes that don't fit."""
+    return isinstance(error, RuntimeError) and any(map(str.isdigit, message(error)))
+
+
+def several(case: Case) -> bool:
+    """Whether the answer is wrong on more than one probe, where there is more than one."""
+    return len(case.wrong) >= min(2, len(case.trials))
+
+
+def slipped(case: Case) -> Verdict | None:
+    """What the reference does with one slip in it, or with two of the known mistakes.
+
+    Where the results say too little, as those of an answer that only stops, the text of the answer must show the slip.
+    """
+    if case.exercise.is_value:
+        return None
+    telling, text = several(case) and (case.stops_for_sizes or not case.only_stops), reading.text_of(case.answer)
+    found = slips(case.exercise)
+    if not telling:
+        found = sorted((slip for slip in found if slip.stands_in(text)), key=lambda slip: -len(slip.after))
+    for slip in found:
+        if case.does_what(slip.form):
+            error = case.wrong[0].got.error
+            said = [slip.says, *([stops_with(error)] if error else [])]
+            return Verdict(NOT_YET, said, example(case), form=slip.form)
+    for one, other, form in pairs(case.exercise) if telling else ():
+        if case.does_what(form):
+            said = [f"Two slips at once. The first: {one}", f"The other: {other}"]
+            return Verdict(NOT_YET, said, example(case), form=form)
+    return None
+
+
+def restless(case: Case) -> Verdict | None:
+    """An answer that gives another result each time, as with dropout left on."""
+    wrong = case.wrong[0]
+    if case.exercise.is_value or wrong.got.error:
+        return None
+    if agree(wrong.got, run_answer(case.exercise, case.answer, wrong.probe, 1.0, seed=1)):
+        return None
+    said = "It gives another result each time it's called: something random is on that shouldn't be, such as dropout"
+    return Verdict(NOT_YET, [said], example(case))
+
+
+def nearly(case: Case) -> Verdict | None:
+    """A value that is right but for how it is given: not sorted, rounded too far."""
+    said = told_of_value(case.exercise.reference, case.trials[0].got.value) if case.exercise.is_value else ""
+    return Verdict(NOT_YET, [said]) if said else None
+
+
+def read_in_its_text(case: Case) -> Verdict | None:
+    """A slip that shows in the text of the answer: a result that nobody keeps, a loop that returns too early."""
+    said = reading.thrown_away(case.answer) or reading.early_return(case.answer)
+    return Verdict(NOT_YET, [said], example(case)) if said and not case.exercise.is_value else None
+
+
+def unreadable(case: Case) -> Verdict | None:
+    """A result that can't be compared."""
+    error = case.wrong[0].got.error
+    if not isinstance(error, Unreadable):
+        return None
+    rows = [] if case.exercise.is_value else [("called", shown_call(case.exercise, case.wrong[0].probe))]
+    return Verdict(NOT_YET, [f"The result is {error}"], rows)
+
+
+def unused(case: Case) -> Verdict | None:
+    """An argument that the answer never looks at."""
+    said = "" if case.exercise.is_value else reading.unused(case.answer, case.exercise.reference)
+    return Verdict(NOT_YET, [said], example(case)) if said else None
+
+
+def nothing_returned(case: Case) -> Verdict | None:
     """An answer that prints what it should return, or forgets to return it."""
-    gone = [trial.got for trial in trials if trial.got.value is None and trial.got.error is None]
-    if exercise.is_value or len(gone) < len(trials) or all(trial.expected.value is None for trial in trials):
+    gone = [trial.got for trial in case.trials if trial.got.value is None and trial.got.error is None]
+    nothing_wanted = all(trial.expected.value is None for trial in case.trials)
+    if case.exercise.is_value or len(gone) < len(case.trials) or nothing_wanted:
         return None
     said = "It prints its result and returns nothing: write return in place of print"
     return Verdict(NOT_YET, [said if gone[0].printed else "It returns nothing: end it with return and the result"])
 
 
-def changed_input(exercise: Exercise, trials: Sequence[Trial]) -> Verdict | None:
+def changed_input(case: Case) -> Verdict | None:
     """An answer that changes what it was given."""
-    for trial in trials:
+    for trial in case.trials:
         if trial.got.changed is not None and trial.expected.changed is None:
-            name = [*inspect.signature(exercise.reference).parameters, *"?" * len(trial.probe)][trial.got.changed]
+            name = [*inspect.signature(case.exercise.reference).parameters, *"?" * len(trial.probe)][trial.got.changed]
             copy = copied(trial.probe[trial.got.changed], name)
             said = f"It changes its input {name}, which belongs to whoever calls it: work on a copy, such as {copy}"
-            return Verdict(NOT_YET, [said], [("called", called(exercise, trial.probe))])
+            return Verdict(NOT_YET, [said], [("called", shown_call(case.exercise, trial.probe))])
     return None
 
 
@@ -195,75 +360,79 @@ def copied(value: Any, name: str) -> str:
     return f"[list(row) for row in {name}]" if nested else f"{'dict' if isinstance(value, dict) else 'list'}({name})"
 
 
-def stopped(exercise: Exercise, trials: Sequence[Trial]) -> Verdict | None:
+def stopped(case: Case) -> Verdict | None:
     """An answer that stops with an error where it should not."""
-    for trial in trials:
+    for trial in case.trials:
         error = trial.got.error
         if error is not None and not trial.right:
-            rows = [("called", called(exercise, trial.probe)), *where(error)]
-            return Verdict(NOT_YET, [f"It stops with {type(error).__name__}: {error}"], rows)
+            rows = [("called", shown_call(case.exercise, trial.probe)), *where(error)]
+            return Verdict(NOT_YET, [stops_with(error)], rows)
     return None
 
 
-def accepted(exercise: Exercise, trials: Sequence[Trial]) -> Verdict | None:
+def accepted(case: Case) -> Verdict | None:
     """An answer that returns something where it should refuse the input."""
-    for trial in trials:
+    for trial in case.trials:
         error = trial.expected.error
         if error is not None and trial.got.error is None:
             said = f"It should refuse this input with a {type(error).__name__} that says what is wrong with it"
-            rows = [("called", called(exercise, trial.probe)), ("it returns", short(trial.got.value))]
+            rows = [("called", shown_call(case.exercise, trial.probe)), ("it returns", short(trial.got.value))]
             return Verdict(NOT_YET, [said], rows)
     return None
 
 
-def other_form(exercise: Exercise, trials: Sequence[Trial]) -> Verdict | None:
+def other_form(case: Case) -> Verdict | None:
     """A result of another type or shape."""
-    for trial in trials:
+    for trial in case.trials:
         differs = difference(trial.expected.value, trial.got.value)
         if differs and differs.kind in ("type", "shape"):
-            return Verdict(NOT_YET, [sentence(differs.text)], example(exercise, [trial]))
+            return Verdict(NOT_YET, [sentence(differs.text)], example(case, trial))
     return None
 
 
-def broken_rule(exercise: Exercise, trials: Sequence[Trial]) -> Verdict | None:
+def broken_rule(case: Case) -> Verdict | None:
     """A result that breaks what must hold of any result, such as rows that sum to 1."""
-    for trial in trials:
-        for rule in exercise.rules:
+    for trial in case.trials:
+        for rule in case.exercise.rules:
             if broken := rule(trial.got.value, *trial.probe):
-                return Verdict(NOT_YET, [sentence(broken)], example(exercise, [trial]))
+                return Verdict(NOT_YET, [sentence(broken)], example(case, trial))
     return None
 
 
-def different(exercise: Exercise, trials: Sequence[Trial]) -> Verdict:
+def different(case: Case) -> Verdict:
     """The smallest probe on which the result is not what is expected."""
-    if exercise.is_value:
-        return Verdict(NOT_YET, [f"{short(trials[0].got.value)} is not it."])
-    wrong = next(trial for trial in trials if not trial.right)
-    return Verdict(
-        NOT_YET, [sentence(difference(wrong.expected.value, wrong.got.value).text)], example(exercise, [wrong])
-    )
+    wrong = case.wrong[0]
+    if case.exercise.is_value:
+        return Verdict(NOT_YET, [f"{short(wrong.got.value)} is not it."])
+    said = [sentence(difference(wrong.expected.value, wrong.got.value).text)]
+    return Verdict(NOT_YET, [*said, *filter(None, [reading.not_set_back(case.answer)])], example(case, wrong))
+
+
+LOOKS: Sequence[Callable[[Case], Verdict | None]] = (
+    *(unwritten, incomplete, endless, read_in_its_text, too_early, known, nothing_returned, changed_input, slipped),
+    *(nearly, unreadable, stopped, accepted, unused, other_form, broken_rule, restless),
+)
 
 
 # --- how it is shown ---
 
 
-def example(exercise: Exercise, trials: Sequence[Trial]) -> list[Row]:
-    """Return rows that show the first of the trials that is not right; a value to be found out is not given away."""
-    wrong = next(trial for trial in trials if not trial.right)
+def example(case: Case, wrong: Trial | None = None) -> list[Row]:
+    """Return rows that show one of the trials that is not right; a value to be found out is not given away."""
+    exercise, wrong = case.exercise, wrong or case.wrong[0]
     if exercise.is_value or wrong.expected.error is not None:
         return []
+    rows = [("called", shown_call(exercise, wrong.probe))]
     if wrong.got.error is not None:
-        return [("called", called(exercise, wrong.probe)), *where(wrong.got.error)]
-    return [
-        ("called", called(exercise, wrong.probe)),
-        ("expected", short(wrong.expected.value)),
-        ("yours", short(wrong.got.value)),
-    ]
+        return [*rows, *where(wrong.got.error)]
+    expected, got = apart(wrong.expected.value, wrong.got.value)
+    return [*rows, ("expected", expected), ("yours", got)]
 
 
-def called(exercise: Exercise, probe: Probe) -> str:
-    """Return how the answer was called, as it is written in Python."""
-    return f"{exercise.name}({', '.join(map(short, probe))})"
+def printed(case: Case) -> list[Row]:
+    """Return the last lines that an answer printed in the first trial that went wrong."""
+    lines = case.wrong[0].got.printed.rstrip().splitlines()[-3:]
+    return [("it printed", "\n".join(line[:200] for line in lines))] if lines else []
 
 
 def sentence(text: str) -> str:
@@ -273,7 +442,21 @@ def sentence(text: str) -> str:
 
 def own_frames(error: BaseException) -> list[traceback.FrameSummary]:
     """Return the places in the learner's own code that an error went through, the outermost first."""
-    return [frame for frame in traceback.extract_tb(error.__traceback__) if "course_utils" not in frame.filename]
+    frames = traceback.extract_tb(error.__traceback__)
+    return [frame for frame in frames if not any(frame.filename.startswith(part) for part in LIBRARIES)]
+
+
+def stops_with(error: BaseException) -> str:
+    """Return the sentence about an error."""
+    return f"It stops with {type(error).__name__}: {message(error)}"
+
+
+def message(error: BaseException | None) -> str:
+    """Return what an error says, should it be able to."""
+    try:
+        return str(error)
+    except Exception:
+        return "it can't say why"
 
 
 def where(error: BaseException) -> list[Row]:

@@ -1,0 +1,121 @@
+"""`python -m course_utils export FOLDER` writes a model as a folder that other programs load, and says how.
+
+  --from CHECKPOINT   base (the default), chat, or a file of your own that `train` or `save_checkpoint` wrote
+  --chat              it answers: write the chat template too (left out, the model is asked one question to find out)
+  --onnx              also as ONNX, for ONNX Runtime and transformers.js
+  --web               the same, and in 8 bits, a third of the size, for a page
+  --gguf              also as GGUF, for llama.cpp, Ollama and LM Studio
+
+transformers needs no flag: the folder itself is what it loads. A folder that is there is written over.
+"""
+
+import argparse
+from pathlib import Path
+from typing import NoReturn
+
+from course_utils.checkpoints import BASE, CHAT, Checkpoint, load_checkpoint
+from course_utils.common import require
+from course_utils.export.folder import check_pair, is_chat, save_folder
+from course_utils.export.gguf_file import save_gguf
+from course_utils.export.onnx_graph import save_8_bit, save_onnx, save_onnx_without_past
+from course_utils.gpt import GPT
+from course_utils.tokenizers import END_OF_TEXT
+
+SHIPPED = {"base": BASE, "chat": CHAT}
+OPENING = f"{END_OF_TEXT}Mara"  # in training, every tale came after an end of text
+
+PIPELINE = """With transformers:
+
+  from transformers import pipeline
+  pipe = pipeline("text-generation", "{folder}")
+  print(pipe({prompt}, do_sample=False)[0]["generated_text"])
+"""
+LLAMA = """With llama.cpp:
+
+  llama-cli -m {folder}/model.gguf --temp 0 {how}
+"""
+PAGE = """With transformers.js, in Node or a page:
+
+  import {{ env, pipeline }} from "@huggingface/transformers";
+  env.allowRemoteModels = false;
+  env.localModelPath = "{parent}/";
+  const pipe = await pipeline("text-generation", "{name}", {{ dtype: "{dtype}" }});
+  console.log((await pipe({prompt}, {{ max_new_tokens: 200, do_sample: false }}))[0].generated_text);
+"""
+
+
+def main(arguments: list[str]) -> int:
+    """Do what the command line asks for; what can't be done is told in a sentence."""
+    try:
+        asked = parse(arguments)
+        print(export(asked.folder, asked.source, asked.chat, asked.onnx or asked.web, asked.web, asked.gguf))
+    except (ValueError, OSError) as problem:
+        print(problem)
+        return 1
+    return 0
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that tells what it doesn't understand as everything else here is told."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(f"{message}\n\n{__doc__}")
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Return what the command line asks for."""
+    parser = Parser(prog="python -m course_utils export")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--from", dest="source", default="base")
+    for flag in ("--chat", "--onnx", "--web", "--gguf"):
+        parser.add_argument(flag, action="store_true")
+    return parser.parse_args(arguments)
+
+
+def export(
+    folder: Path, source: str = "base", chat: bool = False, onnx: bool = False, web: bool = False, gguf: bool = False
+) -> str:
+    """Write a checkpoint in all forms that are asked for; return what was written and what to type next."""
+    found = load_checkpoint(SHIPPED.get(source, source))
+    require(isinstance(found.model, GPT), f"{source} holds a {type(found.model).__name__}; this takes a GPT")
+    check_pair(found.model, found.tokenizer)
+    chat = chat or is_chat(found.model, found.tokenizer)
+    files = save_folder(found.model, found.tokenizer, folder, chat)
+    files += further_files(found, folder, chat, onnx, web, gguf)
+    return "\n".join([written(folder, files, chat), *next_steps(folder, chat, onnx, web, gguf)])
+
+
+def further_files(found: Checkpoint, folder: Path, chat: bool, onnx: bool, web: bool, gguf: bool) -> list[str]:
+    """Write what transformers doesn't need, and return the names."""
+    files = []
+    if onnx:
+        save_onnx(found.model, folder / "onnx/model.onnx")
+        save_onnx_without_past(found.model, folder / "onnx/without_past.onnx")
+        files += ["onnx/model.onnx", "onnx/without_past.onnx"]
+    if web:
+        save_8_bit(folder / "onnx/model.onnx", folder / "onnx/model_quantized.onnx")
+        files.append("onnx/model_quantized.onnx")
+    if gguf:
+        save_gguf(found.model, found.tokenizer, folder / "model.gguf", chat)
+        files.append("model.gguf")
+    return files
+
+
+def written(folder: Path, files: list[str], chat: bool) -> str:
+    """Say what is in the folder now."""
+    sizes = [f"  {name:<26} {(folder / name).stat().st_size / 1000:9,.1f} kB" for name in files]
+    kind = "It ends its replies, so this is a chat model." if chat else "It tells; it has no chat template."
+    return "\n".join([f"Written to {folder}:", "", *sizes, "", kind, ""])
+
+
+def next_steps(folder: Path, chat: bool, onnx: bool, web: bool, gguf: bool) -> list[str]:
+    """Say what to type next, for each form that was written."""
+    prompt = '[{ role: "user", content: "Who are you?" }]' if chat else f'"{OPENING}"'
+    python = '[{"role": "user", "content": "Who are you?"}]' if chat else f'"{OPENING}"'
+    place = {"folder": folder.as_posix(), "parent": folder.absolute().parent.as_posix(), "name": folder.absolute().name}
+    steps = [PIPELINE.format(prompt=python, **place)]
+    if onnx:
+        steps.append(PAGE.format(prompt=prompt, dtype="q8" if web else "fp32", **place))
+    if gguf:
+        steps.append(LLAMA.format(how="--jinja" if chat else f'-no-cnv --special -p "{OPENING}"', **place))
+    return steps

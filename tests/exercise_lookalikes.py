@@ -1,0 +1,251 @@
+"""Answers that look right: wrong ones that kind inputs let pass, and right ones that are easily refused."""
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from course_utils.exercises import e03, e09, e13
+from course_utils.exercises.engine.exercise import Exercise, define, source_of
+
+# For each exercise, answers that are wrong and would pass on inputs that are too kind.
+WRONG: list[tuple[str, str, Any]] = [
+    ("01.1", "contractions in one piece", lambda text: re.findall(r"\w+(?:'\w+)?|[^\w\s]", text)),
+    ("01.1", "a tab is a mark", lambda text: re.findall(r"\w+|[^\w \n]", text)),
+    ("01.4", "the last id", lambda pieces, vocab: [vocab.get(p, list(vocab.values())[-1]) for p in pieces]),
+    ("01.4", "the largest id", lambda pieces, vocab: [vocab.get(p, max(vocab.values())) for p in pieces]),
+    ("01.4", "the number of entries", lambda pieces, vocab: [vocab.get(p, len(vocab) - 1) for p in pieces]),
+    (
+        "02.3",
+        "joined text",
+        lambda ids, pair, new: eval(str(list(ids)).replace(f"{pair[0]}, {pair[1]}", str(new))),
+    ),
+    (
+        "02.3",
+        "joined text between blanks",
+        lambda ids, pair, new: [
+            int(i) for i in f" {' '.join(map(str, ids))} ".replace(f" {pair[0]} {pair[1]} ", f" {new} ").split()
+        ],
+    ),
+    ("02.8", "strip", lambda ids, tokens: b"".join(tokens[i] for i in ids).decode(errors="replace").strip()),
+    ("02.8", "lstrip", lambda ids, tokens: b"".join(tokens[i] for i in ids).decode(errors="replace").lstrip()),
+    ("02.8", "rstrip", lambda ids, tokens: b"".join(tokens[i] for i in ids).decode(errors="replace").rstrip()),
+    ("04.2", "no num_classes", lambda ids, vocab_size: F.one_hot(ids).float()),
+    ("04.2", "whole numbers and no num_classes", lambda ids, vocab_size: F.one_hot(ids)),
+    ("07.5", "a function", lambda matrix: lambda x: x @ matrix),
+    ("08.2", "closed with -100", lambda scores: torch.softmax(scores.masked_fill(~seen(scores), -100), -1)),
+    ("08.2", "closed with -10,000", lambda scores: torch.softmax(scores.masked_fill(~seen(scores), -1e4), -1)),
+    ("08.2", "not assigned", lambda scores: (scores.masked_fill(~seen(scores), -math.inf), scores.softmax(-1))[1]),
+    ("08.3", "a sum", lambda attention, x: moved(attention, x, lambda change: bool(change.sum() != 0))),
+    ("08.3", "a mean", lambda attention, x: moved(attention, x, lambda change: abs(change.mean().item()) > 1e-6)),
+    ("08.3", "only upwards", lambda attention, x: moved(attention, x, lambda change: bool((change > 1e-6).any()))),
+    ("08.3", "only downwards", lambda attention, x: moved(attention, x, lambda change: bool((change < -1e-6).any()))),
+    (
+        "08.6",
+        "closed with -100",
+        lambda q, k, v: (
+            torch.softmax(
+                (q @ k.transpose(1, 2) / q.shape[2] ** 0.5).masked_fill(~seen(q @ k.transpose(1, 2)), -100), -1
+            )
+            @ v
+        ),
+    ),
+    (
+        "11.5",
+        "by names",
+        lambda model: [n for n, _ in model.named_parameters() if "norm" not in n and not n.endswith("bias")],
+    ),
+    ("13.1", "by dashes", e13.entries_by_dash),
+    (
+        "13.1",
+        "a colon without a space",
+        lambda lines: [(a, b.removeprefix(" ")) if c else (None, a) for a, c, b in cut(lines, ":")],
+    ),
+    (
+        "13.1",
+        "stripped",
+        lambda lines: [(a.strip(), b.strip()) if c else (None, a.strip()) for a, c, b in cut(lines, ": ")],
+    ),
+    ("13.4", "always the same ids", lambda messages, encode, special: e13.template(messages, encode, e13.SPECIAL)),
+    ("13.5", "always the same ids", lambda ids, user, assistant, end: e13.learned(ids, 1, 2, 3)),
+    ("15.4", "anywhere in the name", lambda names, decay: {n: 0.0 for n in names if "A" in n or "B" in n}),
+    ("15.4", "inside the name", lambda names, decay: {n: 0.0 for n in names if ".A" in n or ".B" in n}),
+]
+
+# Right answers, given in another form than the one that was thought of.
+RIGHT: list[tuple[str, Any]] = [
+    ("01.6", "Refused"),
+    ("01.6", " refused. "),
+    ("03.2", (5, "Sed")),
+    ("03.2", [5, "sed "]),
+    ("08.4", ("Both", "future.", "both")),
+    ("08.4", ["both", " Future", "both"]),
+    ("14.4", "Telling tales."),
+    ("04.3", (3, 5, 9)),
+    ("06.1", 0.390001),
+    ("07.5", lambda matrix: with_weight(matrix)),
+]
+
+
+def seen(scores: torch.Tensor) -> torch.Tensor:
+    """What each row may see: True up to the diagonal."""
+    return torch.ones(scores.shape[-2:], dtype=torch.bool).tril()
+
+
+def moved(attention: Callable, x: torch.Tensor, judge: Callable[[torch.Tensor], bool]) -> list[bool]:
+    """The test of 08.3, with another judge of whether some rows have moved."""
+    found = []
+    for place in range(1, len(x)):
+        changed = x.clone()
+        changed[place:] += 1
+        found.append(judge((attention(changed) - attention(x))[:place]))
+    return found
+
+
+def cut(lines: list[str], colon: str) -> list[tuple[str, str, str]]:
+    """Lines of an export, joined to entries and cut at the first colon of their first line."""
+    whole: list[str] = []
+    for line in lines:
+        head = e13.HEADER.match(line)
+        if head:
+            whole.append(line[head.end() :])
+        else:
+            whole[-1] += "\n" + line
+    found = []
+    for text in whole:
+        first, newline, rest = text.partition("\n")
+        name, between, said = first.partition(colon)
+        found.append((name, between, said + newline + rest) if between else (text, "", ""))
+    return found
+
+
+def with_weight(matrix: torch.Tensor) -> nn.Linear:
+    """A layer whose weight is set through its data."""
+    layer = nn.Linear(*matrix.shape, bias=False)
+    layer.weight.data = matrix.T.contiguous()
+    return layer
+
+
+# --- answers as they are written, whose text can be read ---
+
+
+def early_return(ids, times):
+    for i in ids:
+        result = [times * i]
+        return result
+
+
+def not_assigned(scores):
+    future = torch.ones(len(scores), len(scores), dtype=torch.bool).triu(1)
+    scores.masked_fill(future, float("-inf"))
+    return torch.softmax(scores, dim=-1)
+
+
+def left_above(ids, times):
+    raise NotImplementedError  # your turn
+    return [times * i for i in ids]
+
+
+def left_below(ids, times):
+    result = []
+    for i in ids:
+        result.append(times * i)
+    raise NotImplementedError
+
+
+kite = [3, 1]
+
+
+def from_the_notebook(ids, times):
+    return [times * i for i in kite]
+
+
+def never_looks(ids, times):
+    return [i + i for i in ids]
+
+
+def loops_over_a_number(ids, times):
+    return [times * i for i in times]
+
+
+def lists_a_number(ids, times):
+    return list(times)
+
+
+def used_before_it_is_set(ids, times):
+    for i in ids:
+        result.append(times * i)  # noqa: F821
+    result = []
+    return result
+
+
+def not_set_back(a, b):
+    result = torch.zeros(a.shape[0], b.shape[1])
+    total = 0.0
+    for i in range(a.shape[0]):
+        for j in range(b.shape[1]):
+            for k in range(a.shape[1]):
+                total += a[i, k] * b[k, j]
+            result[i, j] = total
+    return result
+
+
+class MisspeltDataset(e03.WindowDataset.__base__):
+    def __init__(self, ids, max_length, stride):
+        self.pairs = e03.StoredWindows(ids, max_length, stride).pairs
+
+    def __len__(self):
+        return len(self.pairs)
+
+    def __get_item__(self, i):
+        return self.pairs[i]
+
+
+class HalfWritten(e03.WindowDataset.__base__):
+    def __init__(self, ids, max_length, stride):
+        self.pairs = e03.StoredWindows(ids, max_length, stride).pairs
+
+    def __len__(self):
+        return len(self.pairs)
+
+    def __getitem__(self, i):
+        raise NotImplementedError
+
+
+class EmptyDataset(e03.WindowDataset.__base__):
+    def __init__(self, ids, max_length, stride):
+        raise NotImplementedError  # your turn
+
+    def __len__(self): ...
+
+    def __getitem__(self, i): ...
+
+
+class Foward(nn.Module):
+    def __init__(self, n_embd, n_head, context_length):
+        super().__init__()
+        self.qkv, self.proj = nn.Linear(n_embd, 3 * n_embd), nn.Linear(n_embd, n_embd)
+
+    def foward(self, x):
+        return x
+
+
+def learned_mask() -> type:
+    """Multi-head attention whose mask is a parameter."""
+    source = source_of(e09.MultiHeadAttention).replace(
+        'self.register_buffer("future", future, persistent=False)', "self.future = nn.Parameter(future.float())"
+    )
+    return define(source.replace("self.future[:T, :T]", "self.future[:T, :T].bool()"), e09.MultiHeadAttention)
+
+
+def two_mistakes(exercise: Exercise, first: int, second: int) -> Any:
+    """The reference with two of its known mistakes in it."""
+    source = source_of(exercise.reference)
+    for mistake in (exercise.mistakes[first], exercise.mistakes[second]):
+        assert source.count(mistake.old) == 1
+        source = source.replace(mistake.old, mistake.new)
+    return define(source, exercise.reference)

@@ -1,0 +1,599 @@
+"""The web edition: whole, without links that lead nowhere, without a network; and its model's numbers are Python's."""
+
+import json
+import random
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+import torch
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from torch.testing import assert_close
+
+from course_utils import tales
+from course_utils.bpe import BPETokenizer, gpt2_tokenizer, train_bpe
+from course_utils.checkpoints import BASE, CHAT, Checkpoint, load_checkpoint, save_checkpoint
+from course_utils.evaluation import tell_tales
+from course_utils.exercises import exercises
+from course_utils.finetuning import replies
+from course_utils.generation import GREEDY, Sampler
+from course_utils.gpt import GPT, GPTConfig
+from course_utils.template import encode_chat, fit
+from course_utils.tokenizers import CharTokenizer
+from course_utils.tools.curriculum import NOTEBOOKS, find
+from course_utils.web.build import ROOT, build_model_page, build_site, main
+from course_utils.web.cells import notebook_body
+from course_utils.web.live import PARTS
+from course_utils.web.markdown import to_html
+from course_utils.web.reference import FINDINGS, FOLDER, citations, notebook_text, sources, table_rows
+
+DRIVER = Path(__file__).parent / "web_driver.js"
+FIRST = "Clara took her striped umbrella to the river one windy afternoon."
+
+
+@dataclass
+class Elements(HTMLParser):
+    """What a page holds: its elements with their attributes, in order, and the words in each kind of element."""
+
+    path: Path
+    found: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self.feed(self.path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, {name: value or "" for name, value in attrs}))
+
+    def every(self, tag: str) -> list[dict[str, str]]:
+        """The attributes of each element of one kind."""
+        return [attributes for name, attributes in self.found if name == tag]
+
+    def values(self, attribute: str) -> list[str]:
+        """Each value of one attribute."""
+        return [attributes[attribute] for _, attributes in self.found if attribute in attributes]
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole web edition."""
+    return build_site(tmp_path_factory.mktemp("web") / "site")
+
+
+@pytest.fixture(scope="session")
+def pages(site: Path) -> dict[str, Elements]:
+    """Each page of it by its file's name."""
+    return {path.name: Elements(path) for path in sorted(site.glob("*.html"))}
+
+
+# --- the pages ---
+
+
+def dead_ends(site: Path, pages: dict[str, Elements]) -> list[str]:
+    """A sentence for each link and each file that a page asks for and that isn't there."""
+    found = []
+    for name, page in pages.items():
+        for address in [*page.values("href"), *page.values("src")]:
+            file, _, anchor = address.partition("#")
+            if address.startswith(("http:", "https:", "data:")):
+                continue
+            there = (site / (file or name)).is_file()
+            if not there or (anchor and anchor not in pages[file or name].values("id")):
+                found.append(f"{name}: {address}")
+    return found
+
+
+def test_every_notebook_is_a_page(pages: dict[str, Elements]):
+    assert {f"{notebook.stem}.html" for notebook in NOTEBOOKS} < set(pages)
+
+
+def test_every_link_leads_somewhere(site: Path, pages: dict[str, Elements]):
+    assert dead_ends(site, pages) == []
+
+
+def test_a_dead_end_is_found(tmp_path: Path):
+    (tmp_path / "a.html").write_text('<a href="b.html"></a><a href="#x"></a><img src="c.png"><a href="https://d"></a>')
+    found = dead_ends(tmp_path, {"a.html": Elements(tmp_path / "a.html")})
+    assert found == ["a.html: b.html", "a.html: #x", "a.html: c.png"]
+
+
+def test_pages_fetch_nothing_from_elsewhere(site: Path, pages: dict[str, Elements]):
+    for page in pages.values():
+        outside = [attributes["src"] for _, attributes in page.found if "//" in attributes.get("src", "")]
+        assert outside == []
+        assert [one["href"] for one in page.every("link") if "//" in one["href"]] == []
+        # A script of this kind is refused from a plain folder.
+        assert [one for one in page.every("script") if one.get("type") == "module"] == []
+    for script in [*site.glob("static/*.js"), *site.glob("static/live/*.js"), *site.glob("static/**/*.css")]:
+        assert not re.search(r"https?://|\bfetch\(|\bimport\(", script.read_text(encoding="utf-8")), script.name
+
+
+def test_ids_are_unique_on_each_page(pages: dict[str, Elements]):
+    for name, page in pages.items():
+        ids = page.values("id")
+        assert len(set(ids)) == len(ids), name
+
+
+def test_every_picture_has_its_caption_as_alternative_text(pages: dict[str, Elements]):
+    for notebook in NOTEBOOKS:
+        images = pages[f"{notebook.stem}.html"].every("img")
+        path = ROOT / "notebooks" / f"{notebook.stem}.ipynb"
+        outputs = [output for cell in nbformat.read(path, 4).cells for output in cell.get("outputs", [])]
+        stored = [o.metadata["image/png"]["alt"] for o in outputs if "image/png" in o.get("data", {})]
+        assert [image["alt"] for image in images] == stored
+        assert all(len(words) >= 20 for words in stored)
+
+
+def test_pages_are_in_one_row_from_first_to_last(site: Path, pages: dict[str, Elements]):
+    name, seen = "index.html", ["index.html"]
+    while following := [one["href"] for one in pages[name].every("a") if one.get("rel") == "next"]:
+        assert [one["href"] for one in pages[following[0]].every("a") if one.get("rel") == "prev"] == [name]
+        name = following[0]
+        seen.append(name)
+    assert sorted(seen) == sorted(pages)
+    assert seen[1 : len(NOTEBOOKS) + 1] == [f"{notebook.stem}.html" for notebook in NOTEBOOKS]
+
+
+def test_the_site_is_no_larger_than_a_host_takes(site: Path):
+    size = sum(path.stat().st_size for path in site.rglob("*") if path.is_file())
+    assert size < 60e6
+
+
+def test_no_output_of_a_progress_bar_or_a_terminal_is_left(site: Path):
+    for path in site.glob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        assert "\x1b" not in text
+        assert not re.search(r"\d%\|", text), path.name
+
+
+def test_the_search_knows_every_section(site: Path, pages: dict[str, Elements]):
+    script = (site / "search_index.js").read_text(encoding="utf-8")
+    sections = json.loads(script.removeprefix("window.SEARCH = ").rstrip(";\n"))
+    for section in sections:
+        file, _, anchor = section["address"].partition("#")
+        assert anchor in pages[file].values("id")
+    words = " ".join(section["text"] for section in sections)
+    assert all(term in words for term in ("query", "softmax", "Muon", "min-p"))
+
+
+def test_a_part_stands_in_the_notebooks_it_names(pages: dict[str, Elements]):
+    for part in PARTS:
+        for notebook in NOTEBOOKS:
+            there = part.name in pages[f"{notebook.stem}.html"].values("data-part")
+            assert there == (notebook.number in part.notebooks)
+        assert part.name in pages["model.html"].values("data-part")
+
+
+# --- Markdown and cells ---
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        (r"$a_1$ and $b_2$", '<span class="math">a_1</span> and <span class="math">b_2</span>'),
+        ("It costs $5 and $6.", "It costs $5 and $6."),
+        ("`$x$`", "<code>$x$</code>"),
+        ("$$\nx\n= y\n$$", '<span class="math display">x\n= y</span>'),
+        ("so $$x < 1$$ holds", '<span class="math display">x &lt; 1</span> holds'),
+        ("| a |\n| - |\n| `x\\|y` |", "<td><code>x|y</code></td>"),
+        ("[2](02_byte_pair_encoding.ipynb#a)", 'href="02_byte_pair_encoding.html#a"'),
+        ("```python\nx = 1\n```", '<span class="n">x</span>'),
+        ("<script>", "&lt;script&gt;"),
+        ("| | b |\n| - | - |\n| 1 | 2 |", "<td></td>\n<th>b</th>"),
+    ],
+)
+def test_markdown(text: str, holds: str):
+    assert holds in to_html(text)
+
+
+def stored(source: str, outputs: list, **metadata: object) -> str:
+    """A notebook of one cell as the inside of a page."""
+    cell = new_code_cell(source, outputs=outputs, metadata=metadata)
+    return notebook_body(new_notebook(cells=[new_markdown_cell("# A\n## B\n## B"), cell]), "00").html
+
+
+def test_an_answer_is_folded_with_what_it_prints():
+    printed = [new_output("stream", text="forty-two")]
+    folded = stored("f()", printed, jupyter={"source_hidden": True})
+    assert re.search(r"<details>.*forty-two.*</details>$", folded, re.S)
+    assert "<details>" not in stored("f()", printed)
+
+
+def test_an_exercise_has_its_hints_and_a_solution_folded(pages: dict[str, Elements], site: Path):
+    for notebook in NOTEBOOKS:
+        text = (site / f"{notebook.stem}.html").read_text(encoding="utf-8")
+        assert "Not started" not in text
+        for exercise in exercises(notebook.number):
+            assert text.count(f"Exercise {exercise.number} ·") == 1
+    assert "<summary>A solution</summary>" in text
+
+
+def test_equal_headings_have_anchors_of_their_own():
+    assert re.findall(r'id="([^"]*)"', stored("", [])) == ["a", "b", "b-2"]
+
+
+def test_outputs_are_escaped_and_without_colours_of_a_terminal():
+    text = stored("", [new_output("stream", text="\x1b[31m<b>\x1b[0m one\rtwo\n")])
+    assert ">two</pre>" in text
+    assert "<b>" not in text
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    assert main(["--out", str(tmp_path), "--model", str(BASE)]) == 1
+    assert "holds other files" in capsys.readouterr().err
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+# --- a page for a model of one's own ---
+
+
+def small(folder: Path, **sizes: object) -> tuple[Path, Checkpoint]:
+    """A checkpoint of a tiny random model with a tokenizer of its own."""
+    special = ("<|endoftext|>", "<|user|>", "<|assistant|>", "<|end|>", "<|pad|>")
+    tokenizer = BPETokenizer(train_bpe("low lower lowest slow", 280, special), special)
+    torch.manual_seed(1)
+    model = GPT(GPTConfig(tokenizer.vocab_size, 32, 2, 2, 12, **sizes))
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight, std=0.3)
+    save_checkpoint(folder / "own.safetensors", model, tokenizer)
+    return folder / "own.safetensors", load_checkpoint(folder / "own.safetensors")
+
+
+def test_a_model_of_ones_own_gets_a_page_by_itself(tmp_path: Path):
+    path, _ = small(tmp_path)
+    out = build_model_page(path, tmp_path / "page")
+    pages = {"index.html": Elements(out / "index.html")}
+    assert dead_ends(out, pages) == []
+    assert set(pages["index.html"].values("data-model")) == {"model"}
+    assert [page.name for page in out.glob("*.html")] == ["index.html"]
+
+
+def test_a_model_whose_tokenizer_the_page_cannot_read_is_refused(tmp_path: Path):
+    tokenizer = CharTokenizer.from_text("abc")
+    save_checkpoint(tmp_path / "c.safetensors", GPT(GPTConfig(3, 8, 1, 1, 4)), tokenizer)
+    with pytest.raises(ValueError, match="CharTokenizer; the page reads a BPETokenizer"):
+        build_model_page(tmp_path / "c.safetensors", tmp_path / "page")
+
+
+# --- the reference: each table is held true by the notebooks ---
+
+TEXTS = {notebook.number: notebook_text(notebook, "markdown") for notebook in NOTEBOOKS}
+# Docstrings of copied definitions name sources too.
+WHOLE = {notebook.number: notebook_text(notebook) for notebook in NOTEBOOKS}
+
+
+def rows(name: str) -> list[list[str]]:
+    """The rows of a table of the reference."""
+    return table_rows((FOLDER / f"{name}.md").read_text(encoding="utf-8"))
+
+
+# Terms that an earlier notebook mentions, with a word of what it is or where it comes: everything else waits.
+MENTIONED = {
+    "Adam": {"04", "07", "08"},
+    "attention": {"01", "03", "04", "05"},
+    "block": {"05", "09"},
+    "byte pair encoding": {"01"},
+    "cache": {"02", "05", "10", "11"},
+    "causal": {"07"},
+    "context": {"02"},
+    "cross-entropy": {"03", "08"},
+    "decoder": {"08"},
+    "encoder": {"02"},
+    "gradient": {"01", "02"},
+    "head": {"02", "05", "07", "08"},
+    "key": {"05", "06"},
+    "LoRA": {"14"},
+    "mask": {"01"},
+    "query": {"05"},
+    "score": {"03", "04", "05"},
+    "supervised fine-tuning": {"13"},
+    "temperature": {"11"},
+    "value": {"04", "06"},
+    "window": {"01", "02"},
+}
+NUMBERS = [notebook.number for notebook in NOTEBOOKS]
+
+
+def read_before(number: str) -> list[str]:
+    """The notebooks that one has read before another: 00 shows the whole game early, and appendices are for some."""
+    own = find(number)
+    end = NUMBERS.index(own.after) + 1 if own.after else NUMBERS.index(number)
+    return [one.number for one in NOTEBOOKS[:end] if one.number != "00" and not one.after]
+
+
+def uses(term: str, number: str) -> bool:
+    """Whether a notebook's own text has a term, in singular or plural."""
+    return re.search(rf"(?i)\b{re.escape(term)}s?\b", re.sub(r"[`*]", "", TEXTS[number])) is not None
+
+
+@pytest.mark.parametrize(("term", "means", "number"), rows("glossary"))
+def test_a_term_is_introduced_where_the_glossary_says_and_not_used_before(term: str, means: str, number: str):
+    # Set apart from the text around it, or in a heading.
+    apart = rf"(?im)\*{re.escape(term)}s?\*|^#.*\b{re.escape(term)}s?\b"
+    assert re.search(apart, TEXTS[number].replace("`", "")), f"notebook {number} doesn't introduce {term}"
+    before = {one for one in read_before(number) if uses(term, one)}
+    new = before - MENTIONED.get(term, set())
+    assert not new, f"{term} is used in {sorted(new)}, before {number}: explain it there in a clause, and list it above"
+    assert means.endswith(".")
+
+
+def test_no_term_stands_in_the_glossary_twice():
+    terms = [row[0].lower() for row in rows("glossary")]
+    assert len(set(terms)) == len(terms)
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_every_source_that_a_notebook_names_is_in_the_bibliography(number: str):
+    known = set().union(*(sources(*row[:2]) for row in rows("bibliography")))
+    # Years behind a word that is no name, and a format that has no paper.
+    others = {("In", "2017"), ("ChatML", "2023")}
+    missing = citations(WHOLE[number]) - known - others
+    assert not missing, f"add a row to course_utils/web/reference/bibliography.md for {sorted(missing)}"
+
+
+@pytest.mark.parametrize(("authors", "years", "title", "shows"), rows("bibliography"))
+def test_every_source_of_the_bibliography_is_named_in_a_notebook(authors: str, years: str, title: str, shows: str):
+    names = {name for name, _ in sources(authors, years)}
+    texts = [text for text in WHOLE.values() if any(name in text for name in names)]
+    assert any(year in text for text in texts for year in years.split(", "))
+    assert shows.endswith(".")
+
+
+@pytest.mark.parametrize(("symbol", "means", "number"), rows("notation"))
+def test_a_symbol_is_used_where_the_notation_says(symbol: str, means: str, number: str):
+    for one in re.findall(r"[`$]([^`$]+)[`$]", symbol):
+        # In a formula spaces don't count.
+        assert one.replace(" ", "") in TEXTS[number].replace(" ", ""), f"{one} in {number}"
+
+
+def test_the_surprises_are_those_of_the_findings(site: Path):
+    text = (site / "surprises.html").read_text(encoding="utf-8")
+    scripts = [re.sub("`", "", row[0]) for row in table_rows(FINDINGS.read_text(encoding="utf-8"))]
+    assert len(scripts) >= 2
+    assert all(f"findings/{script}" in text for script in scripts)
+
+
+# --- the model in the page: every number is Python's ---
+
+
+def ask(folder: Path, question: str, **rest: object) -> object:
+    """What the page's own scripts answer, run by Node."""
+    node = shutil.which("node")
+    if not node:
+        pytest.skip("Node is not installed: the page's scripts were not run")
+    told = subprocess.run(
+        [node, str(DRIVER), str(folder)],
+        input=json.dumps({"ask": question} | rest),
+        capture_output=True,
+        text=True,
+        check=False,
+        encoding="utf-8",
+    )
+    assert told.returncode == 0, told.stderr
+    return json.loads(told.stdout)
+
+
+@pytest.fixture(scope="session")
+def base() -> Checkpoint:
+    return load_checkpoint(BASE)
+
+
+def odd_texts(count: int) -> list[str]:
+    """Texts of tales, and of random characters of many scripts, white space and signs among them."""
+    chance = random.Random(5)
+    pools = ["abcdefg 'stll", " \n\t\r\x0b\x85\xa0\u2003\ufeff", "äßñéÅ", "日本語한국", "🙂👩\u200d🚀", "0123٣४"]
+    pools += ["!?…—'’\"$", "אבג مرحبا"]
+    lengths = [chance.randint(0, 40) for _ in range(count)]
+    random_ones = ["".join(chance.choice(chance.choice(pools)) for _ in range(length)) for length in lengths]
+    # Where the same pair stands twice in a row, it matters which one merges first.
+    runs = [letter * length for letter in "aelmos =-" for length in (3, 5, 7, 12)]
+    return [*random_ones, *runs, *tales.corpus()[: count // 2]]
+
+
+@pytest.mark.parametrize("name", ["base", "gpt2"])
+def test_the_page_gives_the_same_ids(site: Path, base: Checkpoint, name: str):
+    tokenizer = base.tokenizer if name == "base" else gpt2_tokenizer()
+    texts = odd_texts(2000 if name == "base" else 400)
+    ids = [tokenizer.encode(text, disallowed_special=()) for text in texts]
+    assert ask(site, "encode", name=name, texts=texts) == ids
+    chance = random.Random(6)
+    scrambled = [[chance.randrange(tokenizer.vocab_size) for _ in range(6)] for _ in range(300)]
+    scrambled.append(tokenizer.encode("\ufeffa byte order mark first"))
+    assert ask(site, "decode", name=name, rows=scrambled) == [tokenizer.decode(row) for row in scrambled]
+
+
+def test_each_merge_makes_one_token_less(site: Path):
+    counts = ask(site, "steps", name="base", piece=" umbrella")
+    assert counts == list(range(9, counts[-1] - 1, -1))
+
+
+def python_logits(checkpoint: Checkpoint, ids: list[int]) -> list[float]:
+    """The scores after a text."""
+    with torch.inference_mode():
+        return checkpoint.model(torch.tensor([ids]))[0, -1].tolist()
+
+
+@pytest.mark.parametrize("sizes", [{}, {"positions": "rotary"}, {"tied": False}])
+def test_the_page_gives_the_same_scores_for_each_form_of_model(tmp_path: Path, sizes: dict):
+    path, checkpoint = small(tmp_path, **sizes)
+    out = build_model_page(path, tmp_path / "page")
+    ids = list(range(100, 132))
+    found = torch.tensor(ask(out, "logits", name="model", ids=ids))
+    assert_close(found, torch.tensor(python_logits(checkpoint, ids)), atol=1e-4, rtol=1e-4)
+
+
+def test_the_page_gives_the_same_scores_for_a_tale(site: Path, base: Checkpoint):
+    ids = base.tokenizer.encode(f"<|endoftext|>{tales.corpus()[3]}", allowed_special="all")
+    found = torch.tensor(ask(site, "logits", name="base", ids=ids))
+    assert_close(found, torch.tensor(python_logits(base, ids)), atol=1e-3, rtol=0)
+
+
+def test_the_page_tells_the_same_greedy_tale(site: Path, base: Checkpoint):
+    stop = base.tokenizer.special_tokens["<|endoftext|>"]
+    prompt = [stop, *base.tokenizer.encode(FIRST)]
+    told = ask(site, "generate", name="base", prompt=prompt, stops=[stop])
+    tale = tell_tales(base.model, base.tokenizer, [FIRST], GREEDY)[0]
+    assert len(told) > 20
+    assert FIRST + base.tokenizer.decode(told) == tale
+
+
+def test_the_page_gives_the_same_attention(site: Path, base: Checkpoint):
+    ids = base.tokenizer.encode("Clara gave the kite to Ben.")
+    found, read = ask(site, "attention", name="base", ids=ids), []
+    hooks = [block.attn.qkv.register_forward_hook(lambda _, x, out: read.append(out[0])) for block in base.model.blocks]
+    python_logits(base, ids)
+    for hook in hooks:
+        hook.remove()
+    for qkv, heads in zip(read, found, strict=True):
+        q, k, _ = qkv.view(len(ids), 3, 4, 32).permute(1, 2, 0, 3)
+        hidden = torch.ones(len(ids), len(ids)).triu(1).bool()
+        weights = (q @ k.transpose(-2, -1) / 32**0.5).masked_fill(hidden, -torch.inf).softmax(-1)
+        rows = torch.tensor([[row + [0.0] * (len(ids) - len(row)) for row in head] for head in heads])
+        assert_close(rows, weights, atol=1e-5, rtol=0)
+
+
+def test_the_page_filters_as_python_does(site: Path):
+    chance = random.Random(7)
+    rows = [[chance.gauss(0, 3) for _ in range(50)] for _ in range(60)]
+    settings = [
+        {
+            "temperature": chance.choice([0.3, 1, 1.7]),
+            "top_k": chance.choice([None, 1, 5, 90]),
+            "top_p": chance.choice([None, 0.2, 0.9, 1]),
+            "min_p": chance.choice([None, 0.05, 0.5]),
+        }
+        for _ in rows
+    ]
+    kept = [
+        (Sampler(**one).filter(torch.tensor([row], dtype=torch.float64))[0] > -torch.inf).tolist()
+        for row, one in zip(rows, settings, strict=True)
+    ]
+    names = {"temperature": "temperature", "top_k": "topK", "top_p": "topP", "min_p": "minP"}
+    asked = [{names[key]: value for key, value in one.items() if value is not None} for one in settings]
+    assert ask(site, "filter", rows=rows, settings=asked) == kept
+    greedy = ask(site, "filter", rows=rows, settings=[{"temperature": 0}] * len(rows))
+    assert [row.index(True) for row in greedy] == [max(range(50), key=row.__getitem__) for row in rows]
+
+
+def test_the_page_draws_each_token_as_often_as_its_probability_says(site: Path):
+    points = [i / 1000 for i in range(1000)]
+    drawn = ask(site, "draw", probabilities=[0.5, 0, 0.3, 0.2], points=points)
+    assert [drawn.count(i) for i in range(4)] == [500, 0, 300, 200]
+
+
+def test_the_page_cuts_the_same_windows(site: Path):
+    from course_utils.windows import SlidingWindowDataset
+
+    cases = [(count, length, stride) for count in (6, 9, 20) for length in (1, 4, 5) for stride in (1, 3, 5)]
+    for case, starts in zip(cases, ask(site, "windows", cases=cases), strict=True):
+        windows = SlidingWindowDataset(list(range(case[0])), *case[1:])
+        assert [int(windows[i][0][0]) for i in range(len(windows))] == starts
+
+
+def test_the_page_answers_as_the_chat_model_does(site: Path):
+    chat = load_checkpoint(CHAT)
+    told = [
+        {"role": "user", "content": f"{tales.corpus()[4]} Who spoke first?"},
+        {"role": "assistant", "content": "Me."},
+    ]
+    twice = {"role": "user", "content": "And then?"}
+    messages = [told[0], twice, *told, {"role": "user", "content": f"{tales.corpus()[5]} Where was everybody?"}]
+    for room in (196, 300, 400):
+        ids = encode_chat(chat.tokenizer, fit(chat.tokenizer, messages, room), prompt=True)
+        assert ask(site, "chat", name="chat", messages=messages, room=room) == ids
+    stops = [chat.tokenizer.special_tokens[name] for name in ("<|end|>", "<|endoftext|>")]
+    prompt = encode_chat(chat.tokenizer, messages[-1:], prompt=True)
+    found = ask(site, "generate", name="chat", prompt=prompt, stops=stops, most=60)
+    assert chat.tokenizer.decode(found) == replies(chat.model, chat.tokenizer, [messages[-1:]])[0]
+
+
+# --- in a real browser, where there is one ---
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator:
+    """Chromium without a network, driven by Playwright."""
+    driver = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: no page was opened")
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if not program:
+        pytest.skip("Chromium is not installed: no page was opened")
+    with driver.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        yield chromium
+        chromium.close()
+
+
+def opened(browser: Any, path: Path, width: int, troubles: list[str], theme: str = "light") -> Any:
+    """A page opened from its folder; what goes wrong, and what it asks of a network, is added to `troubles`."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme, offline=True)
+    context.set_default_timeout(300_000)  # for a busy machine
+    page = context.new_page()
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("console", lambda message: message.type in ("error", "warning") and troubles.append(message.text))
+    page.on("requestfailed", lambda request: troubles.append(request.url))
+    page.on("request", lambda request: request.url[:5] in ("file:", "data:", "blob:") or troubles.append(request.url))
+    page.goto(path.as_uri())
+    return page
+
+
+@pytest.mark.slow
+def test_no_page_scrolls_sideways_on_a_narrow_screen_or_has_an_error(browser: Any, site: Path):
+    for path in sorted(site.glob("*.html")):
+        troubles: list[str] = []
+        page = opened(browser, path, 400, troubles)
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path.name
+        assert page.locator(".katex-error").count() == 0, path.name
+        assert page.locator(".math:not(:has(.katex))").count() == 0, path.name
+        assert troubles == [], path.name
+        page.context.close()
+
+
+@pytest.mark.slow
+def test_the_page_tells_and_answers_by_keyboard_alone(browser: Any, site: Path, base: Checkpoint):
+    troubles: list[str] = []
+    page = opened(browser, site / "model.html", 800, troubles, "dark")
+    page.locator("#tale").scroll_into_view_if_needed()
+    box = page.locator("[data-part=tale] textarea")
+    box.focus()
+    page.keyboard.press("Tab")  # the slider
+    page.keyboard.press("Tab")  # the button
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".tale[data-ids]")
+    ids = list(map(int, page.locator(".tale").get_attribute("data-ids").split()))
+    tale = tell_tales(base.model, base.tokenizer, [FIRST], GREEDY)[0]
+    assert FIRST + base.tokenizer.decode(ids) == tale
+    page.locator("#chat").scroll_into_view_if_needed()
+    page.locator("[data-part=chat] textarea").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[data-part=chat] .assistant ~ p, [data-part=chat] button[type=submit]:not(:disabled)")
+    assert troubles == []
+
+
+@pytest.mark.slow
+def test_a_page_opens_at_its_beginning_with_its_entry_in_sight(browser: Any, site: Path):
+    page = opened(browser, site / "teaching.html", 1280, troubles := [])
+    assert page.evaluate("scrollY") == 0
+    box = page.locator("nav [aria-current]").bounding_box()
+    assert 0 < box["y"] < 900
+    assert troubles == []
+
+
+@pytest.mark.slow
+def test_search_finds_a_section_and_leads_there(browser: Any, site: Path):
+    page = opened(browser, site / "index.html", 800, troubles := [])
+    page.keyboard.press("/")
+    page.keyboard.type("sliding window")
+    page.wait_for_selector("#hits a")
+    page.keyboard.press("Tab")  # Close
+    page.keyboard.press("Tab")  # the first hit
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/*.html#*")
+    assert troubles == []
