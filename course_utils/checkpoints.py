@@ -18,6 +18,7 @@ from torch import Tensor, nn
 import course_utils.bpe  # noqa: F401  (so that a BPE tokenizer is among the kinds that can be read back)
 from course_utils.common import DATA, require, write_whole
 from course_utils.gpt import GPT, GPTConfig
+from course_utils.llama import Llama, LlamaConfig
 from course_utils.tokenizers import Tokenizer
 from course_utils.tokenizers import from_dict as tokenizer_from_dict
 
@@ -27,7 +28,7 @@ ENTRY = "checkpoint"  # the one entry of the file's metadata
 BASE = DATA / "checkpoints" / "base.safetensors"
 CHAT = DATA / "checkpoints" / "chat.safetensors"
 # The kinds of model that a file may hold, by the name of their class: the class, and that of its configuration.
-KINDS: dict[str, tuple[type[nn.Module], type]] = {"GPT": (GPT, GPTConfig)}
+KINDS: dict[str, tuple[type[nn.Module], type]] = {"GPT": (GPT, GPTConfig), "Llama": (Llama, LlamaConfig)}
 # What PyTorch puts around a model, by the name of its class, and the name under which `torch.compile` puts the model.
 WRAPPERS = ("OptimizedModule", "DataParallel", "DistributedDataParallel")
 COMPILED = "_orig_mod"

@@ -76,13 +76,14 @@ class KVCache:
     """Keys and values of the tokens read so far, so that a new token costs one step instead of a whole pass.
 
     `layers` holds a pair (keys, values) for each layer, (B, n_head, context_length, D) each; the first `length`
-    positions are filled.
+    positions are filled. Where queries share keys and values, there are fewer heads of those.
     """
 
     def __init__(self, model: "GPT", batch_size: int) -> None:
         config = model.config
         weight = model.token_embedding.weight  # what is made from it has its dtype and device
-        shape = (batch_size, config.n_head, config.context_length, config.head_dim)
+        n_head = getattr(config, "kv_heads", config.n_head)  # a Llama may have fewer keys and values than queries
+        shape = (batch_size, n_head, config.context_length, config.head_dim)
         # All the room at once: growing a tensor by a token would copy the whole of it every time.
         self.layers = [(weight.new_empty(shape), weight.new_empty(shape)) for _ in range(config.n_layer)]
         self.length = 0

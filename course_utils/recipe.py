@@ -15,6 +15,7 @@ from course_utils.batches import Rows
 from course_utils.bpe import BPETokenizer, train_bpe
 from course_utils.common import require
 from course_utils.gpt import GPT, GPTConfig, Linear
+from course_utils.llama import make_model
 from course_utils.tokenizers import END_OF_TEXT, Tokenizer
 from course_utils.training import TrainingConfig
 
@@ -31,8 +32,8 @@ def tales_tokenizer(vocab_size: int = 2048) -> BPETokenizer:
 
 
 def small_gpt(tokenizer: Tokenizer, sizes: GPTConfig = SMALL, **spread: float) -> GPT:
-    """Return a GPT of these sizes for this vocabulary, with fresh weights as `initialise_small` draws them."""
-    model = GPT(replace(sizes, vocab_size=tokenizer.vocab_size))
+    """Return a model of these sizes for this vocabulary, with fresh weights as `initialise_small` draws them."""
+    model = make_model(replace(sizes, vocab_size=tokenizer.vocab_size))
     initialise_small(model, **spread)
     return model
 

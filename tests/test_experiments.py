@@ -26,6 +26,7 @@ from course_utils.experiments import (
     kill,
     ladder,
     lengths,
+    modern,
     older,
     parts,
     questions,
@@ -34,7 +35,8 @@ from course_utils.experiments import (
     timing,
     training_speed,
 )
-from course_utils.gpt import GPT
+from course_utils.gpt import GPT, count_parameters
+from course_utils.llama import Llama
 from course_utils.optimizers import Muon
 from course_utils.recipe import CHAT_TOKENS, SMALL, FreshTales, initialise_small, tales_tokenizer
 from course_utils.runtime import Runtime
@@ -60,6 +62,10 @@ def tiny(tmp_path, monkeypatch):
     variants = {
         name: replace(v, sizes=replace(v.sizes, **TINY, context_length=12)) for name, v in ablation.VARIANTS.items()
     }
+    changes = {
+        name: replace(v, sizes=replace(v.sizes, **TINY, n_kv_head=1, context_length=12))
+        for name, v in modern.CHANGES.items()
+    }
     small = {
         ablation: {"TALES": 3, "BATCH": 2, "SHORT_BATCH": 2, "steps_in": lambda *_: 2, "VARIANTS": variants}
         | {"SMALL": replace(SMALL, context_length=12)},
@@ -72,6 +78,7 @@ def tiny(tmp_path, monkeypatch):
         chat_model: {"BATCH": 2, "ASKED": 2},
         finetuning_table: {"BATCH": 2, "STEPS": 1, "BASE": Path("tiny.safetensors")}
         | {"CHANGES": dict(list(finetuning_table.CHANGES.items())[:2])},
+        modern: {"TALES": 3, "BATCH": 2, "CHANGES": changes, "OLD": replace(modern.OLD, context_length=12)},
         questions: {"SMALL": replace(SMALL, **TINY)},
         strategies: {"STRATEGIES": {"top_k": {2: strategies.STRATEGIES["top_k"][2]}}},
         shakespeare: {"load_text": lambda name: text * 7, "USUAL": TrainingConfig(2)},
@@ -82,6 +89,7 @@ def tiny(tmp_path, monkeypatch):
             monkeypatch.setattr(module, name, value)
         if hasattr(module, "tales_tokenizer"):
             monkeypatch.setattr(module, "tales_tokenizer", tokenizer)
+    monkeypatch.setattr(modern.step_costs, "__defaults__", (1,))  # rounds
     monkeypatch.setattr(ladder.train_parts, "__defaults__", (1,))  # steps
     monkeypatch.setattr(ladder, "unseen", lambda: unseen(2))
     monkeypatch.setattr(finetuning_table.train_changed, "__defaults__", (1, 3, 2))  # steps, asked, told
@@ -94,6 +102,7 @@ def tiny(tmp_path, monkeypatch):
 
 
 TRAINED = "training seed steps seconds loss sentences tales"
+CHANGED = "change measured by seed steps time of a step loss sentences tales"
 MARKED = "| question | asked | right | 95 % interval | wrong | refused | unclear |"
 SHORT = tuple(replace(stage, steps=2) for stage in chat_model.STAGES)
 RUNTIMES = "| runtime | version | model | same ids | largest difference of scores | same tales |"
@@ -111,6 +120,10 @@ SMALLEST = {
     "bench ladder": (("1", Path("ladder.json")), "group model loss seeds"),
     "bench lengths": (("1", Path("lengths.json")), "scheme seed 16-31 32-63 64-95 96-127"),
     "bench minutes": (("1,2", "1"), TRAINED),
+    "bench modern": (
+        ("1", "1", Path("modern.json")),
+        "change measured by seed steps time of a step loss sentences tales",
+    ),
     "bench questions": (("1", "20"), "question steps asked right commonest answer"),
     "bench recipe": (("1", "2", "1"), "recipe pair steps seconds validation loss share of the time"),
     "bench strategies": (("2", Path("strategies.json")), "strategy setting sentences tales distinct"),
@@ -292,6 +305,43 @@ def test_the_table_of_minutes_ends_each_time_with_the_median(monkeypatch, capsys
     assert [row[-1] for row in rows] == ["90.0%", "20.0%", "40.0%", "40.0%", "50.0%", "60.0%", "70.0%", "60.0%"]
     with pytest.raises(ValueError, match="seeds is 'many'"):
         ablation.minutes("60", "many")
+
+
+def test_modern_changes_get_equal_steps_and_equal_time_and_go_on_where_they_stopped(monkeypatch, tiny):
+    asked, names = [], list(modern.CHANGES)
+    costs = dict.fromkeys(names, 1.0) | {names[2]: 0.5, names[4]: 1.3}
+    found = {"loss": 1.0, "sentences": 0.5, "tales": 0.1}
+
+    def reached(name, seed, steps, *_):
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        asked.append((name, seed, steps))
+        return found | {"steps": steps}
+
+    monkeypatch.setattr(modern, "step_costs", lambda *_: costs)
+    monkeypatch.setattr(modern, "reached", reached)
+    with pytest.raises(KeyboardInterrupt):
+        modern.modern("600", "1", Path("modern.json"))
+    monkeypatch.setattr(modern, "step_costs", None)  # what was measured before counts again
+    costs |= {names[2]: 7.0}
+    with pytest.raises(TypeError):
+        modern.modern("600", "1", Path("modern.json"))  # not all were
+    monkeypatch.setattr(modern, "step_costs", lambda *_: costs)
+    del asked[:]
+    kept = json.loads(Path("modern.json").read_text())
+    with pytest.raises(KeyboardInterrupt):
+        modern.modern("600", "1", Path("modern.json"))
+    assert asked == [(names[2], 0, 1200), (names[3], 0, 600), (names[4], 0, 600)]
+    assert json.loads(Path("modern.json").read_text())[: len(kept)] == kept
+    assert [row["steps"] for row in kept] == [600] * 5
+    with pytest.raises(ValueError, match="steps is '0'"):
+        modern.modern("0")
+
+
+def test_gpt2s_block_in_the_table_has_as_many_weights_as_the_recipes_gpt():
+    old = modern.CHANGES[modern.FIRST].trainer(tokenizer(), RUN, 10).model
+    gpt = GPT(replace(SMALL, vocab_size=tokenizer().vocab_size, positions="rotary"))
+    assert (type(old), count_parameters(old)) == (Llama, count_parameters(gpt))
 
 
 def test_an_ablation_goes_on_where_it_stopped(monkeypatch, tiny):

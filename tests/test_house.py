@@ -20,7 +20,7 @@ MACHINE = (
     *("generation", "evaluation", "batches", "recipe", "template", "finetuning", "answers"),
     *("attention_supervision", "lora", "translation"),
 )
-PLANNED = ("llama",)
+PLANNED = ()
 WINGS = ("tales", "chat", "export", "plots", "exercises", "experiments", "tools", "web")
 
 

@@ -18,6 +18,10 @@ BENCHES = {
     "ladder": (HERE + "ladder:ladder", "small models with ever more parts, or one part changed, to data/ladder.json"),
     "lengths": (HERE + "lengths:lengths", "position schemes on texts longer than trained on, to data/lengths.json"),
     "minutes": (HERE + "ablation:minutes", "what the recipe reaches in one and in three minutes of training"),
+    "modern": (
+        HERE + "modern:modern",
+        "GPT-2's block with each change since, alone and together, to data/modern.json",
+    ),
     "older": (HERE + "older:older", "the tests of the model with the oldest supported packages"),
     "questions": (HERE + "questions:questions", "whether a model of this size can learn to answer about tales"),
     "recipe": (HERE + "shakespeare:shakespeare", "the recipe beside the usual one on tiny Shakespeare"),
