@@ -36,11 +36,11 @@ def draw_map(here: str | int) -> Figure:
     A `here` that is not on the map is a ValueError that lists what is.
     """
     own = find(here)
-    axes = canvas(378)
+    axes = canvas(394)
     draw_heading(axes, own)
     draw_steps(axes, own.number, top=46)
     write(axes, MARGIN, 180, "The whole road", LARGE, ha="left", weight="bold")
-    draw_road(axes, own.number, upper=222, lower=328)
+    draw_road(axes, own.number, upper=222, lower=344)
     return axes.figure
 
 

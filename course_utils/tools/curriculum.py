@@ -206,7 +206,7 @@ NOTEBOOKS = (
     Notebook(
         "18_many_devices",
         "Many devices",
-        ("model", "split and train"),
+        ("split and train",),
         does="let several processes train one model: a ring that adds up, copies (DDP) and slices (FSDP) with the very "
         "losses of one process, what each keeps and sends, and a run that goes on with another number of them",
         builds=("distributed",),
