@@ -59,7 +59,6 @@ from course_utils.training import (
     describe_data,
     going_on,
     next_token_loss,
-    settings_of,
     stop_between_steps,
     train_step,
 )
@@ -327,12 +326,10 @@ class DistributedTrainer(Trainer):
                     shutil.rmtree(other)
 
     def facts(self) -> dict[str, Any]:
-        """Return what the run is and how far it has come, as JSON holds it."""
-        metadata = {"training": settings_of(self.config), "data": self.data, "steps_done": self.steps_done}
-        metadata |= {"history": asdict(self.history), "scaler": self.scaler.state_dict()}
+        """Return the model's form, the tokenizer, what the run is and how far it has come, as JSON holds it."""
         tokenizer = self.tokenizer.to_dict() if self.tokenizer else None
         config = asdict(self.inside().config)
-        return {"kind": self.kind.__name__, "config": config, "tokenizer": tokenizer, "metadata": metadata}
+        return {"kind": self.kind.__name__, "config": config, "tokenizer": tokenizer, "metadata": self.metadata()}
 
     def inside(self) -> nn.Module:
         """Return the model without what DDP has put around it."""

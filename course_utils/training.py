@@ -292,7 +292,11 @@ class Trainer:
             for number, state in optimizer.state_dict()["state"].items():
                 name = f"optimizer.{place}.{number}"
                 tensors |= {f"{name}.{kind}": torch.as_tensor(value) for kind, value in state.items()}
-        metadata = {
+        save_checkpoint(path, self.model, self.tokenizer, self.metadata(), tensors)
+
+    def metadata(self) -> dict[str, Any]:
+        """Return what the run is and how far it has come, as JSON holds it."""
+        return {
             "training": settings_of(self.config),
             "data": self.data,
             "base": self.base,
@@ -300,7 +304,6 @@ class Trainer:
             "history": asdict(self.history),
             "scaler": self.scaler.state_dict(),
         }
-        save_checkpoint(path, self.model, self.tokenizer, metadata, tensors)
 
     def resume(self, path: Path, extend: bool = False) -> str:
         """Go on from what `save` wrote, and return a sentence that says from where.
@@ -335,7 +338,7 @@ class Trainer:
         ours = facts(unwrap(self.model).config, settings_of(self.config), self.tokenizer, self.data, self.base)
         settings, base = found.metadata["training"], found.metadata.get("base", self.base)
         # A model that was loaded from this very file may go on with it too.
-        base = self.base if self.base == found.model.origin else base
+        base = self.base if self.base == getattr(found.model, "origin", None) else base
         theirs = facts(found.model.config, settings, found.tokenizer, found.metadata.get("data"), base)
         # How often somebody looks changes nothing that is learned. What one of the two doesn't know can't differ.
         unknown = [name for name in ("tokenizer", "first batch") if not (ours[name] and theirs[name])]
