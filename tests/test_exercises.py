@@ -446,7 +446,7 @@ def test_endless_growth_is_ended(monkeypatch):
     assert says(grows).startswith("This took more and more memory until it was stopped")
 
 
-@pytest.mark.parametrize("runs", [100, pytest.param(3000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("runs", [100, pytest.param(1000, marks=pytest.mark.slow)])
 def test_what_is_thrown_at_a_limit_arrives_nowhere_else(runs: int):
     """Tiny limits, a busy thread beside, code that catches everything or ends at about the limit.
 

@@ -302,7 +302,7 @@ def some_translations(chance: Random) -> list[Probe]:
         candidate = [chance.choice(words) for _ in range(chance.randrange(5, 9))]
         copies = [[*candidate[: n + 1], *(chance.choice(words) for _ in range(k))] for k in (2, 7)]
         probes.append((candidate, copies, n))
-    return probes
+    return [*probes, (["y", "a", "o"], [["a", "y", "y"], ["a", "ver"]], 1)]  # words that are letters, too
 
 
 PRECISION = Exercise(
