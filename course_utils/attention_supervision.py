@@ -28,7 +28,7 @@ def word_ids(tokenizer: Tokenizer, words: Iterable[str]) -> list[int]:
 
     >>> from course_utils.recipe import tales_tokenizer
     >>> word_ids(tales_tokenizer(1862), ["kite"])
-    [403]
+    [520]
     """
     ids = {word: tokenizer.encode(f" {word}") for word in words}
     parts = {word: found for word, found in ids.items() if len(found) != 1}

@@ -446,7 +446,7 @@ INPUTS: dict[str, Inputs] = {
     "16.5": candidates,
     "18.1": sums_and_counts,
     "18.2": lambda chance: (ids(chance, 12), chance.randrange(1, 6)),
-    "18.4": lambda chance: (
+    "18.6": lambda chance: (
         [floats(chance, chance.randrange(1, 5)) for _ in range(chance.randrange(1, 5))],
         chance.uniform(0.1, 4),
     ),

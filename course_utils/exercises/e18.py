@@ -185,7 +185,7 @@ SENT = Exercise(
     ],
 )
 
-# --- 18.4 ---
+# --- 18.6 ---
 
 
 def clipped(parts: list[Tensor], most: float) -> list[Tensor]:
@@ -217,7 +217,7 @@ def slices_of_a_gradient(chance: Random) -> list[Probe]:
 
 
 CLIPPED = Exercise(
-    number="18.4",
+    number="18.6",
     title="Clip a gradient that is cut in slices",
     name="clipped",
     reference=clipped,
@@ -321,10 +321,10 @@ MEMORY = Exercise(
     ],
 )
 
-# --- 18.6 ---
+# --- 18.4 ---
 
 ALIKE = Exercise(
-    number="18.6",
+    number="18.4",
     title="One seed for two",
     name="alike",
     reference=1000,
@@ -393,4 +393,4 @@ SECONDS = Exercise(
     ],
 )
 
-EXERCISES = (ONE_GRADIENT, OWN_ROWS, SENT, CLIPPED, MEMORY, ALIKE, SECONDS)
+EXERCISES = (ONE_GRADIENT, OWN_ROWS, SENT, ALIKE, MEMORY, CLIPPED, SECONDS)

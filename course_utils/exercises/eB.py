@@ -284,7 +284,7 @@ LASTING = Exercise(
     number="B.5",
     title="Which scheme reads on?",
     name="scheme_that_lasts",
-    reference="ALiBi",
+    reference="alibi",
     hints=[
         "At position 100, which schemes meet a vector or a distance that never occurred in training?",
         "What far away tokens contribute should behave as in training. Which scheme makes sure of that?",

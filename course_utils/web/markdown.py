@@ -5,7 +5,7 @@ CommonMark by `markdown-it-py`; a formula is taken out before Markdown can read 
 
 import html
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
@@ -123,10 +123,20 @@ def parse(text: str) -> list[Token]:
     """Return Markdown as tokens, with the links changed for the site."""
     tokens = READER.parse(text)
     for token in tokens:
-        for child in token.children or ():
-            if child.type == "link_open":
-                child.attrs["href"] = page_address(str(child.attrs["href"]))
+        if token.children:
+            token.children = list(with_links(token.children))
     return tokens
+
+
+def with_links(parts: Sequence[Token]) -> Iterator[Token]:
+    """Yield the parts of a line with links that lead to pages; what links to a file of the project stays as text."""
+    outside = False
+    for part in parts:
+        if part.type == "link_open":
+            part.attrs["href"] = page_address(str(part.attrs["href"]))
+            outside = str(part.attrs["href"]).startswith("../")
+        if not (outside and part.type in ("link_open", "link_close")):
+            yield part
 
 
 def render(tokens: Sequence[Token]) -> str:
