@@ -6,6 +6,7 @@ from pathlib import Path
 import notebook_rules as rules
 import pytest
 
+from course_utils.exercises import exercises
 from course_utils.tools.sync import Course, check_course, check_notebook, number, read, setup_cell
 
 COURSE = Course()
@@ -51,6 +52,11 @@ def test_saved_definitions_are_in_the_package_byte_for_byte(path: Path):
         module = f"\n{COURSE.module(rules.saved_module(cell))}"
         for piece in cell.source.split("\n", 1)[1].split("\n\n\n"):
             assert f"\n{piece}\n" in module
+
+
+@EACH
+def test_no_answer_stands_open_below_its_exercise_or_before_it(path: Path):
+    assert list(rules.spoilers(read(path), exercises(number(path)))) == []
 
 
 @EACH
