@@ -489,7 +489,7 @@ def test_no_text_leaves_the_card_or_covers_another(figures: dict[str, Figure], n
     card = canvas.figure.bbox.padded(-4)
     boxes = [text.get_window_extent(canvas.get_renderer()).padded(-1) for text in texts(canvas.figure)]
     assert all(card.contains(*box.min) and card.contains(*box.max) for box in boxes)
-    assert not [pair for pair in itertools.itertools.combinations(boxes, 2) if pair[0].overlaps(pair[1])]
+    assert not [pair for pair in itertools.combinations(boxes, 2) if pair[0].overlaps(pair[1])]
 
 
 def test_looks_do_not_depend_on_the_readers_settings():
