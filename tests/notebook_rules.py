@@ -162,11 +162,11 @@ def spoilers(notebook: NotebookNode, exercises: Sequence[Exercise]) -> Iterator[
     for place, cell in enumerate(cells):
         tags = set(cell.metadata.get("tags", []))
         if "setup" not in tags and is_folded(cell) != bool(ANSWERS & tags):
-            yield f"cell {cell.id}: an answer is folded (source_hidden) and tagged answer or answer-code; nothing else is"
+            yield f"cell {cell.id}: an answer is folded (source_hidden) and tagged answer or answer-code, nothing else"
         if ANSWERS & tags and (not asked or place < asked[0]):
             yield f"cell {cell.id}: an answer before any exercise"
     made = list(definitions_made(cells))
-    for exercise, own, after in zip(exercises, asked, [*asked[1:], len(cells)]):
+    for exercise, own, after in zip(exercises, asked, [*asked[1:], len(cells)], strict=True):
         for place, cell in enumerate(cells):
             # Further down, the course may well use what the reader has found by then.
             near = place < after or saved_module(cell)
