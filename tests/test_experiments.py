@@ -19,7 +19,6 @@ from course_utils.experiments import (
     ablation,
     base_model,
     bpe_speed,
-    busy,
     chat_model,
     finetuning_table,
     generation_speed,
