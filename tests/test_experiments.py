@@ -113,6 +113,7 @@ SMALLEST = {
     "bench ablation": (("1", "1", Path("ablation.json")), TRAINED),
     "bench answers": (("3", "tiny.safetensors"), "question asked right 95 % interval wrong refused unclear"),
     "bench bpe": (("1", "0"), f"tokens/s {RACED}"),
+    "bench busy": (("1", "1", "1"), "beside threads wait seconds a step processor seconds a step"),
     "bench encoding": (("1", "20"), "text characters tiktoken ms ours ms ratio by 1 by 7 by 1,000 same ids"),
     "bench export": (("", "transformers,CTranslate2", "rotary", "1"), RUNTIMES),
     "bench finetuning": (("1", Path("finetuning.json")), "change seed answerable not told style tales"),

@@ -9,6 +9,7 @@ BENCHES = {
     "answers": (HERE + "chat_model:bench_answers", "what the shipped chat model knows about tales it never read"),
     "ablation": (HERE + "ablation:ablation", "the recipe with each ingredient changed, written to data/ablation.json"),
     "bpe": (HERE + "bpe_speed:bpe", "training and encoding beside Hugging Face tokenizers and tiktoken"),
+    "busy": (HERE + "busy:busy", "a training step beside busy loops, by how its threads wait for each other"),
     "encoding": (HERE + "encoding_speed:encoding", "GPT-2's encoder beside tiktoken on texts of one kind, and streams"),
     "export": (HERE + "runtimes:export", "exported models in every runtime that is installed, beside our own"),
     "finetuning": (HERE + "finetuning_table:finetuning", "fine-tuning with one thing changed, to data/finetuning.json"),
