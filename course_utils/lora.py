@@ -211,7 +211,7 @@ def save_adapter(model: GPT, folder: str | Path) -> None:
         # GPT-2's layers on Hugging Face store their weights the other way round.
         "fan_in_fan_out": model.config.positions == "learned",
         # Two parts of the name: `c_proj` alone would be the attention's layer and the MLP's.
-        "target_modules": sorted({".".join(stem.split(".")[-2:]) for name in layers for stem in peft_stems(model, name)}),
+        "target_modules": sorted({".".join(s.split(".")[-2:]) for name in layers for s in peft_stems(model, name)}),
     }
     write_whole(folder / "adapter_model.safetensors", save(weights, metadata={"format": "pt"}))
     write_whole(folder / "adapter_config.json", (json.dumps(about, indent=2) + "\n").encode())

@@ -179,7 +179,7 @@ def their_config(config: GPTConfig) -> dict:
 
 
 def llama_config(config: LlamaConfig) -> dict:
-    """Return the contents of `config.json` for a Llama: what `to_transformers` sets, under names that all versions read.
+    """Return the contents of `config.json` for a Llama: what `to_transformers` sets, by names that all versions read.
 
     >>> llama_config(LlamaConfig(9, 8, 1, 2, 4, qk_norm=True))["architectures"]
     ['Qwen3ForCausalLM']

@@ -46,10 +46,7 @@ ORDINARY, SPECIAL, UNUSED = 1, 3, 5  # kinds of tokens
 
 def save_gguf(model: GPT, tokenizer: BPETokenizer, path: str | Path, chat: bool = False) -> None:
     """Write model and tokenizer as one file, in float32; a vocabulary that llama.cpp would cut otherwise is refused."""
-    check_pair(model, tokenizer)
-    check_vocabulary(tokenizer)
-    kind = architecture(model)
-    require(importlib.util.find_spec("gguf") is not None, "for GGUF, install its writer: python -m pip install gguf")
+    kind = check_gguf(model, tokenizer)
     import gguf
 
     path = Path(path)
@@ -65,6 +62,15 @@ def save_gguf(model: GPT, tokenizer: BPETokenizer, path: str | Path, chat: bool 
     writer.write_tensors_to_file()
     writer.close()
     os.replace(part, path)
+
+
+def check_gguf(model: GPT, tokenizer: BPETokenizer) -> str:
+    """Return which of llama.cpp's models this one is; a `ValueError` says why it can't be written as GGUF."""
+    check_pair(model, tokenizer)
+    check_vocabulary(tokenizer)
+    kind = architecture(model)
+    require(importlib.util.find_spec("gguf") is not None, "for GGUF, install its writer: python -m pip install gguf")
+    return kind
 
 
 def architecture(model: GPT) -> str:
