@@ -5,7 +5,7 @@ Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", section 4.
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -229,6 +229,7 @@ def load_adapter(model: GPT, folder: str | Path) -> LoRAConfig:
     require(len(kinds) > 0, f"{folder} holds an adapter for another model: it has no layer that takes one here")
     config = LoRAConfig(about["r"], about["lora_alpha"], tuple(kinds))
     layers = chosen(model, config)
+    stored = with_both_halves(model, layers, stored)
     wanted = {}
     for name, layer in layers.items():
         stems = peft_stems(model, name)
@@ -243,6 +244,17 @@ def load_adapter(model: GPT, folder: str | Path) -> LoRAConfig:
         A, B = matrices[name]
         layer.A.copy_(A), layer.B.copy_(B)
     return config
+
+
+def with_both_halves(model: GPT, names: Iterable[str], stored: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Add updates of zero where `peft` adapts the keys or the values alone: here both lie in one layer."""
+    found = dict(stored)
+    for stems in (peft_stems(model, name) for name in names):
+        there = [stem for stem in stems if {peft_name(stem, "A"), peft_name(stem, "B")} <= stored.keys()]
+        for stem in stems if there else ():
+            found.setdefault(peft_name(stem, "A"), stored[peft_name(there[0], "A")])
+            found.setdefault(peft_name(stem, "B"), torch.zeros_like(stored[peft_name(there[0], "B")]))
+    return found
 
 
 def stored_kinds(model: GPT, stored: dict[str, Tensor]) -> list[str]:

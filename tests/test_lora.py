@@ -191,7 +191,12 @@ def test_an_adapter_of_peft_is_read(positions, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("target", "kinds"), [(["o_proj"], ("attn.proj",)), (["gate_proj", "up_proj", "down_proj"], ("mlp.up", "mlp.down"))]
+    ("target", "kinds"),
+    [
+        (["o_proj"], ("attn.proj",)),
+        (["q_proj", "v_proj"], ("attn.qkv",)),
+        (["gate_proj", "up_proj", "down_proj"], ("mlp.up", "mlp.down")),
+    ],
 )
 def test_an_adapter_of_peft_is_read_by_a_llama(target, kinds, tmp_path):
     ours, theirs = with_their_adapter(tmp_path, target)

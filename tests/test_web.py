@@ -469,14 +469,15 @@ def test_the_page_goes_on_as_a_llama_does_and_shows_its_attention(tmp_path: Path
     python_logits(checkpoint, ids)
     hook.remove()
     (x, context), attn = given[0], model.blocks[0].attn
-    q = attn.q_norm(attn.query(x).view(12, 4, 4).transpose(0, 1))
-    k = attn.k_norm(attn.kv(x).view(12, 2, 2, 4)[:, 0].transpose(0, 1))
-    q, k = (rotate(one[None], context.cos, context.sin) for one in (q, k))
-    scores = q @ share(k, 4).transpose(-2, -1) / 2
+    with torch.inference_mode():
+        q = attn.q_norm(attn.query(x).view(12, 4, 4).transpose(0, 1))
+        k = attn.k_norm(attn.kv(x).view(12, 2, 2, 4)[:, 0].transpose(0, 1))
+        q, k = (rotate(one[None], context.cos, context.sin) for one in (q, k))
+        scores = q @ share(k, 4).transpose(-2, -1) / 2
     weights = scores.masked_fill(~context.mask, -torch.inf).softmax(-1)[0]
     found = ask(out, "attention", name="model", ids=ids)[0]
     rows = torch.tensor([[row + [0.0] * (12 - len(row)) for row in head] for head in found])
-    assert_close(rows, weights.detach(), atol=1e-5, rtol=0)
+    assert_close(rows, weights, atol=1e-5, rtol=0)
 
 
 def test_the_page_gives_the_same_scores_for_a_tale(site: Path, base: Checkpoint):
