@@ -355,9 +355,14 @@ FORMS: dict[str, Callable[[int], GPTConfig]] = {
 }
 
 
-def wide_model(config: GPTConfig) -> GPT:
-    """Return a model with wide random weights, whose next token changes from step to step."""
-    torch.manual_seed(2)
+# With other seeds the first token of a tale may be half a character, of which llama.cpp's server shows no scores.
+SEEDS = {"qwen3": 28}
+
+
+def wide_model(name: str, vocab_size: int) -> GPT:
+    """Return a model of one of the forms with wide random weights, whose next token changes from step to step."""
+    config = FORMS[name](vocab_size)
+    torch.manual_seed(SEEDS.get(name, 2))
     model = make_model(config).eval()
     with torch.no_grad():
         for weight in model.parameters():
@@ -370,7 +375,7 @@ def cases(folder: Path, names: Sequence[str] = ("base", "chat", "rotary"), each:
     found = []
     for name in names:
         kept = load_checkpoint(CHAT if name == "chat" else BASE)
-        model = wide_model(FORMS[name](kept.tokenizer.vocab_size)) if name in FORMS else kept.model
+        model = wide_model(name, kept.tokenizer.vocab_size) if name in FORMS else kept.model
         texts = [END_OF_TEXT + text for text in OPENINGS]
         prompts = [kept.tokenizer.encode(text, allowed_special="all") for text in texts]
         if name == "chat":
