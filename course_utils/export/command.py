@@ -97,11 +97,11 @@ def export(
 
 
 def check(found: Checkpoint, folder: Path, source: str, onnx: bool, web: bool, gguf: bool) -> None:
-    """Raise a `ValueError` for what can't be written, before anything is. (What a page can't be, no folder can.)"""
+    """Raise a `ValueError` for what can't be written, before anything is."""
     kind = with_article(type(found.model).__name__)
     require(isinstance(found.model, GPT), f"{source} holds {kind}; this takes a GPT or a Llama")
     check_pair(found.model, found.tokenizer)
-    gpt_to_huggingface(found.model)
+    gpt_to_huggingface(found.model)  # which refuses all that a page would refuse, and more
     if onnx:
         check_installed()
     if web:
