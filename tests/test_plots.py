@@ -43,7 +43,7 @@ from course_utils.plots import (
 )
 from course_utils.plots.alignment import draw_alignment
 from course_utils.plots.style import CARD, FAINT_INK, INK, ROLES
-from course_utils.tools.curriculum import NOTEBOOKS, NUMBERS, STATIONS, STEPS, at
+from course_utils.tools.curriculum import LADDER, NOTEBOOKS, NUMBERS, STATIONS, STEPS, at, find
 from course_utils.training import History, Progress
 
 CAPTION = "A straight line that rises from one to three."
@@ -137,11 +137,32 @@ def test_the_map_shows_each_step_each_station_and_each_notebook():
     assert {*(f"{i} {name}" for i, name in enumerate(STEPS, 1)), *STATIONS, *NUMBERS} <= set(said)
 
 
+@pytest.mark.parametrize("here", NUMBERS)
+def test_the_map_is_a_slim_strip_whose_names_keep_apart(here: str):
+    figure = draw_map(here)
+    width, height = figure.get_size_inches() * figure.dpi
+    assert [round(width), round(height)] == [896, 140]
+    figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in texts(figure)]
+    assert min(box.x0 for box in boxes) > 0
+    assert max(box.x1 for box in boxes) < width
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+
+
+def test_the_attention_notebooks_show_their_ladder_in_place_of_the_steps():
+    for number, mechanism in LADDER.items():
+        said = words(draw_map(number))
+        assert {*LADDER.values()} <= {*said}
+        assert not any(step in "".join(said) for step in STEPS)
+        bold = {text.get_text() for text in texts(draw_map(number)) if text.get_weight() == "bold"}
+        assert bold == {mechanism, "attention", number, find(number).label}
+
+
 @pytest.mark.parametrize("here", ["07", 7, "07_self_attention", "07_self_attention.ipynb"])
 def test_the_map_marks_the_place_however_it_is_named(here: str | int):
     figure = draw_map(here)
     bold = {text.get_text() for text in texts(figure) if text.get_weight() == "bold"}
-    assert {"You are here: 07 · Self-attention", "07", "model"} <= bold
+    assert {"07 · Self-attention", "07", "attention"} <= bold
     assert not {"06", "08", "encode"} & bold
 
 

@@ -165,8 +165,15 @@ def clean(notebook: NotebookNode) -> None:
     give_ids(notebook)
     for cell in notebook.cells:
         cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k in KEPT_CELL_METADATA})
+        if is_folded(cell):
+            cell.metadata["cellView"] = "form"  # Colab's own word for a cell whose source is hidden
         for output in cell.get("outputs", []):
             clean_output(output)
+
+
+def is_folded(cell: NotebookNode) -> bool:
+    """Tell whether a cell's source is hidden until a reader clicks on it."""
+    return bool(cell.metadata.get("jupyter", {}).get("source_hidden"))
 
 
 def clean_output(output: NotebookNode) -> None:
@@ -219,7 +226,8 @@ def check_title(notebook: NotebookNode, own: Notebook) -> None:
 def stamp_setup(notebook: NotebookNode, course: Course) -> list[str]:
     """Put the setup cell in its place, folded, its output not compared (it tells what the machine is)."""
     cell = part(notebook, "setup", "code", 2)
-    cell.metadata = nbformat.from_dict({"jupyter": {"source_hidden": True}, "tags": ["setup", "nbval-ignore-output"]})
+    looks = {"cellView": "form", "jupyter": {"source_hidden": True}}
+    cell.metadata = nbformat.from_dict({**looks, "tags": ["setup", "nbval-ignore-output"]})
     return put(cell, setup_cell(course.address), "its setup cell is not the one all notebooks have")
 
 
