@@ -37,7 +37,9 @@ ORDER = (
     *("chat.conversations", "chat"),
     *MACHINE[1:],
     *("export", *inside("export", "folder", "onnx_graph", "gguf_file")),
-    *inside("plots", "cards", "style", "tokens", "bars", "sampling", "curves", "matrices", "model", "roadmap"),
+    *inside(
+        "plots", "cards", "scripts", "style", "tokens", "bars", "sampling", "curves", "matrices", "model", "roadmap"
+    ),
     *(
         "plots.attention",
         "plots.dials",

@@ -14,7 +14,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from matplotlib.patches import Arc, FancyArrowPatch
+from matplotlib.patches import Arc, FancyArrowPatch, FancyBboxPatch
 from matplotlib.text import Text
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
@@ -37,6 +37,7 @@ from course_utils.plots import (
     draw_tokens,
     draw_tradeoff,
     draw_windows,
+    scripts,
     style,
     tale_card,
     tokens,
@@ -48,6 +49,7 @@ from course_utils.training import History, Progress
 
 CAPTION = "A straight line that rises from one to three."
 LOREM = ["Lorem", "ipsum", "dolor", "sit", "amet,", "consectetur", "adipiscing", "elit,"]
+ARABIC = ["كان", " يا", " ما", " كان", " في", " قديم"]
 FOUR = [0.5, 0.3, 0.15, 0.05]
 PARTS = {"token_embedding": 524_288, "position_embedding": 16_384, "blocks": 793_088, "total": 1_334_016}
 
@@ -68,6 +70,10 @@ FIGURES = {
     "map": lambda: draw_map("03"),
     "map at the start": lambda: draw_map("00"),
     "tokens": lambda: draw_tokens([" word", "\n", "a$b$"] * 20, range(60), [2], "Sixty tokens"),
+    "tokens from right to left": lambda: draw_tokens([" كان", " يا", "ما"] * 12, range(36), title="Once upon a time"),
+    "windows from right to left": lambda: draw_windows(ARABIC, 3, 1),
+    "merges from right to left": lambda: draw_merges([list("كتاب"), ["كت", "اب"], ["كتاب"]]),
+    "links from right to left": lambda: plots.draw_links(ARABIC, 2, [0.7, 0.2, 0.1, 0, 0, 0]),
     "tokens in roles": lambda: draw_tokens(["Ahoy", " Hugo", "."], [7, 8, 9], roles=["masked", "target", "highlight"]),
     "strips": lambda: plots.draw_strips(
         {"one": ["token"] * 9 + ["target"] * 4, "row two": ["target", "masked"]},
@@ -127,6 +133,57 @@ def texts(figure: Figure) -> list[Text]:
 
 def words(figure: Figure) -> list[str]:
     return [text.get_text() for text in texts(figure)]
+
+
+# --- texts from right to left ---
+
+
+def lefts(figure: Figure) -> list[float]:
+    """Where the boxes of a figure begin, in the order in which they were drawn."""
+    return [box.get_x() for box in figure.axes[0].patches if isinstance(box, FancyBboxPatch)]
+
+
+@pytest.mark.parametrize(
+    ("draw", "count"),
+    [
+        (lambda tokens: draw_tokens(tokens), 6),
+        (lambda tokens: draw_windows(tokens, 2, 2), 6),
+        (lambda tokens: draw_merges([tokens, ["".join(tokens)]]), 6),
+        (lambda tokens: plots.draw_links(tokens, 2, [0.5, 0.3, 0.2, 0, 0, 0]), 6),
+    ],
+)
+def test_the_tokens_of_an_arabic_text_run_from_right_to_left(draw: Any, count: int):
+    row = lefts(draw(ARABIC))[:count]
+    assert row == sorted(row, reverse=True)
+    row = lefts(draw(LOREM[:6]))[:count]
+    assert row == sorted(row)
+
+
+def test_a_mirrored_row_lies_as_far_from_its_edge():
+    boxes = draw_tokens(ARABIC).axes[0].patches
+    assert boxes[0].get_x() + boxes[0].get_width() == pytest.approx(style.WIDTH - style.MARGIN)
+    assert min(box.get_x() for box in boxes) >= style.MARGIN
+
+
+def drawn(text: str) -> bytes:
+    """A text as pixels."""
+    axes = style.canvas(40)
+    style.write(axes, 200, 20, text, 20, family=style.MONO)
+    return FigureCanvasAgg(axes.figure).print_to_buffer()[0]
+
+
+@pytest.mark.skipif(not scripts.MATPLOTLIB_JOINS, reason="before 3.11 matplotlib cannot say how letters join")
+@pytest.mark.parametrize("text", ["كتاب", "مرحبا", "السلام", "يا", "قديم", "مدرسة", "لؤلؤ", "بيت", "ههه", "ء", "الآن"])
+def test_arabic_letters_join_for_an_older_matplotlib_as_a_newer_one_joins_them(text: str):
+    # The newer one takes the joined forms for Arabic too, and would turn them round once more.
+    assert drawn(scripts.joined(text)[::-1]) == drawn(text)
+    assert scripts.joined(text) != text or len(text) == 1
+
+
+def test_an_older_matplotlib_gets_joined_letters(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(style, "MATPLOTLIB_JOINS", False)
+    assert style.visible(" كتاب") == "بﺎﺘﻛ·"
+    assert style.visible(" niño") == "·niño"
 
 
 # --- what figures say ---

@@ -369,12 +369,18 @@ def test_the_table_in_readme_is_written_and_kept(course: sync.Course, capsys: py
     assert sync.check_course(course) == ["README.md has another table of notebooks than the curriculum"]
     assert sync.check_course(course, mend=True) == []
     text = (course.root / "README.md").read_text(encoding="utf-8")
-    pairs = "| [02 · Pairs](notebooks/02_pairs.ipynb) | merge pairs |"
-    tensors = "| [A · Tensors](notebooks/A_tensors.ipynb) | multiply |"
-    assert f"| --- | --- |\n{pairs}\n{tensors}\n\n{sync.TABLE_ENDS}\n\nAfter\n" in text
+    pairs = "| [02 · Pairs](notebooks/02_pairs.ipynb) | merge pairs |  | 0 |"
+    tensors = "| [A · Tensors](notebooks/A_tensors.ipynb) | multiply |  | 0 |"
+    assert f"| --- | --- | --: | --: |\n{pairs}\n{tensors}\n\n{sync.TABLE_ENDS}\n\nAfter\n" in text
     assert text.startswith(f"Before\n\n{sync.TABLE_BEGINS}\n\n| notebook |")
     assert sync.check_course(course) == []
     assert capsys.readouterr().out == "README.md: written\n"
+
+
+def test_the_table_has_the_minutes_and_the_exercises_that_are_checked(course: sync.Course):
+    checks = ['def f(): ...\n\n\ncheck("02.1", f)', 'check("02.2", 4)', 'check("02.2", 5)', 'print("check(1)")']
+    write(course, notebook(*checks, minutes=30))
+    assert sync.table_of_notebooks(course).endswith("| merge pairs | 30 | 2 |")
 
 
 def test_the_table_has_a_badge_once_there_is_an_address(course: sync.Course):

@@ -65,7 +65,8 @@ if not find_spec("course_utils"):
     raise ImportError(
         "The course is not here. On Colab, upload its folder as text-to-transformer.zip (Files, at the left) "
         "or set its address with %env COURSE_REPOSITORY=ADDRESS, then run this cell again. "
-        "On your own computer, open a terminal in its folder and run: python3 -m course_utils lab"
+        "On your own computer, open a terminal in its folder and run: python3 -m course_utils lab. "
+        "In VS Code, do so once, then choose the kernel .venv (Select Kernel, Python Environments)."
     )
 
 import torch
@@ -80,6 +81,7 @@ KEPT_METADATA = ("accelerator", "colab", "course", "kernelspec", "language_info"
 KEPT_CELL_METADATA = ("jupyter", "tags")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 SAVED_HEADER = re.compile(r"# course_utils/(\w+)\.py(?:\n|$)")
+CHECK = re.compile(r"""^check\("([^"]+)",""", re.M)  # of an exercise, by its number
 
 # README's table of notebooks stands between these two lines.
 TABLE_BEGINS = "<!-- This table is written by `python -m course_utils sync` -->"
@@ -441,12 +443,19 @@ def sync_notebook(path: Path, course: Course, always_run: bool = False) -> str:
 
 
 def table_of_notebooks(course: Course) -> str:
-    """Return README's table: a row for each notebook that there is already, with its badge once there is an address."""
-    rows = ["| notebook | what you do |", "| --- | --- |"]
+    """Return README's table: a row for each notebook that there is already, with its badge once there is an address.
+
+    The minutes are those that the notebook states, its exercises those that are checked in it.
+    """
+    rows = ["| notebook | what you do | minutes | exercises |", "| --- | --- | --: | --: |"]
     for own in course.written:
         require(bool(own.does), f"curriculum.py does not say what you do in notebook {own.number}: fill in `does`")
         name = f"[{own.label}](notebooks/{own.stem}.ipynb) {badge(own, course.address)}".strip()
-        rows.append(f"| {name} | {own.does} |")
+        stored = read(course.path(own))
+        checked = {found for cell in stored.cells for found in CHECK.findall(cell.source) if cell.cell_type == "code"}
+        rows.append(
+            f"| {name} | {own.does} | {stored.metadata.get('course', {}).get('minutes', '')} | {len(checked)} |"
+        )
     return "\n".join(rows)
 
 
