@@ -22,6 +22,7 @@ BENCHES = {
         HERE + "modern:modern",
         "GPT-2's block with each change since, alone and together, to data/modern.json",
     ),
+    "notebooks": (HERE + "notebooks_run:notebooks", "each notebook as on an ordinary laptop: time, memory, assertions"),
     "older": (HERE + "older:older", "the tests of the model with the oldest supported packages"),
     "questions": (HERE + "questions:questions", "whether a model of this size can learn to answer about tales"),
     "recipe": (HERE + "shakespeare:shakespeare", "the recipe beside the usual one on tiny Shakespeare"),
