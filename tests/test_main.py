@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from course_utils import __main__ as entry
+from course_utils.common import AS_LAPTOP
 from course_utils.tools import environment
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -75,6 +76,20 @@ def test_every_character_can_be_printed_whatever_standard_output_is(inside, monk
     sys.stdout.flush()
     shown = written.getvalue().decode(encoding)
     assert shown.startswith(SHOWN[encoding] + (" \u0905\n" if encoding == "utf-8" else " ?\n"))
+
+
+@pytest.mark.parametrize(("asked", "words"), [("", ["--as-laptop"]), ("1", []), ("0", [])])
+def test_any_command_can_be_held_to_an_ordinary_laptop(inside, monkeypatch, capsys, asked, words):
+    monkeypatch.setattr(os, "environ", {"COURSE_LAPTOP": asked})
+    assert entry.main(["bench", "echo", *words, "--short"]) == 0
+    assert capsys.readouterr().out.startswith("--short\n")  # the benchmark isn't told
+    assert os.environ == (AS_LAPTOP if asked == "1" or words else {"COURSE_LAPTOP": "0"})
+
+
+def test_a_value_that_cannot_be_meant_is_told_without_a_traceback(inside, monkeypatch, capsys):
+    monkeypatch.setenv("COURSE_LAPTOP", "please")
+    assert entry.main(["bench", "echo"]) == 1
+    assert capsys.readouterr().err == "\nCOURSE_LAPTOP is 'please'; it takes 1, for an ordinary laptop, or 0\n"
 
 
 def test_sync_gets_its_arguments_as_a_list(inside):

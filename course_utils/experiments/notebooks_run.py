@@ -126,7 +126,7 @@ def run_notebook(path: Path, folder: Path, preset: str = "laptop") -> Found:
     with Watch() as watch:
 
         def begin(cell: NotebookNode, cell_index: int) -> None:
-            watch.cell = cell.id
+            watch.cell = cell.id if cell.cell_type == "code" else watch.cell
 
         client = NotebookClient(
             notebook,
