@@ -27,6 +27,7 @@ from course_utils.experiments import (
     finetuning_table,
     generation_speed,
     gpu,
+    gpu_sizes,
     kill,
     ladder,
     lengths,
@@ -40,14 +41,15 @@ from course_utils.experiments import (
     timing,
     training_speed,
 )
-from course_utils.gpt import GPT, count_parameters
+from course_utils.gpt import GPT, GPTConfig, count_parameters
 from course_utils.llama import Llama
 from course_utils.optimizers import Muon
 from course_utils.recipe import CHAT_TOKENS, SMALL, FreshTales, initialise_small, tales_tokenizer
 from course_utils.runtime import Runtime
 from course_utils.tools import sync
-from course_utils.tools.curriculum import NOTEBOOKS, Notebook
+from course_utils.tools.curriculum import NOTEBOOKS, Notebook, find
 from course_utils.training import History, Progress, Trainer, TrainingConfig, cross_entropy, evaluate
+from course_utils.translation import pairs_tokenizer
 
 RUN = Runtime(torch.device("cpu"), "smoke", seed=0, dtype=torch.float32)
 TINY = {"n_layer": 1, "n_embd": 16, "n_head": 2}
@@ -158,7 +160,12 @@ def test_each_runs_in_its_smallest_form_and_prints_its_table(name, tiny, capsys)
 
 def test_each_has_a_smallest_form():
     named = {f"{kind} {name}" for kind in ("bench", "rebuild") for name in table(kind)}
-    assert named == SMALLEST.keys() | {"bench kill", "bench notebooks", "bench older"}  # these have tests of their own
+    assert named == SMALLEST.keys() | {
+        "bench gpu_sizes",
+        "bench kill",
+        "bench notebooks",
+        "bench older",
+    }  # these have tests of their own
 
 
 # --- races and tables ---
@@ -751,6 +758,53 @@ def test_the_memory_of_processes_that_a_notebook_starts_counts():
     assert watch.highest > 2e8
     for process in processes:
         process.communicate(b"\n")
+
+
+# --- how long the preset gpu takes ---
+
+
+def test_the_page_has_the_table_and_no_training_takes_too_long_on_a_t4():
+    page = (gpu.ROOT / "docs" / "gpu_sizes.md").read_text(encoding="utf-8")
+    assert timing.markdown_table(gpu_sizes.table()) in page
+    assert max(sum(case.seconds(gpu_sizes.CARDS[0])) for case in gpu_sizes.CASES) < gpu_sizes.LIMIT / 2
+
+
+def test_operations_and_seconds_by_hand():
+    # One layer of width 4: 12 * 16 weights and 4 * 9 + 4 of biases and norms, a last norm, an output of 8 words.
+    sizes = GPTConfig(8, 6, n_layer=1, n_head=1, n_embd=4, tied=False)
+    weights = 12 * 16 + (12 + 4 + 16 + 4) + 3 * 8 + 8 * 4
+    case = gpu_sizes.Case("00", "by hand", sizes, rows=2, tokens=5, steps=10, kernels=7, batch=0.5)
+    assert case.operations() == 2 * 5 * (6 * weights + 12 * 4 * 5)
+    tied = replace(case, sizes=replace(sizes, tied=True))
+    assert tied.operations() == case.operations()
+    card = gpu_sizes.Card("slow", peak=1000, fraction=0.5, launch=0.25, slower=2)
+    assert case.seconds(card) == (10 * case.operations() / 500, 10 * (7 * 0.25 + 2 * 0.5))
+
+
+@pytest.mark.parametrize("case", gpu_sizes.CASES, ids=lambda case: f"{case.notebook} {case.what}")
+def test_the_kernels_of_a_step_are_about_as_many_as_the_table_says(case):
+    assert 0.7 < gpu_sizes.kernels(case) / case.kernels < 1.4  # versions of PyTorch differ
+
+
+STEPS_TAKEN = {
+    "00": ["gpu=8_000"],
+    "11": ["laptop=32, gpu=64", "gpu=6000", "laptop=2, gpu=6)"],
+    "14": ["batch_size=32", "gpu=1500"],
+    "15": ["rows=16", "rows=8", "laptop=100, gpu=600"],
+    "16": ["FreshPairs(tokenizer, 64)", "gpu=1500"],
+    "B": ["gpu=STEPS"],
+}
+
+
+@pytest.mark.parametrize("number", STEPS_TAKEN)
+def test_the_reckoned_sizes_are_the_notebooks(number):
+    course = sync.Course()
+    text = "\n".join(cell.source for cell in sync.read(course.path(find(number))).cells)
+    assert [part for part in STEPS_TAKEN[number] if part not in text] == []
+    assert [case.steps for case in gpu_sizes.CASES if case.notebook == "B"] == [len(lengths.SCHEMES) * lengths.STEPS]
+    config = load_checkpoint(BASE).model.config
+    assert config == gpu_sizes.BASE_SIZES
+    assert pairs_tokenizer().vocab_size == gpu_sizes.PAIRS.vocab_size
 
 
 # --- a GPU's table ---

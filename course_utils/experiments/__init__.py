@@ -15,6 +15,7 @@ BENCHES = {
     "generation": (HERE + "generation_speed:generation", "cached generation beside Hugging Face's, same weights"),
     "gpu": (HERE + "gpu:gpu", "notebooks, CUDA's tests, training and generation on a GPU: one table in some minutes"),
     "kill": (HERE + "kill:kill", "a training run killed at many moments, and what its checkpoint then holds"),
+    "gpu_sizes": (HERE + "gpu_sizes:gpu_sizes", "how long the gpu preset takes on a T4 and an A100, by arithmetic"),
     "ladder": (HERE + "ladder:ladder", "small models with ever more parts, or one part changed, to data/ladder.json"),
     "lengths": (HERE + "lengths:lengths", "position schemes on texts longer than trained on, to data/lengths.json"),
     "minutes": (HERE + "ablation:minutes", "what the recipe reaches in one and in three minutes of training"),
