@@ -62,6 +62,8 @@ USAGE = """Text to Transformer. In its folder, `python3 -m course_utils` (Window
 
   train               train a model of your own sizes, in one process or in several   (see train --help)
 
+With --as-laptop, each runs as on an ordinary laptop: AVX2 only, no units for bfloat16. COURSE_LAPTOP=1 does the same.
+
 For authors:
 
   web                 make the web edition, a folder of pages with the model in them   (--out, --model)
@@ -177,7 +179,7 @@ def main(arguments):
     os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
     environment = importlib.import_module("course_utils.tools.environment")
     try:
-        return run(arguments)
+        return run(environment.as_laptop(arguments))
     except environment.SetupError as problem:
         sys.stderr.write("\n%s\n" % problem)
         return 1

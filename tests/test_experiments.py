@@ -1,15 +1,19 @@
 """Measurements, and the making of what ships: each runs in its smallest form, and what its figures rest on holds."""
 
 import json
+import signal
 import subprocess
+import sys
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
+import nbformat
 import pytest
 import torch
 from models import small_config, some_ids
+from nbformat.v4 import new_code_cell, new_notebook
 from torch.testing import assert_close
 
 from course_utils import tales
@@ -23,10 +27,12 @@ from course_utils.experiments import (
     finetuning_table,
     generation_speed,
     gpu,
+    gpu_sizes,
     kill,
     ladder,
     lengths,
     modern,
+    notebooks_run,
     older,
     parts,
     questions,
@@ -35,12 +41,15 @@ from course_utils.experiments import (
     timing,
     training_speed,
 )
-from course_utils.gpt import GPT, count_parameters
+from course_utils.gpt import GPT, GPTConfig, count_parameters
 from course_utils.llama import Llama
 from course_utils.optimizers import Muon
 from course_utils.recipe import CHAT_TOKENS, SMALL, FreshTales, initialise_small, tales_tokenizer
 from course_utils.runtime import Runtime
+from course_utils.tools import sync
+from course_utils.tools.curriculum import NOTEBOOKS, Notebook, find
 from course_utils.training import History, Progress, Trainer, TrainingConfig, cross_entropy, evaluate
+from course_utils.translation import pairs_tokenizer
 
 RUN = Runtime(torch.device("cpu"), "smoke", seed=0, dtype=torch.float32)
 TINY = {"n_layer": 1, "n_embd": 16, "n_head": 2}
@@ -72,7 +81,7 @@ def tiny(tmp_path, monkeypatch):
         base_model: {"LOOKS": 2, "JUDGED": 2, "VALIDATION": 1},
         bpe_speed: {"load_text": lambda name: text, "VOCABULARY": 300},
         generation_speed: {"SIZES": replace(SMALL, **TINY, vocab_size=50, context_length=40), "TOKENS": 12},
-        gpu: {"STAGES": gpu.STAGES[:3]},
+        gpu: {"PARTS": {"generation": gpu.PARTS["generation"]}},
         ladder: {"BATCH": 2, "tokenizer": tokenizer, "GROUPS": {"ladder": dict(list(ladder.LADDER.items())[:2])}},
         lengths: {"STEPS": 1, "SCHEMES": ("none", "ALiBi"), "TRAINED": 8},
         chat_model: {"BATCH": 2, "ASKED": 2},
@@ -118,7 +127,7 @@ SMALLEST = {
     "bench export": (("", "transformers,CTranslate2", "rotary", "1"), RUNTIMES),
     "bench finetuning": (("1", Path("finetuning.json")), "change seed answerable not told style tales"),
     "bench generation": (("1",), "part of the context ms beside the first"),
-    "bench gpu": (("0.1", Path("gpu.json")), "what found"),
+    "bench gpu": (("1", Path("gpu.json")), "what found"),
     "bench ladder": (("1", Path("ladder.json")), "group model loss seeds"),
     "bench lengths": (("1", Path("lengths.json")), "scheme seed 16-31 32-63 64-95 96-127"),
     "bench minutes": (("1,2", "1"), TRAINED),
@@ -152,7 +161,8 @@ def test_each_runs_in_its_smallest_form_and_prints_its_table(name, tiny, capsys)
 
 def test_each_has_a_smallest_form():
     named = {f"{kind} {name}" for kind in ("bench", "rebuild") for name in table(kind)}
-    assert named == SMALLEST.keys() | {"bench kill", "bench older"}  # these have tests of their own
+    with_tests_of_their_own = {"bench gpu_sizes", "bench kill", "bench notebooks", "bench older"}
+    assert named == SMALLEST.keys() | with_tests_of_their_own
 
 
 # --- races and tables ---
@@ -682,6 +692,118 @@ def test_a_making_that_is_interrupted_writes_nothing_goes_on_and_ends_once(tiny,
     assert all(map(torch.equal, again.model.state_dict().values(), found.model.state_dict().values()))
 
 
+# --- every notebook on an ordinary laptop ---
+
+HELD = """
+import os
+assert os.environ["COURSE_LAPTOP"] == "1" and os.environ["ATEN_CPU_CAPABILITY"] == "avx2"
+assert (os.environ["OMP_NUM_THREADS"], os.environ["COURSE_PRESET"]) == ("2", "laptop")
+"""
+
+
+def small_course(folder, **notebooks):
+    """A course of these notebooks: the stated seconds of each, then its cells."""
+    (folder / "notebooks").mkdir()
+    for stem, (seconds, *sources) in notebooks.items():
+        cells = [new_code_cell(source, id=f"c{place}") for place, source in enumerate(sources)]
+        made = new_notebook(cells=cells, metadata={"course": {"seconds": seconds}})
+        (folder / "notebooks" / f"{stem}.ipynb").write_text(nbformat.writes(made), encoding="utf-8")
+    return sync.Course(folder, tuple(Notebook(stem, stem, ("start",)) for stem in notebooks))
+
+
+def test_notebooks_are_run_held_to_a_laptop_and_every_failure_is_told(tmp_path, capsys):
+    cells = HELD, "1 / 0", "assert 1 == 2, 'not equal'", "x = b'x' * 400_000_000; del x"
+    course = small_course(tmp_path, n2_long=(90, "1"), n1_short=(10**6, *cells))
+    before = course.paths[1].read_bytes()
+    found = notebooks_run.notebooks("n1", str(tmp_path / "found.json"), course=course)
+    assert [one.notebook for one in found] == ["n1_short"]
+    assert found[0].failed == ["cell c1: ZeroDivisionError: division by zero", "cell c2: AssertionError: not equal"]
+    assert found[0].memory > 4e8
+    assert found[0].highest == "c3"
+    assert course.paths[1].read_bytes() == before
+    stored = json.loads((tmp_path / "found.json").read_text())
+    assert stored[0]["broken"] == found[0].failed
+    shown = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert shown[2] == ["notebook", "stated", "s", "s", "here", "ratio", "GB", "assertions"]
+    assert shown[3][-3:] == ["(and", "1", "more)"]
+
+
+def test_the_notebooks_that_state_least_come_first(tmp_path):
+    course = small_course(tmp_path, n1_long=(90, "1"), n2_short=(10, "1"))
+    assert [path.stem for path in notebooks_run.chosen([], course)] == ["n2_short", "n1_long"]
+    assert [path.stem for path in notebooks_run.chosen(["n1"], course)] == ["n1_long"]
+
+
+def test_a_kernel_that_dies_is_a_row_and_each_bar_has_its_sentence(tmp_path):
+    course = small_course(tmp_path, n1_dies=(1, "1", "import os; os._exit(1)"))
+    (found,) = notebooks_run.notebooks(course=course)
+    assert found.failed[-1] == "cell c1: DeadKernelError"
+    slow = notebooks_run.Found("a", 10, seconds=21, memory=1_500_000_000, highest="c3", failed=["cell c4: Problem"])
+    assert slow.broken() == ["took 2.1 times its stated time", "1.50 GB in cell c3", "cell c4: Problem"]
+    assert notebooks_run.Found("a", 10, seconds=20, memory=1_499_000_000).broken() == []
+
+
+def test_the_memory_of_processes_that_a_notebook_starts_counts():
+    waits = "x = b'x' * 100_000_000; print(flush=True); input()"
+    processes = [
+        subprocess.Popen([sys.executable, "-c", waits], stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(2)
+    ]
+    watch = notebooks_run.Watch()
+    for process in processes:
+        process.stdout.readline()
+    watch.look()
+    assert watch.highest > 2e8
+    for process in processes:
+        process.communicate(b"\n")
+
+
+# --- how long the preset gpu takes ---
+
+
+def test_the_page_has_the_table_and_no_training_takes_too_long_on_a_t4():
+    page = (gpu.ROOT / "docs" / "gpu_sizes.md").read_text(encoding="utf-8")
+    assert timing.markdown_table(gpu_sizes.table()) in page
+    assert max(sum(case.seconds(gpu_sizes.CARDS[0])) for case in gpu_sizes.CASES) < gpu_sizes.LIMIT / 2
+
+
+def test_operations_and_seconds_by_hand():
+    # One layer of width 4: 12 * 16 weights and 4 * 9 + 4 of biases and norms, a last norm, an output of 8 words.
+    sizes = GPTConfig(8, 6, n_layer=1, n_head=1, n_embd=4, tied=False)
+    weights = 12 * 16 + (12 + 4 + 16 + 4) + 3 * 8 + 8 * 4
+    case = gpu_sizes.Case("00", "by hand", sizes, rows=2, tokens=5, steps=10, kernels=7, batch=0.5)
+    assert case.operations() == 2 * 5 * (6 * weights + 12 * 4 * 5)
+    tied = replace(case, sizes=replace(sizes, tied=True))
+    assert tied.operations() == case.operations()
+    card = gpu_sizes.Card("slow", peak=1000, fraction=0.5, launch=0.25, slower=2)
+    assert case.seconds(card) == (10 * case.operations() / 500, 10 * (7 * 0.25 + 2 * 0.5))
+
+
+@pytest.mark.parametrize("case", gpu_sizes.CASES, ids=lambda case: f"{case.notebook} {case.what}")
+def test_the_kernels_of_a_step_are_about_as_many_as_the_table_says(case):
+    assert 0.7 < gpu_sizes.kernels(case) / case.kernels < 1.4  # versions of PyTorch differ
+
+
+STEPS_TAKEN = {
+    "00": ["gpu=8_000"],
+    "11": ["laptop=32, gpu=64", "gpu=6000", "laptop=2, gpu=6)"],
+    "14": ["batch_size=32", "gpu=1500"],
+    "15": ["rows=16", "rows=8", "laptop=100, gpu=600"],
+    "16": ["FreshPairs(tokenizer, 64)", "gpu=1500"],
+    "B": ["gpu=STEPS"],
+}
+
+
+@pytest.mark.parametrize("number", STEPS_TAKEN)
+def test_the_reckoned_sizes_are_the_notebooks(number):
+    course = sync.Course()
+    text = "\n".join(cell.source for cell in sync.read(course.path(find(number))).cells)
+    assert [part for part in STEPS_TAKEN[number] if part not in text] == []
+    assert [case.steps for case in gpu_sizes.CASES if case.notebook == "B"] == [len(lengths.SCHEMES) * lengths.STEPS]
+    config = load_checkpoint(BASE).model.config
+    assert config == gpu_sizes.BASE_SIZES
+    assert pairs_tokenizer().vocab_size == gpu_sizes.PAIRS.vocab_size
+
+
 # --- a GPU's table ---
 
 
@@ -695,10 +817,12 @@ def a_notebook(folder, *cells):
 def test_a_notebooks_cells_run_without_jupyter_in_a_shortened_form(tmp_path):
     setup = "from course_utils import runtime\nrun = runtime.start()"
     sizes = "assert (run.preset, run.pick(smoke=1, laptop=2, gpu=3)) == ('gpu', 2)"
+    as_on_a_t4 = "assert (run.preset, run.pick(smoke=1, laptop=2, gpu=3), run.dtype) == ('smoke', 1, torch.float16)"
     magic = "%matplotlib --list"
     name, told = gpu.run_notebook(a_notebook(tmp_path, setup, sizes, magic), "short", 300)
     assert name == "notebook 03_small"
     assert told.startswith("ok, ")
+    assert gpu.run_notebook(a_notebook(tmp_path, setup, "import torch", as_on_a_t4), "smoke", 300)[1][:2] == "ok"
     _, told = gpu.run_notebook(a_notebook(tmp_path, setup, "assert run.preset == 'laptop'", "1"), "short", 300)
     assert told.startswith("FAILED in cell c1: AssertionError")
 
@@ -708,15 +832,51 @@ def test_a_notebook_that_takes_too_long_is_cut_off(tmp_path):
     assert gpu.run_notebook(slow, "short", 20)[1].startswith("out of time in cell")
 
 
-def test_what_fails_is_a_row_and_the_others_go_on(tmp_path, monkeypatch, capsys):
-    def broken(run, budget):
-        yield "before", "ok"
-        raise RuntimeError("no such kernel")
+def part(*lines):
+    return [sys.executable, "-uc", "\n".join(lines)]
 
-    monkeypatch.setattr(gpu, "STAGES", (broken, lambda run, budget: [("after", "ok")]))
+
+TOLD = f"print({gpu.ROW + json.dumps(['before', 'ok'])!r})"
+LEFT = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])"
+ENDS = [
+    (part("print('noise')", TOLD), 60, []),
+    (part(TOLD, "raise RuntimeError('no such kernel')"), 60, [("a part", "FAILED: RuntimeError: no such kernel")]),
+    (part(TOLD, "import os; os.abort()"), 60, [("a part", f"FAILED: it ended with {-signal.SIGABRT}")]),
+    (part(TOLD, LEFT, "while True: pass"), 8, [("a part", "out of time after 8 s")]),
+]
+
+
+@pytest.mark.parametrize(("command", "seconds", "more"), ENDS, ids=["well", "an error", "a crash", "too late"])
+def test_a_part_that_fails_crashes_or_hangs_keeps_its_rows_and_gets_one_more(command, seconds, more):
+    assert [*gpu.rows_of("a part", command, seconds)] == [("before", "ok"), *more]
+
+
+def test_what_fails_is_in_the_file_and_the_parts_after_it_go_on(tmp_path, monkeypatch):
+    ended, asked = {"throughput": "FAILED: no such kernel", "generation": "ok"}, []
+
+    def rows_of(name, command, seconds):
+        asked.append(seconds)
+        yield name, ended.get(name, "out of time")
+
+    monkeypatch.setattr(gpu, "rows_of", rows_of)
     gpu.gpu("1", str(tmp_path / "gpu.json"))
     found = json.loads((tmp_path / "gpu.json").read_text())
-    assert (found["before"], found["after"], found["broken"]) == ("ok", "ok", "FAILED: RuntimeError: no such kernel")
+    assert {name: found[name] for name in gpu.PARTS} == {name: ended.get(name, "out of time") for name in gpu.PARTS}
+    # Nobody used any time, so the last has all that's left.
+    assert asked[0] < asked[-1] <= 60
+
+
+def test_without_a_gpu_a_part_runs_in_its_smallest_form(capsys):
+    gpu.tell_part("generation", "60")
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert json.loads(line.removeprefix(gpu.ROW))[0] == "generation"
+
+
+def test_notebooks_for_which_no_time_is_left_are_told(monkeypatch):
+    monkeypatch.setattr(gpu, "run_notebook", lambda *_: pytest.fail("begun without time"))
+    rows = [*gpu.notebooks(RUN, gpu.Budget(5))]
+    assert len(rows) == len(NOTEBOOKS)
+    assert {told for _, told in rows} == {"left out: no time left"}
 
 
 def test_shakespeare_is_learned_where_it_was_downloaded(tmp_path, monkeypatch):

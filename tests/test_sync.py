@@ -181,6 +181,22 @@ def test_borrowed_names_times_and_copies_are_told_in_the_header(course: sync.Cou
     assert "an exact copy of the package's text" in header
 
 
+@pytest.mark.parametrize(
+    ("dtype", "told"),
+    [
+        ("bfloat16", "s on two cores of a server processor, one with units for bfloat16; on an ordinary laptop, allow"),
+        ("float32", "s on two cores of an ordinary laptop, without units for bfloat16."),
+        ("float16", "s on two processor cores."),
+    ],
+)
+def test_the_header_says_which_machine_its_time_is_from(course: sync.Course, dtype: str, told: str):
+    made = notebook(minutes=30, seconds=20)
+    stamped(course, made)
+    line = f"torch 2.13.0 · cpu, 2 threads · preset laptop · {dtype} · seed 0"
+    marked(made, "setup").outputs = [new_output("stream", text=line)]
+    assert told in marked(stamped(course, made), "header").source
+
+
 def test_a_name_borrowed_anew_makes_the_header_stale(course: sync.Course):
     path = write(course, stamped(course, notebook()))
     richer = replace(TABLE[2], borrows=("gpt.GPT",))

@@ -83,6 +83,13 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 SAVED_HEADER = re.compile(r"# course_utils/(\w+)\.py(?:\n|$)")
 CHECK = re.compile(r"""^check\("([^"]+)",""", re.M)  # of an exercise, by its number
 
+# Whose two cores a stated time is from, by the dtype that is fast there. Twice is what `bench notebooks` holds it to.
+MACHINES = {
+    "": "processor cores",
+    "bfloat16": "cores of a server processor, one with units for bfloat16; on an ordinary laptop, allow twice that",
+    "float32": "cores of an ordinary laptop, without units for bfloat16",
+}
+
 # README's table of notebooks stands between these two lines.
 TABLE_BEGINS = "<!-- This table is written by `python -m course_utils sync` -->"
 TABLE_ENDS = "<!-- The table ends here -->"
@@ -264,14 +271,23 @@ def badge(notebook: Notebook, address: str) -> str:
     return f"[![Open in Colab]({image})]({target})"
 
 
-def time_line(metadata: NotebookNode) -> str:
-    """Return the line on how long a notebook takes: a reader, as stated, and two cores, as measured."""
-    told = []
+def time_line(notebook: NotebookNode) -> str:
+    """Return the line on how long a notebook takes: a reader, as stated, and two cores, as measured, and which."""
+    metadata, told = notebook.metadata.course, []
     if "minutes" in metadata:
         told.append(f"about {metadata.minutes} minutes to read and do")
     if "seconds" in metadata:
-        told.append(f"its cells run in about {metadata.seconds} s on two processor cores")
+        told.append(f"its cells run in about {metadata.seconds} s on two {MACHINES[stored_dtype(notebook)]}")
     return f"Time: {'; '.join(told)}." if told else ""
+
+
+def stored_dtype(notebook: NotebookNode) -> str:
+    """Return the dtype that the setup cell's stored output names, which tells what machine it's from; "" for none."""
+    for cell in notebook.cells:
+        if "setup" in cell.metadata.get("tags", []):
+            found = re.search(r" · (bfloat16|float32) · ", "".join(output.get("text", "") for output in cell.outputs))
+            return found[1] if found else ""
+    return ""
 
 
 def borrowed_line(names: tuple[str, ...], notebooks: tuple[Notebook, ...] = NOTEBOOKS) -> str:
@@ -296,7 +312,7 @@ def stamp_links(notebook: NotebookNode, own: Notebook, course: Course) -> list[s
     lines = (
         links,
         badge(own, course.address),
-        time_line(notebook.metadata.course),
+        time_line(notebook),
         borrowed_line(own.borrows, course.notebooks),
         copies,
     )
