@@ -165,7 +165,7 @@ CACHE = Exercise(
     reference=131_072,
     hints=[
         "How many numbers does one token leave in one layer? A key and a value for each head that has them.",
-        "Layers, times 2 for keys and values, times heads with keys, times numbers in a head, times tokens, times bytes.",
+        "Layers, times 2 for keys and values, times heads, times numbers in a head, times tokens, times bytes.",
     ],
     mistakes=[
         Mistake("You count four heads. Queries aren't kept, and only two heads have keys and values", answer=262_144),
