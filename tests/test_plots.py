@@ -105,7 +105,7 @@ FIGURES = {
     ),
     "differences": lambda: draw_differences({"no warm-up": [0.02, -0.01], "no clipping": [0.3, 0.4]}, "loss, nats"),
     "effects": lambda: plots.draw_effects(
-        {way: {"RMSNorm": [0.01, -0.02], "a window of 32": [0.02, 0.01]} for way in ("equal steps", "equal time")}, "nats"
+        {way: {"RMSNorm": [0.01, -0.02], "a window": [0.02, 0.01]} for way in ("equal steps", "equal time")}, "nats"
     ),
     "sharing": lambda: plots.draw_sharing(8, {"multi-head": 8, "grouped": 2, "multi-query": 1}),
     "latent": lambda: plots.draw_latent(5120, 128, 128, 512, 64, 8),
