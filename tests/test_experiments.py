@@ -78,7 +78,7 @@ def tiny(tmp_path, monkeypatch):
         chat_model: {"BATCH": 2, "ASKED": 2},
         finetuning_table: {"BATCH": 2, "STEPS": 1, "BASE": Path("tiny.safetensors")}
         | {"CHANGES": dict(list(finetuning_table.CHANGES.items())[:2])},
-        modern: {"TALES": 3, "BATCH": 2, "CHANGES": changes, "OLD": replace(modern.OLD, context_length=12)},
+        modern: {"TALES": 3, "SHORT_BATCH": 2, "CHANGES": changes, "OLD": replace(modern.OLD, context_length=12)},
         questions: {"SMALL": replace(SMALL, **TINY)},
         strategies: {"STRATEGIES": {"top_k": {2: strategies.STRATEGIES["top_k"][2]}}},
         shakespeare: {"load_text": lambda name: text * 7, "USUAL": TrainingConfig(2)},
