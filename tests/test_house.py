@@ -44,6 +44,7 @@ ORDER = (
         "plots.attention",
         "plots.dials",
         "plots.halves",
+        "plots.heads",
         "plots.timeline",
         "plots.stacks",
         "plots.tale_card",
