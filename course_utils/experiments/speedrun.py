@@ -26,27 +26,31 @@ from course_utils.gpt import Linear
 from course_utils.llama import ACTIVATIONS
 from course_utils.optimizers import make_optimizers
 from course_utils.positions import rotary_table, rotate
+from course_utils.recipe import recipe
 from course_utils.text import load_text
 from course_utils.tokenizers import CharTokenizer
 from course_utils.training import TrainingConfig, autocast, cross_entropy, evaluate, schedule
 from course_utils.windows import split_tokens
 
 CONTEXT = 64  # characters; validation is counted in windows of so many for everyone
+SCATTER = 2_654_435_761  # a prime near 2**32 divided by the golden ratio: neighbours land far apart (Knuth, volume 3)
 HEAD = ("record", "steps", "seconds", "loss", "reached", "of the recipe's time")
+
+
+USUAL = TrainingConfig(2000, learning_rate=1e-3, warmup=0.05, final_rate=0.1, weight_decay=0.1, betas=(0.9, 0.99))
 
 
 @dataclass(frozen=True)
 class Settings:
     """One run of the speedrun: sizes, parts and training. As it stands, nanoGPT's recipe for a CPU.
 
-    `last` embeddings are added up at each position, one for each of the last so many characters; `pairs` gives every
-    pair of characters a vector of its own. With `counted`, the logits begin as what follows the last so many characters
-    in the training part; those alone remain without `training`.
+    `last` embeddings are added up at each position, one for each of the last so many characters. `pairs` gives every
+    pair of characters a vector of its own, and `triples` is how many vectors all triples have to share. With `counted`,
+    the logits begin as what follows the last so many characters in the training part; those alone remain without
+    `training`.
     """
 
-    training: TrainingConfig | None = TrainingConfig(
-        2000, learning_rate=1e-3, warmup=0.05, final_rate=0.1, weight_decay=0.1, betas=(0.9, 0.99)
-    )
+    training: TrainingConfig | None = USUAL
     batch: int = 12
     n_layer: int = 4
     n_head: int = 4
@@ -59,10 +63,12 @@ class Settings:
     zero_outputs: bool = False
     last: int = 1
     pairs: bool = False
+    triples: int = 0
     counted: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("batch", 1), ("n_layer", 0), ("n_head", 1), ("n_embd", 1), ("last", 1), ("counted", 0)):
+        lowest = {"batch": 1, "n_layer": 0, "n_head": 1, "n_embd": 1, "last": 1, "triples": 0, "counted": 0}
+        for name, least in lowest.items():
             value = getattr(self, name)
             whole = isinstance(value, int) and value >= least
             require(whole, f"{name} is {value!r}; it takes a whole number of at least {least}")
@@ -70,7 +76,9 @@ class Settings:
         require(self.positions in kinds, f"positions is {self.positions!r}; it takes one of {', '.join(kinds)}")
         kinds = tuple(ACTIVATIONS)[:2]
         require(self.activation in kinds, f"activation is {self.activation!r}; it takes one of {', '.join(kinds)}")
-        require(self.counted <= 3, f"counted is {self.counted}; a table of more than 3 characters would fill the memory")
+        require(
+            self.counted <= 3, f"counted is {self.counted}; a table of more than 3 characters would fill the memory"
+        )
         odd = self.n_embd % (2 * self.n_head)
         require(not odd, f"n_embd is {self.n_embd} and n_head {self.n_head}; each head takes an even number of values")
 
@@ -78,6 +86,43 @@ class Settings:
     def steps(self) -> int:
         """How many updates a run does."""
         return self.training.steps if self.training else 0
+
+
+@dataclass(frozen=True)
+class Record:
+    """An entry of the log: what was run, in one sentence what is new in it, and whether it was kept."""
+
+    settings: Settings
+    told: str
+    kept: bool = True
+
+
+RECIPE = "nanoGPT"
+# The course's recipe with other rates: so short a run wants them high.
+FAST = replace(recipe(240), learning_rate=1e-2, muon_rate=0.03)
+QUICKER = replace(FAST, learning_rate=2e-2, muon_rate=0.05)
+GPT2 = Settings(FAST, 24, std=0.1, zero_outputs=True)
+TODAY = replace(GPT2, n_layer=2, activation="relu2", positions="rotary", norm_weights=False, tied=False, std=1.0)
+LAST = replace(TODAY, last=4, training=replace(FAST, steps=100))
+ONE = replace(LAST, n_layer=1, pairs=True, training=replace(FAST, steps=112))
+TABLES = replace(ONE, triples=16_384, training=replace(QUICKER, steps=90))
+COUNTED = replace(TABLES, counted=2, training=replace(QUICKER, steps=84))
+# In the order in which they came.
+RECORDS = {
+    RECIPE: Record(Settings(), "nanoGPT's recipe for a CPU: four layers, AdamW, 2,000 steps"),
+    "Muon": Record(
+        GPT2,
+        "the same form, but Muon updates the matrices, a batch is twice as large, and the rates go to zero",
+    ),
+    "today's parts": Record(TODAY, "two layers, rotary positions, squared ReLU, output weights that begin at zero"),
+    "last four": Record(LAST, "each position begins with the sum of four embeddings: the last four characters"),
+    "one layer": Record(ONE, "a table with a vector for each pair of characters, in place of the second layer"),
+    "triples": Record(TABLES, "a hashed table of triples beside that of pairs, and higher rates"),
+    "counted": Record(COUNTED, "the logits begin as what followed the last two characters in the training part"),
+    "counts alone": Record(
+        Settings(None, n_layer=0, tied=False, counted=3), "no gradient at all: what followed the last three characters"
+    ),
+}
 
 
 def counted_logits(tokens: Tensor, vocab_size: int, order: int, discount: float = 0.8) -> Tensor:
@@ -159,6 +204,7 @@ class SpeedrunGPT(nn.Module):
         # One more row, for "no such character": the window begins here.
         self.older = nn.ModuleList(nn.Embedding(vocab_size + 1, C) for _ in range(settings.last - 1))
         self.pairs = nn.Embedding((vocab_size + 1) ** 2, C) if settings.pairs else None
+        self.triples = nn.Embedding(settings.triples, C) if settings.triples else None
         self.position_embedding = nn.Embedding(CONTEXT, C) if settings.positions == "learned" else None
         self.blocks = nn.ModuleList(SpeedrunBlock(settings) for _ in range(settings.n_layer))
         self.final_norm = Norm(C, settings.norm_weights)
@@ -180,28 +226,32 @@ class SpeedrunGPT(nn.Module):
                 zero, own = self.settings.zero_outputs, 1 / math.sqrt(3 * layer.in_features)
                 layer.weight.normal_(0.0, (0.0 if layer.residual else own) if zero else 0.02 * residual)
         # Side by side with the character itself, what came before it is the lesser half.
-        for table in (*self.older, *filter(None, [self.pairs])):
+        for table in (*self.older, *filter(None, [self.pairs, self.triples])):
             table.weight.mul_(0.5)
         if not self.settings.tied:
             self.lm_head.weight.zero_()
 
     def forward(self, idx: Tensor) -> Tensor:
         T = idx.shape[1]
-        before = partial(shifted, idx, self.vocab_size)
+        base, before = self.vocab_size + 1, partial(shifted, idx, self.vocab_size)
         x = self.token_embedding(idx)  # (B, T, C)
         for back, embedding in enumerate(self.older, start=1):
             x = x + embedding(before(back))
         if self.pairs is not None:
-            x = x + self.pairs(before(1) * (self.vocab_size + 1) + idx)
+            x = x + self.pairs(before(1) * base + idx)
+        if self.triples is not None:
+            # Two triples that meet in one row are rare enough, and a table of all would be 17 times as large.
+            numbers = (before(2) * base + before(1)) * base + idx
+            x = x + self.triples((numbers * SCATTER >> 7) % self.settings.triples)
         if self.position_embedding is not None:
             x = x + self.position_embedding.weight[:T]
-        cos, sin = self.angles[:, :T] if self.position_embedding is None else (None, None)
+        angles = self.angles[:T]
+        cos, sin = (angles.cos(), angles.sin()) if self.position_embedding is None else (None, None)
         for block in self.blocks:
             x = block(x, cos, sin)
         logits = self.lm_head(self.final_norm(x))  # (B, T, V)
         if self.counts is None:
             return logits
-        base = self.vocab_size + 1
         rows = sum(before(back) * base**back for back in range(self.settings.counted))
         return logits + F.embedding(rows, self.counts)
 
