@@ -377,14 +377,16 @@ def speedrun(record: str = "all", pairs: str = "5", path: str | Path = DATA / "s
     """
     require(record in (*RECORDS, "all"), f"record is {record!r}; it takes one of {', '.join(RECORDS)}, or all")
     require(pairs.isdigit() and int(pairs) > 0, f"pairs is {pairs!r}; it takes a whole number from 1 on")
-    run, corpus, path = runtime.start(), load_corpus(), Path(path)
-    print(f"Both sides: {told(run.dtype)}, {torch.get_num_threads()} threads, PyTorch without compiling.")
+    runtime.start()
+    # On every machine the race is one of processors; a GPU, if there is one, looks on.
+    corpus, dtype, path = load_corpus(), runtime.fast_dtype(torch.device("cpu")), Path(path)
+    print(f"Both sides: {told(dtype)} on the CPU, {torch.get_num_threads()} threads, PyTorch without compiling.")
     rows = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
     for seed in range(int(pairs)):
         done = {row["record"] for row in rows if row["seed"] == seed}
         asked = [name for name in RECORDS if record in (name, "all") and name not in done]
         if asked:
-            rows += list(rows_of(round_of(asked, corpus, seed, run.dtype), seed, asked))
+            rows += list(rows_of(round_of(asked, corpus, seed, dtype), seed, asked))
             write_whole(path, (json.dumps(rows) + "\n").encode())
     print_table([HEAD, *(summary(name, rows) for name in RECORDS if record in (name, "all"))])
 
