@@ -1,5 +1,6 @@
 """Measurements, and the making of what ships: each runs in its smallest form, and what its figures rest on holds."""
 
+import itertools
 import json
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from torch.testing import assert_close
 from course_utils import tales
 from course_utils.__main__ import function_at, table
 from course_utils.checkpoints import BASE, load_checkpoint, save_checkpoint
+from course_utils.common import DATA
 from course_utils.experiments import (
     ablation,
     base_model,
@@ -37,6 +39,7 @@ from course_utils.experiments import (
     parts,
     questions,
     shakespeare,
+    speedrun,
     strategies,
     timing,
     training_speed,
@@ -92,6 +95,7 @@ def tiny(tmp_path, monkeypatch):
         strategies: {"STRATEGIES": {"top_k": {2: strategies.STRATEGIES["top_k"][2]}}},
         shakespeare: {"load_text": lambda name: text * 7, "USUAL": TrainingConfig(2)},
         training_speed: {"CASES": {"tiny": (PLAIN, 2)}},
+        speedrun: {"load_text": lambda name: text * 7, "RECORDS": {n: shorter(r) for n, r in speedrun.RECORDS.items()}},
     }
     for module, names in small.items():
         for name, value in names.items():
@@ -99,6 +103,7 @@ def tiny(tmp_path, monkeypatch):
         if hasattr(module, "tales_tokenizer"):
             monkeypatch.setattr(module, "tales_tokenizer", tokenizer)
     monkeypatch.setattr(modern.step_costs, "__defaults__", (1,))  # rounds
+    monkeypatch.setattr(speedrun.round_of, "__defaults__", (2,))  # looks
     monkeypatch.setattr(ladder.train_parts, "__defaults__", (1,))  # steps
     monkeypatch.setattr(ladder, "unseen", lambda: unseen(2))
     monkeypatch.setattr(finetuning_table.train_changed, "__defaults__", (1, 3, 2))  # steps, asked, told
@@ -110,6 +115,15 @@ def tiny(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_WORK", str(tmp_path / "work"))
 
 
+def shorter(record):
+    """A record of the speedrun in its smallest form: two steps, small vectors, tables of pairs at most."""
+    settings = record.settings
+    training = settings.training and replace(settings.training, steps=2)
+    changes = {"n_embd": 16, "n_head": 2, "n_hidden": 16, "batch": 2, "counted": min(2, settings.counted)}
+    return replace(record, settings=replace(settings, training=training, **changes))
+
+
+RECORDED = "record steps seconds loss reached of the recipe's time what is new"
 TRAINED = "training seed steps seconds loss sentences tales"
 CHANGED = "change measured by seed steps time of a step loss sentences tales"
 MARKED = "| question | asked | right | 95 % interval | wrong | refused | unclear |"
@@ -137,6 +151,7 @@ SMALLEST = {
     ),
     "bench questions": (("1", "20"), "question steps asked right commonest answer"),
     "bench recipe": (("1", "2", "1"), "recipe pair steps seconds validation loss share of the time"),
+    "bench speedrun": (("all", "1", Path("speedrun.json")), RECORDED),
     "bench strategies": (("2", Path("strategies.json")), "strategy setting sentences tales distinct"),
     "bench short": (("1", "2", Path("short.json")), "training loss of each seed"),
     "bench tales": (("2",), "tales from count sentences whole tales copied"),
@@ -887,3 +902,135 @@ def test_shakespeare_is_learned_where_it_was_downloaded(tmp_path, monkeypatch):
     rows = dict(gpu.shakespeare(RUN, gpu.Budget(1)))
     assert set(rows) == {"tiny Shakespeare, the recipe", "tiny Shakespeare, the usual"}
     assert "after 4 steps" in rows["tiny Shakespeare, the usual"]
+
+
+# --- the speedrun ---
+
+EVERYTHING = speedrun.Settings(
+    **{"n_layer": 2, "n_head": 2, "n_embd": 16, "n_hidden": 24, "last": 4, "pairs": True, "triples": 50, "counted": 2},
+    **{"activation": "relu2", "positions": "rotary", "norm_weights": False, "tied": False, "std": 1.0},
+)
+
+
+def speedrun_model(settings, vocab_size=5):
+    """A model with every weight drawn anew, so that no part of it is silent."""
+    seen = some_ids(400, vocab_size=vocab_size)
+    counts = speedrun.counted_logits(seen, vocab_size, settings.counted) if settings.counted else None
+    model = speedrun.SpeedrunGPT(vocab_size, settings, counts)
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight, 0.0, 0.3)
+    return model
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_counted_logits_are_what_counting_by_hand_gives(order):
+    tokens, V, discount = some_ids(300, vocab_size=4).tolist(), 5, 0.8
+
+    def expected(context, token):
+        if not context:
+            return (1 + tokens.count(token)) / (V + len(tokens))
+        after = [t for i, t in enumerate(tokens) if i >= len(context) and tokens[i - len(context) : i] == context]
+        shorter = expected(context[1:], token)
+        if not after:
+            return shorter
+        return (max(0, after.count(token) - discount) + discount * len(set(after)) * shorter) / len(after)
+
+    table = speedrun.counted_logits(torch.tensor(tokens), V, order, discount).exp().view(*[V + 1] * order, V)
+    assert_close(table.sum(-1), torch.ones(table.shape[:-1]))
+    for context in itertools.product(range(V + 1), repeat=order):
+        known = list(context[max((i + 1 for i, token in enumerate(context) if token == V), default=0) :])
+        assert_close(table[context], torch.tensor([expected(known, token) for token in range(V)]))
+
+
+def test_without_layers_and_training_the_model_is_its_counts():
+    settings = speedrun.Settings(training=None, n_layer=0, tied=False, counted=2)
+    counts = speedrun.counted_logits(some_ids(400, vocab_size=5), 5, 2)
+    logits = speedrun.SpeedrunGPT(5, settings, counts)(torch.tensor([[3, 1, 4]]))
+    assert_close(logits[0], counts[[5 * 6 + 3, 3 * 6 + 1, 1 * 6 + 4]])  # 5 stands for no character
+
+
+@pytest.mark.parametrize("name", [*speedrun.RECORDS, "everything"])
+def test_the_future_does_not_change_the_past_in_any_record(name):
+    settings = EVERYTHING if name == "everything" else speedrun.RECORDS[name].settings
+    model = speedrun_model(replace(settings, n_embd=16, n_head=2, counted=min(2, settings.counted)))
+    idx = some_ids(2, 12, vocab_size=5)
+    changed = idx.clone()
+    changed[:, 7] = (changed[:, 7] + 1) % 5
+    before, after = model(idx), model(changed)
+    assert_close(before[:, :7], after[:, :7])
+    assert (before[:, 7] - after[:, 7]).abs().max() > 1e-3
+
+
+def test_the_recipe_to_beat_is_gpt2s_form():
+    settings = speedrun.Settings(n_layer=2, n_head=2, n_embd=16, n_hidden=64)
+    model = speedrun_model(settings)
+    plain = training_speed.PlainGPT(GPTConfig(5, speedrun.CONTEXT, 2, 2, 16))
+    with torch.no_grad():
+        for name, weight in plain.named_parameters():
+            if name.endswith("bias"):
+                weight.zero_()
+        for mine, own in zip(plain.blocks, model.blocks, strict=True):
+            mine.mlp[1] = torch.nn.GELU()
+            for one, other in ((mine.ln_1, own.attn_norm), (mine.ln_2, own.mlp_norm), (mine.qkv, own.qkv)):
+                one.weight.copy_(other.weight)
+            for one, other in ((mine.out, own.proj), (mine.mlp[0], own.up), (mine.mlp[2], own.down)):
+                one.weight.copy_(other.weight)
+        plain.norm.weight.copy_(model.final_norm.weight)
+        plain.tokens.weight.copy_(model.token_embedding.weight)
+        plain.head.weight.copy_(model.token_embedding.weight)
+        plain.places.weight.copy_(model.position_embedding.weight)
+    idx = some_ids(2, 12, vocab_size=5)
+    assert_close(model(idx), plain(idx))
+
+
+def test_a_run_in_parts_is_the_run_at_once(tiny):
+    corpus = speedrun.load_corpus()
+    settings = replace(EVERYTHING, training=TrainingConfig(4, optimizer="muon"), batch=2)
+    parts, whole = (speedrun.Run(settings, corpus, seed=3) for _ in range(2))
+    for steps in (1, 1, 3, 4):
+        parts.advance(steps, look=steps == 3)
+    whole.advance(4)
+    assert parts.steps_done == 4
+    assert parts.loss() == whole.loss() != parts.curve[0][1]
+    assert parts.curve[0][0] < parts.seconds
+
+
+def test_validation_counts_every_character_once_in_windows_of_64(tiny):
+    corpus = speedrun.load_corpus()
+    inputs, targets = (torch.cat(part).flatten() for part in zip(*corpus.validation, strict=True))
+    assert inputs.shape == targets.shape
+    assert_close(inputs[1:], targets[:-1])
+    assert all(x.shape[1] == 64 for x, _ in corpus.validation)
+    text = speedrun.load_text("tinyshakespeare")
+    assert 0 <= len(text) - len(corpus.seen) - 1 - len(targets) < 64
+
+
+def test_records_measured_already_are_kept(tiny, monkeypatch, capsys):
+    speedrun.speedrun("all", "1", Path("log.json"))
+    before = Path("log.json").read_text(encoding="utf-8")
+    monkeypatch.setattr(speedrun, "round_of", lambda *_: pytest.fail("measured again"))
+    speedrun.speedrun("all", "1", Path("log.json"))
+    assert Path("log.json").read_text(encoding="utf-8") == before
+    assert len(json.loads(before)) == len(speedrun.RECORDS)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"last": 0}, "last is 0"),
+        ({"counted": 4}, "counted is 4"),
+        ({"positions": "none"}, "positions is 'none'"),
+        ({"activation": "swiglu"}, "activation is 'swiglu'"),
+        ({"n_embd": 12}, "n_embd is 12 and n_head 4"),
+    ],
+)
+def test_settings_that_there_are_not_are_told(changes, told):
+    with pytest.raises(ValueError, match=told):
+        speedrun.Settings(**changes)
+
+
+def test_the_shipped_log_is_of_records_that_can_be_run():
+    path = DATA / "speedrun.json"
+    for row in json.loads(path.read_text(encoding="utf-8")):
+        assert row["steps"] == speedrun.RECORDS[row["record"]].settings.steps
+        assert row["recipe_seconds"] > 0

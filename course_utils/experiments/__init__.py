@@ -28,6 +28,7 @@ BENCHES = {
     "older": (HERE + "older:older", "the tests of the model with the oldest supported packages"),
     "questions": (HERE + "questions:questions", "whether a model of this size can learn to answer about tales"),
     "recipe": (HERE + "shakespeare:shakespeare", "the recipe beside the usual one on tiny Shakespeare"),
+    "speedrun": (HERE + "speedrun:speedrun", "records in speed beside nanoGPT's recipe, to data/speedrun.json"),
     "strategies": (HERE + "strategies:strategies", "quality against diversity by sampler, to data/strategies.json"),
     "short": (HERE + "ablation:short", "the same ingredients in 150 small steps, to data/ablation_short.json"),
     "tales": (HERE + "base_model:bench_tales", "how many tales of the shipped base model are free of mistakes"),
