@@ -181,6 +181,22 @@ def test_borrowed_names_times_and_copies_are_told_in_the_header(course: sync.Cou
     assert "an exact copy of the package's text" in header
 
 
+@pytest.mark.parametrize(
+    ("dtype", "told"),
+    [
+        ("bfloat16", "s on two cores of a server processor, one with units for bfloat16; on an ordinary laptop, allow"),
+        ("float32", "s on two cores of an ordinary laptop, without units for bfloat16."),
+        ("float16", "s on two processor cores."),
+    ],
+)
+def test_the_header_says_which_machine_its_time_is_from(course: sync.Course, dtype: str, told: str):
+    made = notebook(minutes=30, seconds=20)
+    stamped(course, made)
+    line = f"torch 2.13.0 · cpu, 2 threads · preset laptop · {dtype} · seed 0"
+    marked(made, "setup").outputs = [new_output("stream", text=line)]
+    assert told in marked(stamped(course, made), "header").source
+
+
 def test_a_name_borrowed_anew_makes_the_header_stale(course: sync.Course):
     path = write(course, stamped(course, notebook()))
     richer = replace(TABLE[2], borrows=("gpt.GPT",))
@@ -369,12 +385,18 @@ def test_the_table_in_readme_is_written_and_kept(course: sync.Course, capsys: py
     assert sync.check_course(course) == ["README.md has another table of notebooks than the curriculum"]
     assert sync.check_course(course, mend=True) == []
     text = (course.root / "README.md").read_text(encoding="utf-8")
-    pairs = "| [02 · Pairs](notebooks/02_pairs.ipynb) | merge pairs |"
-    tensors = "| [A · Tensors](notebooks/A_tensors.ipynb) | multiply |"
-    assert f"| --- | --- |\n{pairs}\n{tensors}\n\n{sync.TABLE_ENDS}\n\nAfter\n" in text
+    pairs = "| [02 · Pairs](notebooks/02_pairs.ipynb) | merge pairs |  | 0 |"
+    tensors = "| [A · Tensors](notebooks/A_tensors.ipynb) | multiply |  | 0 |"
+    assert f"| --- | --- | --: | --: |\n{pairs}\n{tensors}\n\n{sync.TABLE_ENDS}\n\nAfter\n" in text
     assert text.startswith(f"Before\n\n{sync.TABLE_BEGINS}\n\n| notebook |")
     assert sync.check_course(course) == []
     assert capsys.readouterr().out == "README.md: written\n"
+
+
+def test_the_table_has_the_minutes_and_the_exercises_that_are_checked(course: sync.Course):
+    checks = ['def f(): ...\n\n\ncheck("02.1", f)', 'check("02.2", 4)', 'check("02.2", 5)', 'print("check(1)")']
+    write(course, notebook(*checks, minutes=30))
+    assert sync.table_of_notebooks(course).endswith("| merge pairs | 30 | 2 |")
 
 
 def test_the_table_has_a_badge_once_there_is_an_address(course: sync.Course):

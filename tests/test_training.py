@@ -10,7 +10,9 @@ from models import small_config, some_ids
 from torch.testing import assert_close
 
 from course_utils.checkpoints import load_checkpoint, save_checkpoint
+from course_utils.encoder_decoder import EncoderDecoder
 from course_utils.gpt import GPT
+from course_utils.llama import Llama, LlamaConfig
 from course_utils.tokenizers import CharTokenizer, WordTokenizer
 from course_utils.training import (
     ProgressBar,
@@ -189,6 +191,47 @@ def test_chance_on_a_gpu_goes_on_too(tmp_path):
     torch.cuda.manual_seed(99)
     Trainer(fresh_model(dropout=0.3).cuda(), TrainingConfig(steps=4)).resume(tmp_path / "run.safetensors")
     assert torch.equal(torch.rand(3, device="cuda"), expected)
+
+
+FORMS = {
+    "llama": {},
+    "qwen": {"n_kv_head": 2, "qk_norm": True, "tied": True},
+    "all": {"n_kv_head": 1, "window": 4, "value_residual": True, "soft_cap": 9.0, "mlp": "relu2", "zero_outputs": True},
+    "experts": {"n_expert": 3, "n_hidden": 8},
+}
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_llama_that_was_interrupted_goes_on_bit_for_bit(tmp_path, form, optimizer):
+    def fresh():
+        torch.manual_seed(0)
+        return Llama(LlamaConfig(37, 16, 2, 4, 16, dropout=0.2, **FORMS[form]))
+
+    config, path, whole, again = TrainingConfig(6, optimizer=optimizer), tmp_path / "run.safetensors", fresh(), fresh()
+    expected = train(whole, batches, config).losses
+    torch.manual_seed(0)
+    first = fresh()
+    train(first, batches, config, checkpoint=path, callbacks=[stop_after(3)])
+    assert not torch.equal(weights_of(first), weights_of(whole))
+    assert train(again, batches, config, checkpoint=path).losses == expected
+    assert torch.equal(weights_of(again), weights_of(whole))
+    assert torch.equal(weights_of(load_checkpoint(path).model), weights_of(whole))
+
+
+@pytest.mark.parametrize("kind", [GPT, EncoderDecoder, Llama])
+def test_a_checkpoint_of_another_kind_of_model_is_refused_and_kept(tmp_path, kind):
+    path, config, models = tmp_path / "run.safetensors", TrainingConfig(2), {}
+    for one in (GPT, EncoderDecoder):
+        models[one] = one(small_config(n_layer=1))
+    models[Llama] = Llama(LlamaConfig(37, 16, 1, 4, 32))
+    Trainer(models[kind], config).save(path)
+    before = path.read_bytes()
+    for other in models.keys() - {kind}:
+        told = f"is from another run: model is {kind.__name__} there and {other.__name__} here. Give another path"
+        with pytest.raises(ValueError, match=told):
+            Trainer(models[other], config).resume(path)
+    assert path.read_bytes() == before
 
 
 def test_a_checkpoint_of_another_recipe_is_refused_and_kept(tmp_path):

@@ -206,6 +206,15 @@ NOTEBOOKS = (
         builds=("encoder_decoder", "translation"),
     ),
     Notebook(
+        "17_modern_block",
+        "The modern block",
+        ("model",),
+        does="change nine lines of GPT-2's configuration one by one, see what breaks without each, match Llama and "
+        "Qwen3, and read from a table with five seeds which of them mattered; then experts and latent attention",
+        builds=("llama",),
+        borrows=("positions.distances", "positions.rotary_table", "positions.rotate"),
+    ),
+    Notebook(
         "18_many_devices",
         "Many devices",
         ("split and train",),
