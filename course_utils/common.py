@@ -1,4 +1,4 @@
-"""The ground floor: one way to check an argument, where the data is, and how a file is written whole or not at all.
+"""The ground floor: checking an argument, where the data is, holding a run to a laptop, writing a file whole.
 
 Standard library only: `__main__` uses it before anything is installed.
 """
@@ -16,12 +16,28 @@ DATA = Path(__file__).resolve().parent.parent / "data"
 PLAIN = {"\u00a0": " ", "±": "+-", "·": "-", "×": "x", "–": "-", "—": "-", "‘": "'", "’": "'", "“": '"', "”": '"'}
 PLAIN |= {"…": "...", "→": "->", "−": "-", "○": "o", "✓": "+", "✗": "x"}
 
+# What makes any x86 processor an ordinary laptop's: AVX2, and no units for bfloat16. `runtime` reads the first of
+# these; PyTorch, oneDNN and MKL read theirs once, when they are loaded, so they have to be set before.
+AS_LAPTOP = {
+    "COURSE_LAPTOP": "1",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+}
+
 
 def require(condition: bool, message: str) -> None:
     """Raise a `ValueError` with this message unless the condition holds."""
     # Not an `assert`: `python -O` strips those, and a wrong argument should be caught there too.
     if not condition:
         raise ValueError(message)
+
+
+def held_to_laptop() -> bool:
+    """Return whether `COURSE_LAPTOP=1` asks this run to be an ordinary laptop's, whatever the processor has."""
+    asked = os.environ.get("COURSE_LAPTOP", "")
+    require(asked in ("", "0", "1"), f"COURSE_LAPTOP is {asked!r}; it takes 1, for an ordinary laptop, or 0")
+    return asked == "1"
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -30,9 +30,10 @@ from course_utils.checkpoints import BASE, CHAT, load_checkpoint
 from course_utils.common import require
 from course_utils.export.folder import save_folder
 from course_utils.export.gguf_file import save_gguf
-from course_utils.export.onnx_graph import names_of_past, save_8_bit, save_onnx, save_onnx_without_past
+from course_utils.export.onnx_graph import names_of_past, past_shape, save_8_bit, save_onnx, save_onnx_without_past
 from course_utils.generation import generate_tokens
 from course_utils.gpt import GPT, GPTConfig
+from course_utils.llama import LlamaConfig, make_model
 from course_utils.pretrained import load_huggingface
 from course_utils.template import END, assistant_mask, encode_chat
 from course_utils.tokenizers import END_OF_TEXT, Tokenizer
@@ -156,8 +157,8 @@ def onnx_step(case: Case, file: str) -> Callable[[list[int]], np.ndarray]:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(case.folder / "onnx" / file, providers=["CPUExecutionProvider"])
-    config, names = case.model.config, names_of_past(case.model, "past_key_values")
-    empty = [np.zeros((1, config.n_head, 0, config.head_dim), np.float32)] * len(names)
+    names = names_of_past(case.model, "past_key_values")
+    empty = [np.zeros(past_shape(case.model, 1, 0), np.float32)] * len(names)
     past: list[np.ndarray] = []
 
     def step(new: list[int]) -> np.ndarray:
@@ -242,7 +243,8 @@ def last_scores(case: Case) -> list[np.ndarray]:
 
 def llama_scores(server: Any, case: Case, ours: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Return theirs (1, V): they tell log-probabilities, scores less a constant, which is taken from ours."""
-    every = {"n_predict": 1, "n_probs": case.model.config.vocab_size}
+    # A token drawn at random may be half a character, of which this server shows no scores.
+    every = {"temperature": 0, "n_predict": 1, "n_probs": case.model.config.vocab_size}
     scores = []
     for prompt, our in zip(case.prompts, ours, strict=True):
         (step,) = ask(server, "completion", every | {"prompt": prompt})["completion_probabilities"]
@@ -393,7 +395,7 @@ def in_node(case: Case, node: Path) -> Answers:
     """transformers.js: its tokenizer, the scores of the graph, its own generation."""
     config = case.model.config
     question = {"folder": str(case.folder), "texts": case.texts, "prompts": case.prompts, "room": case.room}
-    question |= {"past": names_of_past(case.model, "past_key_values"), "sizes": [1, config.n_head, 0, config.head_dim]}
+    question |= {"past": names_of_past(case.model, "past_key_values"), "sizes": past_shape(case.model, 1, 0)}
     asked, answered = case.folder / "asked.json", case.folder / "answered.json"
     asked.write_text(json.dumps(question), encoding="utf-8")
     script = node / "text_to_transformer.mjs"
@@ -443,10 +445,25 @@ RUNTIMES: dict[str, tuple[str, Callable[[Case], Answers]]] = {
 }
 
 
-def rotary_model(vocab_size: int) -> GPT:
-    """Return a small rotary model with wide random weights, whose next token changes from step to step."""
-    torch.manual_seed(2)
-    model = GPT(GPTConfig(vocab_size, 64, 3, 4, 32, positions="rotary", tied=False)).eval()
+# Small models of further forms, by the name of the case.
+SIZES = {"context_length": 64, "n_layer": 3, "n_head": 4, "n_embd": 32}
+FORMS: dict[str, Callable[[int], GPTConfig]] = {
+    "rotary": partial(GPTConfig, **SIZES, positions="rotary", tied=False),
+    "llama": partial(LlamaConfig, **SIZES, n_kv_head=2),
+    "mistral": partial(LlamaConfig, **SIZES, n_kv_head=2, window=16),
+    "qwen3": partial(LlamaConfig, **SIZES, n_kv_head=2, qk_norm=True),
+}
+
+
+# With this seed each tale begins with a whole character, as llama.cpp's server needs it to show scores.
+SEEDS = {"qwen3": 28}
+
+
+def wide_model(name: str, vocab_size: int) -> GPT:
+    """Return a model of one of the forms with wide random weights, whose next token changes from step to step."""
+    config = FORMS[name](vocab_size)
+    torch.manual_seed(SEEDS.get(name, 2))
+    model = make_model(config).eval()
     with torch.no_grad():
         for weight in model.parameters():
             weight.normal_(0, 0.5)
@@ -454,11 +471,11 @@ def rotary_model(vocab_size: int) -> GPT:
 
 
 def cases(folder: Path, names: Sequence[str] = ("base", "chat", "rotary"), each: int = 150) -> list[Case]:
-    """Return the shipped models and a rotary one, each with a folder of its own and `each` texts of every script."""
+    """Return shipped models and small ones of `FORMS`, each with a folder of its own and `each` texts of a script."""
     found = []
     for name in names:
         kept = load_checkpoint(CHAT if name == "chat" else BASE)
-        model = rotary_model(kept.tokenizer.vocab_size) if name == "rotary" else kept.model
+        model = wide_model(name, kept.tokenizer.vocab_size) if name in FORMS else kept.model
         texts = [END_OF_TEXT + text for text in OPENINGS]
         prompts = [kept.tokenizer.encode(text, allowed_special="all") for text in texts]
         if name == "chat":
@@ -517,7 +534,10 @@ def row(runtime: str, package: str, run: Callable[[Case], Answers], case: Case, 
 
 
 def export(node: str = "", only: str = "", models: str = "base,chat,rotary", each: str = "150") -> None:
-    """Print the table. `only` names the runtimes to ask, `models` the models, both separated by commas."""
+    """Print the table. `only` names the runtimes to ask, `models` the models, both separated by commas.
+
+    Models are base, chat, and the forms rotary, llama, mistral and qwen3, of random weights.
+    """
     runtimes: dict[str, Any] = dict(RUNTIMES)
     if node:
         folder = Path(node).absolute()
