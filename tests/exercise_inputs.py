@@ -320,6 +320,23 @@ def sums_and_counts(chance: Random) -> tuple:
     return [floats(chance, 3) * min(count, 1) for count in counts], counts
 
 
+def to_scale(chance: Random) -> tuple:
+    B, T, C = sizes(chance, 3, 7)
+    return floats(chance, B, T, C), floats(chance, C), chance.uniform(0.1, 1)
+
+
+def to_gate(chance: Random) -> tuple:
+    T, C, H = sizes(chance, 3, 6)
+    return tuple(floats(chance, *shape, spread=1.0) for shape in ((T, C), (C, H), (C, H), (H, C)))
+
+
+def to_rotate(chance: Random) -> tuple:
+    H, T, half = sizes(chance, 3)
+    angles = floats(chance, T, half)
+    heads = [floats(chance, H, T, 2 * half) for _ in range(3)]
+    return (*heads, floats(chance, 2 * half), floats(chance, 2 * half), angles.cos(), angles.sin())
+
+
 INPUTS: dict[str, Inputs] = {
     "01.1": lambda chance: (text(chance),),
     "01.2": lambda chance: (words(chance), chance.sample(["[PAD]", "<|end|>", "[BOS]"], chance.randrange(4))),
@@ -444,6 +461,13 @@ INPUTS: dict[str, Inputs] = {
     "16.2": two_paddings,
     "16.3": to_force,
     "16.5": candidates,
+    "17.1": to_scale,
+    "17.2": to_gate,
+    "17.4": lambda chance: (lambda B, few, S, D, times: (floats(chance, B, few, S, D), few * times))(*sizes(chance, 5)),
+    "17.5": to_rotate,
+    "17.7": lambda chance: (lambda n: (floats(chance, chance.randrange(1, 6), n), chance.randrange(1, n + 1)))(
+        chance.randrange(1, 8)
+    ),
     "18.1": sums_and_counts,
     "18.2": lambda chance: (ids(chance, 12), chance.randrange(1, 6)),
     "18.6": lambda chance: (

@@ -44,7 +44,7 @@ from course_utils.plots import (
 )
 from course_utils.plots.alignment import draw_alignment
 from course_utils.plots.style import CARD, FAINT_INK, INK, ROLES
-from course_utils.tools.curriculum import NOTEBOOKS, NUMBERS, STATIONS, STEPS, at
+from course_utils.tools.curriculum import LADDER, NOTEBOOKS, NUMBERS, STATIONS, STEPS, at, find
 from course_utils.training import History, Progress
 
 CAPTION = "A straight line that rises from one to three."
@@ -110,6 +110,11 @@ FIGURES = {
         [1, 2, 5], {"sentences": [0.5, 0.9, 0.99], "whole tales": [0.0, 0.9, 0.98]}, "minutes"
     ),
     "differences": lambda: draw_differences({"no warm-up": [0.02, -0.01], "no clipping": [0.3, 0.4]}, "loss, nats"),
+    "effects": lambda: plots.draw_effects(
+        {way: {"RMSNorm": [0.01, -0.02], "a window": [0.02, 0.01]} for way in ("equal steps", "equal time")}, "nats"
+    ),
+    "sharing": lambda: plots.draw_sharing(8, {"multi-head": 8, "grouped": 2, "multi-query": 1}),
+    "latent": lambda: plots.draw_latent(5120, 128, 128, 512, 64, 8),
     "distribution": lambda: draw_distribution([f" t{i}" for i in range(99)], np.full(99, 1 / 99)),
     "filters": lambda: draw_filters(list("abcd"), FOUR, {"as it is": FOUR, "the best two": [0.625, 0.375, 0, 0]}),
     "tradeoff": lambda: draw_tradeoff(
@@ -194,11 +199,32 @@ def test_the_map_shows_each_step_each_station_and_each_notebook():
     assert {*(f"{i} {name}" for i, name in enumerate(STEPS, 1)), *STATIONS, *NUMBERS} <= set(said)
 
 
+@pytest.mark.parametrize("here", NUMBERS)
+def test_the_map_is_a_slim_strip_whose_names_keep_apart(here: str):
+    figure = draw_map(here)
+    width, height = figure.get_size_inches() * figure.dpi
+    assert [round(width), round(height)] == [896, 140]
+    figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in texts(figure)]
+    assert min(box.x0 for box in boxes) > 0
+    assert max(box.x1 for box in boxes) < width
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+
+
+def test_the_attention_notebooks_show_their_ladder_in_place_of_the_steps():
+    for number, mechanism in LADDER.items():
+        said = words(draw_map(number))
+        assert {*LADDER.values()} <= {*said}
+        assert not any(step in "".join(said) for step in STEPS)
+        bold = {text.get_text() for text in texts(draw_map(number)) if text.get_weight() == "bold"}
+        assert bold == {mechanism, "attention", number, find(number).label}
+
+
 @pytest.mark.parametrize("here", ["07", 7, "07_self_attention", "07_self_attention.ipynb"])
 def test_the_map_marks_the_place_however_it_is_named(here: str | int):
     figure = draw_map(here)
     bold = {text.get_text() for text in texts(figure) if text.get_weight() == "bold"}
-    assert {"You are here: 07 · Self-attention", "07", "model"} <= bold
+    assert {"07 · Self-attention", "07", "attention"} <= bold
     assert not {"06", "08", "encode"} & bold
 
 
@@ -357,6 +383,30 @@ def test_the_two_halves_name_what_a_gpt_keeps_and_leaves_out():
     assert {"causal self-attention", "cross-attention", "keys and values", "dashed: what it leaves out"} <= set(said)
 
 
+def test_each_query_is_joined_to_the_key_of_its_group():
+    figure = plots.draw_sharing(6, {"grouped": 2})
+    assert {"grouped", "2 keys, 2 values"} <= set(words(figure))
+    ends = [line.get_xdata()[1] for line in figure.axes[0].lines]
+    assert len(ends) == 6
+    assert ends[:3] == [ends[0]] * 3
+    assert ends[3:] == [ends[5]] * 3
+    assert ends[0] < ends[5]
+
+
+def test_what_a_token_leaves_is_counted_and_drawn_to_scale():
+    figure = plots.draw_latent(5120, 128, 128, 512, 64, 8)
+    assert {"32,768 numbers", "2,048 numbers", "576 numbers", "5,120 numbers"} <= set(words(figure))
+    bars = [patch.get_width() for patch in figure.axes[0].patches if patch.get_height() == 13]
+    assert [round(bars[0] / bar, 1) for bar in bars] == [1, 16, 56.9]
+
+
+def test_effects_share_their_rows_and_their_scale():
+    left, right = plots.draw_effects({"steps": {"a": [1.0, 3.0]}, "time": {"a": [-1.0]}}, "loss").axes
+    assert [bar.get_width() for panel in (left, right) for bar in panel.patches] == [2.0, -1.0]
+    assert left.get_xlim() == right.get_xlim()
+    assert [list(line.get_xdata()) for line in left.lines[:1]] == [[1.0, 3.0]]
+
+
 def test_an_alignment_has_a_line_for_each_weight_that_matters():
     figure = FIGURES["alignment"]()
     assert {"red", "kite", "cometa", "roja", "read", "written"} <= set(words(figure))
@@ -459,6 +509,13 @@ def test_each_curve_of_shares_is_named_with_its_last_value():
 
 
 BAD_INPUT = {
+    "keys that don't divide": (lambda: plots.draw_sharing(8, {"a": 3}), "'a' has 3 keys for 8 queries"),
+    "no kind of attention": (lambda: plots.draw_sharing(8, {}), "no attention to draw"),
+    "too many heads": (lambda: plots.draw_sharing(40, {"a": 1, "b": 2}), "40 heads take 836 points"),
+    "no latent": (lambda: plots.draw_latent(64, 4, 16, 0, 8, 2), "latent is 0"),
+    "no effect": (lambda: plots.draw_effects({"steps": {}}, "nats"), "nothing to draw"),
+    "an effect without seeds": (lambda: plots.draw_effects({"steps": {"a": []}}, "nats"), "'a' has no difference"),
+    "other rows": (lambda: plots.draw_effects({"x": {"a": [1]}, "y": {"b": [1]}}, "nats"), "takes the same rows"),
     "no rank": (lambda: plots.draw_adapter(128, 384, 0), "rank is 0"),
     "no dial": (lambda: plots.draw_dials({}), "there are 0 dials"),
     "a hand of three numbers": (lambda: plots.draw_dials({"a": [plots.Hand("h", (1, 2, 3))]}), "'h' has 3 numbers"),

@@ -20,11 +20,14 @@ from torch.testing import assert_close
 from course_utils import tales
 from course_utils.bpe import BPETokenizer, gpt2_tokenizer, train_bpe
 from course_utils.checkpoints import BASE, CHAT, Checkpoint, load_checkpoint, save_checkpoint
+from course_utils.encoder_decoder import EncoderDecoder
 from course_utils.evaluation import tell_tales
 from course_utils.exercises import exercises
 from course_utils.finetuning import replies
-from course_utils.generation import GREEDY, Sampler
+from course_utils.generation import GREEDY, Sampler, generate_tokens
 from course_utils.gpt import GPT, GPTConfig
+from course_utils.llama import LlamaConfig, make_model, share
+from course_utils.positions import rotate
 from course_utils.template import encode_chat, fit
 from course_utils.tokenizers import CharTokenizer
 from course_utils.tools.curriculum import NOTEBOOKS, find
@@ -234,6 +237,12 @@ def test_an_answer_is_folded_with_what_it_prints():
     assert "<details>" not in stored("f()", printed)
 
 
+def test_what_only_the_code_of_an_answer_gives_away_stays_open():
+    printed = [new_output("stream", text="forty-two")]
+    folded = stored("f()", printed, jupyter={"source_hidden": True}, tags=["answer-code"])
+    assert re.search(r"<details><summary>Show the answer</summary>.*f.*</details>.*forty-two", folded, re.S)
+
+
 def test_an_exercise_has_its_hints_and_a_solution_folded(pages: dict[str, Elements], site: Path):
     for notebook in NOTEBOOKS:
         text = (site / f"{notebook.stem}.html").read_text(encoding="utf-8")
@@ -263,12 +272,13 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path, capsys: pytest.
 # --- a page for a model of one's own ---
 
 
-def small(folder: Path, **sizes: object) -> tuple[Path, Checkpoint]:
+def small(folder: Path, form: type = GPTConfig, **sizes: object) -> tuple[Path, Checkpoint]:
     """A checkpoint of a tiny random model with a tokenizer of its own."""
     special = ("<|endoftext|>", "<|user|>", "<|assistant|>", "<|end|>", "<|pad|>")
     tokenizer = BPETokenizer(train_bpe("low lower lowest slow", 280, special), special)
     torch.manual_seed(1)
-    model = GPT(GPTConfig(tokenizer.vocab_size, 32, 2, 2, 12, **sizes))
+    heads = {"n_head": 4, "n_embd": 16} if form is LlamaConfig else {"n_head": 2, "n_embd": 12}
+    model = make_model(form(tokenizer.vocab_size, 32, 2, **heads, **sizes))
     for weight in model.parameters():
         torch.nn.init.normal_(weight, std=0.3)
     save_checkpoint(folder / "own.safetensors", model, tokenizer)
@@ -289,6 +299,16 @@ def test_a_model_whose_tokenizer_the_page_cannot_read_is_refused(tmp_path: Path)
     save_checkpoint(tmp_path / "c.safetensors", GPT(GPTConfig(3, 8, 1, 1, 4)), tokenizer)
     with pytest.raises(ValueError, match="CharTokenizer; the page reads a BPETokenizer"):
         build_model_page(tmp_path / "c.safetensors", tmp_path / "page")
+
+
+def test_what_the_page_cannot_compute_is_refused_in_words_and_nothing_is_written(tmp_path: Path):
+    path, found = small(tmp_path, LlamaConfig, n_expert=3)
+    with pytest.raises(ValueError, match=r"holds a Llama with n_expert=3; .* train one with n_expert=None"):
+        build_model_page(path, tmp_path / "page")
+    save_checkpoint(path, EncoderDecoder(GPTConfig(found.tokenizer.vocab_size, 8, 1, 1, 4)), found.tokenizer)
+    with pytest.raises(ValueError, match="holds an EncoderDecoder; the page reads a GPT or a Llama"):
+        build_model_page(path, tmp_path / "page")
+    assert not (tmp_path / "page").exists()
 
 
 # --- the reference: each table is held true by the notebooks ---
@@ -362,7 +382,7 @@ def test_no_term_stands_in_the_glossary_twice():
 def test_every_source_that_a_notebook_names_is_in_the_bibliography(number: str):
     known = set().union(*(sources(*row[:2]) for row in rows("bibliography")))
     # Years behind a word that is no name, and a format that has no paper.
-    others = {("In", "2017"), ("ChatML", "2023")}
+    others = {("In", "2017"), ("ChatML", "2023"), ("Team", "2024")}  # the last is the Gemma Team
     missing = citations(WHOLE[number]) - known - others
     assert not missing, f"add a row to course_utils/web/reference/bibliography.md for {sorted(missing)}"
 
@@ -458,13 +478,49 @@ def python_logits(checkpoint: Checkpoint, ids: list[int]) -> list[float]:
         return checkpoint.model(torch.tensor([ids]))[0, -1].tolist()
 
 
-@pytest.mark.parametrize("sizes", [{}, {"positions": "rotary"}, {"tied": False}])
+FORMS = [
+    *({}, {"positions": "rotary"}, {"tied": False}),
+    {"form": LlamaConfig},
+    {"form": LlamaConfig, "n_kv_head": 2, "tied": True},
+    {"form": LlamaConfig, "n_kv_head": 1, "window": 5},
+    {"form": LlamaConfig, "n_kv_head": 2, "qk_norm": True, "n_hidden": 11},
+    {"form": LlamaConfig, "mlp": "relu2"},
+    {"form": LlamaConfig, "mlp": "gelu", "norm": "layer", "bias": True, "qk_norm": True},
+    {"form": LlamaConfig, "soft_cap": 2.0},
+    {"form": LlamaConfig, "value_residual": True, "n_kv_head": 2, "window": 7, "soft_cap": 9.0, "qk_norm": True},
+]
+
+
+@pytest.mark.parametrize("sizes", FORMS, ids=str)
 def test_the_page_gives_the_same_scores_for_each_form_of_model(tmp_path: Path, sizes: dict):
     path, checkpoint = small(tmp_path, **sizes)
     out = build_model_page(path, tmp_path / "page")
     ids = list(range(100, 132))
     found = torch.tensor(ask(out, "logits", name="model", ids=ids))
     assert_close(found, torch.tensor(python_logits(checkpoint, ids)), atol=1e-4, rtol=1e-4)
+
+
+def test_the_page_goes_on_as_a_llama_does_and_shows_its_attention(tmp_path: Path):
+    path, checkpoint = small(tmp_path, LlamaConfig, n_kv_head=2, window=6, qk_norm=True)
+    out, model = build_model_page(path, tmp_path / "page"), checkpoint.model
+    for prompt in ([107, 111], [100, 115, 32, 119, 101, 108, 111, 119]):
+        told = ask(out, "generate", name="model", prompt=prompt, stops=[], most=32 - len(prompt))
+        assert told == generate_tokens(model, [prompt], 32 - len(prompt))[0]
+        assert len(set(told)) > 3
+    ids, given = list(range(100, 112)), []
+    hook = model.blocks[0].attn.register_forward_pre_hook(lambda layer, inputs: given.append(inputs))
+    python_logits(checkpoint, ids)
+    hook.remove()
+    (x, context), attn = given[0], model.blocks[0].attn
+    with torch.inference_mode():
+        q = attn.q_norm(attn.query(x).view(12, 4, 4).transpose(0, 1))
+        k = attn.k_norm(attn.kv(x).view(12, 2, 2, 4)[:, 0].transpose(0, 1))
+        q, k = (rotate(one[None], context.cos, context.sin) for one in (q, k))
+        scores = q @ share(k, 4).transpose(-2, -1) / 2
+    weights = scores.masked_fill(~context.mask, -torch.inf).softmax(-1)[0]
+    found = ask(out, "attention", name="model", ids=ids)[0]
+    rows = torch.tensor([[row + [0.0] * (12 - len(row)) for row in head] for head in found])
+    assert_close(rows, weights, atol=1e-5, rtol=0)
 
 
 def test_the_page_gives_the_same_scores_for_a_tale(site: Path, base: Checkpoint):

@@ -16,7 +16,7 @@ from typing import Any
 from course_utils import runtime
 from course_utils.common import DATA, require, write_whole
 from course_utils.evaluation import TEMPERATURE, score, tell_tales
-from course_utils.experiments.ablation import BATCH, TALES, UNSEEN, Variant, start_at_random, train_steps
+from course_utils.experiments.ablation import SHORT_BATCH, UNSEEN, Variant, start_at_random, train_steps
 from course_utils.experiments.timing import print_table, race
 from course_utils.generation import Sampler
 from course_utils.gpt import KVCache, count_parameters
@@ -27,6 +27,7 @@ from course_utils.tokenizers import Tokenizer
 from course_utils.training import evaluate
 
 FIRST = "GPT-2's block, rotary"
+TALES = 50  # told and judged for each model
 # All switches off: what GPT-2 has, but for its positions.
 OLD = LlamaConfig(**asdict(SMALL) | {"positions": "rotary"}, norm="layer", mlp="gelu", bias=True)
 ALL = {"norm": "rms", "bias": False, "mlp": "swiglu", "n_kv_head": 2, "qk_norm": True}
@@ -49,9 +50,9 @@ CHANGES = {
 HEAD = ("change", "measured by", "seed", "steps", "time of a step", "loss", "sentences", "tales")
 
 
-def step_costs(tokenizer: Tokenizer, run: Runtime, rounds: int = 15) -> dict[str, float]:
+def step_costs(tokenizer: Tokenizer, run: Runtime, rounds: int = 31) -> dict[str, float]:
     """Return what a step of training takes with each change, beside one of GPT-2's block: medians over rounds."""
-    batch = FreshTales(tokenizer, BATCH, OLD.context_length, UNSEEN)(0)
+    batch = FreshTales(tokenizer, SHORT_BATCH, OLD.context_length, UNSEEN)(0)
     trainers = {name: change.trainer(tokenizer, run, 1000) for name, change in CHANGES.items()}
     taken = race({name: lambda own=own: own.step(*batch) for name, own in trainers.items()}, rounds)
     return {
@@ -63,15 +64,15 @@ def step_costs(tokenizer: Tokenizer, run: Runtime, rounds: int = 15) -> dict[str
 def reached(name: str, seed: int, steps: int, tokenizer: Tokenizer, run: Runtime) -> dict[str, Any]:
     """Train one change for so many steps; return its loss on unseen tales and what its own tales are worth."""
     change = CHANGES[name]
-    batches = change.data(tokenizer, BATCH, change.sizes.context_length, seed)
+    batches = change.data(tokenizer, SHORT_BATCH, change.sizes.context_length, seed)
     model = train_steps(steps, seed, change, batches, tokenizer, run).model
-    unseen = [FreshTales(tokenizer, BATCH, change.sizes.context_length, UNSEEN)(step) for step in range(8)]
+    unseen = [FreshTales(tokenizer, SHORT_BATCH, change.sizes.context_length, UNSEEN)(step) for step in range(16)]
     shares = score(tell_tales(model, tokenizer, [""] * TALES, Sampler(temperature=TEMPERATURE, seed=seed)))
     found = {"steps": steps, "loss": round(evaluate(model, unseen, run.dtype), 4)}
     return found | {"sentences": round(shares.sentences, 4), "tales": round(shares.tales, 4)}
 
 
-def modern(steps: str = "600", seeds: str = "5", path: Path = DATA / "modern.json") -> None:
+def modern(steps: str = "200", seeds: str = "5", path: Path = DATA / "modern.json") -> None:
     """Train GPT-2's block with each change, for equal steps and equal time; write a list of rows to a JSON file.
 
     What the file holds already is not measured again; delete it to start anew.

@@ -6,9 +6,10 @@ This is their face: notebooks take all from here. `style` has colours and boxes,
 from course_utils.plots.attention import draw_attention, draw_links
 from course_utils.plots.bars import draw_distribution, draw_gaps, draw_intervals
 from course_utils.plots.cards import show_card
-from course_utils.plots.curves import LiveLoss, draw_differences, draw_loss, draw_shares
+from course_utils.plots.curves import LiveLoss, draw_differences, draw_effects, draw_loss, draw_shares
 from course_utils.plots.dials import Hand, draw_dials
 from course_utils.plots.halves import draw_halves
+from course_utils.plots.heads import draw_latent, draw_sharing
 from course_utils.plots.matrices import Matrix, draw_matrices
 from course_utils.plots.model import draw_adapter, draw_model
 from course_utils.plots.roadmap import draw_map
@@ -41,10 +42,12 @@ __all__ = [
     "draw_dials",
     "draw_differences",
     "draw_distribution",
+    "draw_effects",
     "draw_filters",
     "draw_gaps",
     "draw_halves",
     "draw_intervals",
+    "draw_latent",
     "draw_links",
     "draw_loss",
     "draw_map",
@@ -54,6 +57,7 @@ __all__ = [
     "draw_reading",
     "draw_rungs",
     "draw_shares",
+    "draw_sharing",
     "draw_stacks",
     "draw_strips",
     "draw_timeline",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from course_utils.common import require
 from course_utils.plots.cards import in_notebook
@@ -114,15 +114,42 @@ def draw_differences(differences: Mapping[str, Sequence[float]], label: str) -> 
     empty = [name for name, values in differences.items() if len(values) == 0]
     require(not empty, f"{empty[0] if empty else ''!r} has no difference; give one for each seed")
     figure, axes = chart(height=90 + 22 * len(differences))
+    draw_seeds(axes, differences)
+    axes.set(xlabel=label, ylim=(len(differences) - 0.4, -0.6))  # the first row on top
+    axes.set_yticks(range(len(differences)), [*differences])
+    low, high = axes.get_xlim()
+    axes.set_xticks([tick for tick in axes.get_xticks() if low <= tick <= high])
+    return figure
+
+
+def draw_seeds(axes: Axes, differences: Mapping[str, Sequence[float]]) -> None:
+    """Draw the rows of differences: a bar for each mean, a dot for each seed, and the line at no difference."""
     look = ROLES["value"]
     for place, values in enumerate(differences.values()):
         axes.barh(place, float(np.mean(values)), height=0.6, color=look.fill, edgecolor=look.edge, linewidth=0.8)
         axes.plot(values, [place] * len(values), "o", color=INK, markersize=3.5, zorder=3)
     axes.axvline(0, color=FAINT_INK, linewidth=1)
-    axes.set(xlabel=label, ylim=(len(differences) - 0.4, -0.6))  # the first row on top
-    axes.set_yticks(range(len(differences)), [*differences])
-    low, high = axes.get_xlim()
-    axes.set_xticks([tick for tick in axes.get_xticks() if low <= tick <= high])
+
+
+def draw_effects(effects: Mapping[str, Mapping[str, Sequence[float]]], label: str) -> Figure:
+    """Draw differences measured in several ways, a panel for each way: rows as `draw_differences` has them, shared.
+
+    `effects` has the differences of each seed by way and row; all ways have the same rows.
+    """
+    rows = list(next(iter(effects.values()), {}))
+    require(len(rows) > 0, "there is nothing to draw; give at least one row of differences")
+    require(all(list(way) == rows for way in effects.values()), "each way of measuring takes the same rows")
+    empty = [name for way in effects.values() for name, values in way.items() if len(values) == 0]
+    require(not empty, f"{empty[0] if empty else ''!r} has no difference; give one for each seed")
+    figure, panels = chart(height=100 + 20 * len(rows), columns=len(effects), sharex=True, sharey=True, squeeze=False)
+    for panel, (way, differences) in zip(panels[0], effects.items(), strict=True):
+        draw_seeds(panel, differences)
+        panel.set_title(way, fontsize=NORMAL)
+        panel.set_xlabel(label)
+    panels[0][0].set(ylim=(len(rows) - 0.4, -0.6))  # the first row on top
+    panels[0][0].set_yticks(range(len(rows)), rows)
+    low, high = panels[0][0].get_xlim()
+    panels[0][0].set_xticks([tick for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high])
     return figure
 
 
