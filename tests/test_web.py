@@ -35,6 +35,7 @@ from course_utils.web.build import ROOT, build_model_page, build_site, main
 from course_utils.web.cells import notebook_body
 from course_utils.web.live import PARTS
 from course_utils.web.markdown import to_html
+from course_utils.web.page import STATIC
 from course_utils.web.reference import FINDINGS, FOLDER, citations, named_script, notebook_text, sources, table_rows
 
 DRIVER = Path(__file__).parent / "web_driver.js"
@@ -126,6 +127,23 @@ def test_each_font_that_a_style_sheet_names_is_there(site: Path):
     }
     assert len(named) >= 20
     assert [path for path in named if not path.is_file()] == []
+
+
+def luminance(colour: str) -> float:
+    """How bright a colour is (WCAG 2.2, relative luminance)."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("theme", [":root", '[data-theme="dark"]'])
+def test_the_colours_of_code_can_be_read(theme: str):
+    style = (STATIC / "site.css").read_text(encoding="utf-8")
+    colours = dict(re.findall(r"--([\w-]+): (#\w{6})", style.partition(f"{theme} {{")[2].partition("}")[0]))
+    ground = luminance(colours["raised"])
+    for name in ("keyword", "string", "comment", "number", "name", "ink"):
+        bright, dark = sorted((luminance(colours[name]), ground), reverse=True)
+        assert (bright + 0.05) / (dark + 0.05) >= 4.5, name
 
 
 def test_ids_are_unique_on_each_page(pages: dict[str, Elements]):
