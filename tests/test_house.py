@@ -58,8 +58,8 @@ ORDER = (
     *("exercises.engine", *inside("exercises.engine", "comparing", "exercise", "probes", "record", "limiting")),
     *inside("exercises.engine", "running", "reading", "showing", "slips", "verdicts"),
     *("exercises.eNN", "exercises"),
-    *("experiments", "experiments.timing", "experiments.NAME"),
     *inside("tools", "fingerprints", "sync", "environment", "train"),
+    *("experiments", "experiments.timing", "experiments.NAME"),
     "web",
     *inside("web", "markdown", "answers", "cells", "page", "reference", "live", "model", "build"),
     "export.command",  # since it makes a page too
