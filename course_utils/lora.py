@@ -132,7 +132,9 @@ def chosen(model: GPT, config: LoRAConfig) -> dict[str, nn.Linear]:
     kinds = (*config.layers, *(name for name, kind in apart.items() if kind in config.layers))
     # Within a compiled model each name has the mark of it in front.
     names = [name for name, _ in model.named_modules() if "blocks." in name or name.endswith(HEAD)]
-    return {n: inner.get(n, model.get_submodule(n)) for n in names if n.endswith(kinds)}
+    found = {n: inner.get(n, model.get_submodule(n)) for n in names if n.endswith(kinds)}
+    require(len(found) > 0, f"layers are {', '.join(config.layers)}; this model has none of them to put an adapter on")
+    return found
 
 
 @torch.no_grad()

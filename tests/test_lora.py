@@ -226,6 +226,13 @@ def test_keys_and_values_with_an_a_each_are_refused_in_words_and_the_model_stays
     assert not list(adapters(ours))
 
 
+def test_layers_that_a_model_does_not_have_are_refused_and_it_can_still_be_trained():
+    mixture = Llama(LlamaConfig(**SIZES | {"positions": "rotary"}, n_expert=4, n_active=2))
+    with pytest.raises(ValueError, match=r"layers are mlp\.up, mlp\.down; this model has none of them"):
+        add_lora(mixture, LoRAConfig(layers=("mlp.up", "mlp.down")))
+    assert all(weight.requires_grad for weight in mixture.parameters())
+
+
 def test_a_wrong_folder_is_refused_and_the_model_stays(tmp_path):
     save_adapter(trained(), tmp_path / "good")
     carrying = trained(seed=3)

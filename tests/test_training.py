@@ -21,6 +21,7 @@ from course_utils.training import (
     cross_entropy,
     describe_data,
     evaluate,
+    next_token_loss,
     schedule,
     train,
 )
@@ -530,6 +531,57 @@ def test_where_a_scaled_gradient_overflows_no_weight_moves_and_the_scale_falls(o
     trainer.step(*batches(1))
     assert not torch.equal(weights_of(model), before)
     assert weights_of(model).isfinite().all()
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_float16_run_that_stops_goes_on_with_its_scale(tmp_path, optimizer):
+    config, path = TrainingConfig(steps=6, dtype=torch.float16, optimizer=optimizer), tmp_path / "run.safetensors"
+
+    def run(model, steps, hooked):
+        trainer = Trainer(model, config)
+        for step in steps:
+            hook = model.lm_head.weight.register_hook(lambda gradient: gradient * (math.inf if hooked else 1))
+            trainer.step(*batches(step))
+            hook.remove()
+            hooked = False
+        return trainer
+
+    whole = run(fresh_model(), range(6), hooked=True)  # the first step overflows, and the scale is halved
+    cut = run(fresh_model(), range(3), hooked=True)
+    assert cut.scaler.get_scale() == whole.scaler.get_scale() == 2.0**15
+    cut.save(path)
+    again = Trainer(fresh_model(seed=77), config)
+    again.resume(path)
+    assert again.scaler.get_scale() == 2.0**15
+    for step in range(3, 6):
+        again.step(*batches(step))
+    assert again.history.losses == whole.history.losses
+    assert torch.equal(weights_of(again.model), weights_of(whole.model))
+
+
+def test_parts_of_a_float16_batch_are_scaled_alike():
+    losses = [
+        train(fresh_model(), batches, TrainingConfig(steps=4, dtype=torch.float16, accumulation=parts)).losses
+        for parts in (1, 4)
+    ]
+    assert_close(losses[0], losses[1], atol=5e-3, rtol=0)
+
+
+def test_gradients_too_small_for_float16_arrive_only_because_they_are_scaled():
+    def faint(model, batch):  # float16 has nothing between 0 and 6e-8
+        return next_token_loss(model, batch) * 1e-6
+
+    moved = []
+    for scale in (2.0**16, 1.0):
+        model = fresh_model()
+        before, trainer = weights_of(model), Trainer(model, TrainingConfig(steps=1, dtype=torch.float16), faint)
+        trainer.scaler = torch.amp.GradScaler("cpu", init_scale=scale)
+        trainer.step(*batches(0))
+        gradient = model.blocks[0].mlp.up.weight.grad
+        moved.append((gradient != 0).float().mean().item())
+        assert weights_of(model).isfinite().all()
+        assert not torch.equal(weights_of(model), before)
+    assert moved[0] > 0.9 > 0.5 > moved[1]
 
 
 @pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])

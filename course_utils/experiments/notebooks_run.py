@@ -60,21 +60,26 @@ class Found:
 # --- memory ---
 
 
-def memory_of(process: psutil.Process) -> tuple[int, int]:
-    """Return the bytes that a process has in memory now, and the most it ever had; nothing of one that has ended."""
+def memory_of(process: psutil.Process) -> tuple[int, int, int]:
+    """Return the bytes that a process has by itself, those of files such as libraries, and the most it ever had.
+
+    Nothing of a process that has ended. Linux alone tells them apart; elsewhere all is by itself.
+    """
     try:
         now = process.memory_info()
-        status = Path(f"/proc/{process.pid}/status")  # Linux remembers the most by itself
-        most = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.is_file() else None
-        return now.rss, int(most[1]) * 1024 if most else getattr(now, "peak_wset", now.rss)
+        status = Path(f"/proc/{process.pid}/status")
+        told = dict(re.findall(r"(\w+):\s+(\d+) kB", status.read_text())) if status.is_file() else {}
+        files = 1024 * int(told.get("RssFile", 0))
+        most = 1024 * int(told.get("VmHWM", 0)) or getattr(now, "peak_wset", now.rss)
+        return max(0, now.rss - files), files, most
     except (psutil.Error, OSError):
-        return 0, 0
+        return 0, 0, 0
 
 
 class Watch:
     """Looks at the memory of all processes that this one starts, again and again, in a thread of its own.
 
-    What several processes share is counted for each of them, so the sum is rather too high than too low.
+    The libraries of several processes are the same, and in memory once, so they are counted once.
     """
 
     def __init__(self) -> None:
@@ -86,7 +91,8 @@ class Watch:
         """Look once."""
         found = [memory_of(process) for process in psutil.Process().children(recursive=True)]
         # Between two looks one process may have had more than all have now.
-        most = max([sum(now for now, _ in found), *(most for _, most in found)])
+        now = sum(own for own, _, _ in found) + max((files for _, files, _ in found), default=0)
+        most = max([now, *(most for _, _, most in found)])
         if most > self.highest:
             self.highest, self.cell_then = most, self.cell
 
