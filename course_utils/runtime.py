@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from course_utils.common import AS_LAPTOP, held_to_laptop, require
+from course_utils.common import AS_LAPTOP, held_to_laptop, print_anything, require
 
 PRESETS = ("smoke", "laptop", "gpu")
 DEVICES = ("cpu", "cuda", "mps")
@@ -200,6 +200,7 @@ def start(seed: int = 0) -> Runtime:
     run = Runtime(device, preset, seed, fast_dtype(device))
     seed_everything(seed)
     keep_freed_memory()  # a matter of speed only, so nobody needs to know whether it worked
+    print_anything(sys.stdout)
     print(run)
     if "google.colab" in sys.modules and "COURSE_WORK" not in os.environ:
         print(COLAB_ADVICE)

@@ -6,10 +6,12 @@ import re
 import textwrap
 from functools import cache, partial
 
+import numpy as np
 import pytest
 import torch
 import transformers
 from models import lively_llama, lively_model, small_llama, some_ids
+from torch import nn
 from torch.testing import assert_close
 from torch.utils._pytree import tree_map_only
 
@@ -17,7 +19,17 @@ from course_utils.__main__ import main
 from course_utils.bpe import BPETokenizer
 from course_utils.checkpoints import BASE, CHAT, load_checkpoint, save_checkpoint, stored_weights
 from course_utils.encoder_decoder import EncoderDecoder
-from course_utils.experiments.runtimes import OPENINGS, QUESTIONS, SCRIPTS, strings
+from course_utils.experiments.runtimes import (
+    OPENINGS,
+    QUESTIONS,
+    SCRIPTS,
+    cases,
+    gelu_in_16_bits,
+    in_llama_cpp,
+    in_llama_cpp_beside_16_bits,
+    strings,
+    write,
+)
 from course_utils.export import command
 from course_utils.export.folder import is_chat, save_folder
 from course_utils.export.gguf_file import check_gguf, save_gguf, their_weights
@@ -283,6 +295,38 @@ def test_llama_cpp_is_refused_a_vocabulary_that_it_would_cut_otherwise(tmp_path)
     ):
         with pytest.raises(ValueError, match=told):
             save_gguf(model, tokenizer, tmp_path / "file")
+
+
+def test_what_llama_cpp_rounds_is_told(tmp_path, capsys):
+    pytest.importorskip("gguf")
+    assert main(["export", str(tmp_path), "--gguf"]) == 0
+    assert "table of 16-bit numbers" in capsys.readouterr().out
+
+
+def test_the_table_of_llama_cpp_is_gelu_in_16_bits():
+    """All 63,488 numbers of 16 bits are in the table; numbers between them are rounded to one of those."""
+    numbers = torch.arange(-(2**15), 2**15).to(torch.int16).view(torch.float16)
+    numbers = numbers[numbers.isfinite()].float()
+    inside = numbers.abs() < 10
+    wanted = nn.functional.gelu(numbers.double(), approximate="tanh")
+    found = gelu_in_16_bits(numbers)
+    assert_close(found[inside], wanted[inside].half().float(), rtol=2**-10, atol=1e-7)
+    assert torch.equal(found[~inside], numbers[~inside].clamp(min=0))
+    between = torch.tensor([1 + 2**-12, 3 - 2**-12, -2 - 2**-11])
+    assert torch.equal(gelu_in_16_bits(between), gelu_in_16_bits(between.round(decimals=1)))
+
+
+def test_llama_cpp_gives_our_scores_but_for_its_table(tmp_path):
+    pytest.importorskip("xllamacpp")
+    for case in cases(tmp_path, ("base", "rotary"), 1):
+        write(case, ["llama.cpp"])
+        wanted, tabled = case.ours(), in_llama_cpp_beside_16_bits(case)
+        found = in_llama_cpp(case)
+        assert [list(a) for a in found.ids] == [list(b) for b in wanted.ids]
+        assert found.tales == wanted.tales
+        for answers, most in ((found, 0.03), (tabled, 1e-3)):
+            off = [np.abs(a - b[-1:]).max() for a, b in zip(answers.scores, wanted.scores, strict=True)]
+            assert max(off) < most
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -33,7 +33,9 @@ def inside(wing: str, *names: str) -> tuple[str, ...]:
 ORDER = (
     *("__init__", "tools", "tools.curriculum", "common"),
     *(*inside("tales", "words", "voices", "generator", "checker", "questions", "dialogues", "spanish"), "tales"),
-    *inside("chat", "messages", "words", "dates", "kinds", "whatsapp", "exports", "files", "reading", "names"),
+    *inside(
+        "chat", "messages", "words", "dates", "kinds", "whatsapp", "exports", "files", "pieces", "reading", "names"
+    ),
     *("chat.conversations", "chat"),
     *MACHINE[1:],
     *("export", *inside("export", "folder", "onnx_graph", "gguf_file")),

@@ -483,6 +483,14 @@ def test_a_filter_shows_what_it_leaves_and_how_many():
     assert {"the best two\n2 tokens left", "62%", "38%", "0%"} <= set(said)
 
 
+def test_a_tradeoff_has_whole_percentages_at_its_scales():
+    points = [(0.3, 0.845, ""), (0.7, 0.99, "")]
+    axes = draw_tradeoff({"one": {"top_k": points}}, (0.69, 1.0)).axes[0]
+    for ticks in (axes.get_xticks(), axes.get_yticks()):
+        assert len(ticks) >= 3
+        assert np.allclose(100 * ticks, np.round(100 * ticks))
+
+
 def test_a_tradeoff_names_its_curves_and_the_settings_asked_for():
     said = words(draw_tradeoff({"one": {"top_k": [(0.2, 0.9, "2"), (0.4, 0.8, "")]}}, (0.5, 1.0)))
     assert {"one", "top_k", "the world", "2", "distinct 4-grams", "consistent tales"} <= set(said)

@@ -194,6 +194,7 @@ print("the exercises that passed:", [number for number, row in read_record().ite
 """
 
 
+@pytest.mark.slow
 def test_a_session_that_restarts_loses_nothing_that_was_saved(here: Path, tmp_path: Path):
     shutil.rmtree(tmp_path / "light")
     drive = tmp_path / "drive"

@@ -537,17 +537,16 @@ def test_where_a_scaled_gradient_overflows_no_weight_moves_and_the_scale_falls(o
 def test_a_float16_run_that_stops_goes_on_with_its_scale(tmp_path, optimizer):
     config, path = TrainingConfig(steps=6, dtype=torch.float16, optimizer=optimizer), tmp_path / "run.safetensors"
 
-    def run(model, steps, hooked):
-        trainer = Trainer(model, config)
-        for step in steps:
-            hook = model.lm_head.weight.register_hook(lambda gradient: gradient * (math.inf if hooked else 1))
+    def run(steps):
+        trainer = Trainer(fresh_model(), config)
+        hook = trainer.model.lm_head.weight.register_hook(lambda gradient: gradient * math.inf)
+        trainer.step(*batches(0))  # it overflows, and the scale is halved
+        hook.remove()
+        for step in range(1, steps):
             trainer.step(*batches(step))
-            hook.remove()
-            hooked = False
         return trainer
 
-    whole = run(fresh_model(), range(6), hooked=True)  # the first step overflows, and the scale is halved
-    cut = run(fresh_model(), range(3), hooked=True)
+    whole, cut = run(6), run(3)
     assert cut.scaler.get_scale() == whole.scaler.get_scale() == 2.0**15
     cut.save(path)
     again = Trainer(fresh_model(seed=77), config)

@@ -25,7 +25,7 @@ from matplotlib.textpath import text_to_path
 from matplotlib.transforms import Affine2D
 from PIL import Image
 
-from course_utils.common import require
+from course_utils.common import print_anything, require
 from course_utils.plots.cards import in_notebook
 from course_utils.plots.scripts import MATPLOTLIB_JOINS, joined
 
@@ -286,6 +286,7 @@ def show(figure: Figure, caption: str) -> None:
         put(picture(figure, words))
         put(words_under(words))
     else:
+        print_anything(sys.stdout)
         print(f"Figure: {words}")
     close(figure)
 

@@ -116,10 +116,21 @@ def surprises(text: str, body: Body) -> str:
     for first, *cells in table_rows(FINDINGS.read_text(encoding="utf-8")):
         title, name = named_script(first)
         body.sections.append(Section(title, slug(title), 2, [plain(cell) for cell in cells]))
-        rows = "".join(f"<dt>{label}</dt><dd>{inline(cell)}</dd>" for label, cell in zip(labels, cells, strict=True))
+        rows = "".join(
+            f"<dt>{label}</dt><dd>{inline(sentence(cell))}</dd>" for label, cell in zip(labels, cells, strict=True)
+        )
         run = f"<dt>See for yourself</dt><dd><code>findings/{html.escape(name)}</code></dd>"
         parts.append(f'<h2 id="{slug(title)}">{html.escape(title)}</h2><dl>{rows}{run}</dl>')
     return "".join(parts)
+
+
+def sentence(cell: str) -> str:
+    """Return what stands in a table's cell as a sentence of its own.
+
+    >>> sentence("the same bytes"), sentence("`a` says it all. No message")
+    ('The same bytes.', '`a` says it all. No message.')
+    """
+    return cell[:1].upper() + cell[1:].rstrip(".") + "."
 
 
 def named_script(cell: str) -> tuple[str, str]:
