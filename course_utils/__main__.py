@@ -5,7 +5,6 @@ and no f-strings here. Whatever needs a newer one is imported after that check.
 """
 
 import ast
-import codecs
 import importlib
 import os
 import sys
@@ -27,27 +26,11 @@ AUTHORS = {
     "train": "course_utils.tools.train:main",
     "web": "course_utils.web.build:main",
 }
+# PyTorch's threads wait for each other some hundred times in a training step. Left alone, GNU OpenMP lets them spin for
+# long, on the very core that the others need: on a busy machine a step then takes several times as long (`bench busy`).
+# It's read when torch is loaded, and what is started from here inherits it: JupyterLab, its kernels, the tests.
+SPINS = "1000"
 NAMED = ("bench", "rebuild")  # each takes a name, which course_utils.experiments knows
-
-# What stands for a character that standard output can't show, by its number: this file is plain ASCII.
-PLAIN = {
-    0xA0: " ",
-    0xB1: "+-",
-    0xB7: "-",
-    0xD7: "x",
-    0x2013: "-",
-    0x2014: "-",
-    0x2018: "'",
-    0x2019: "'",
-    0x201C: '"',
-    0x201D: '"',
-    0x2026: "...",
-    0x2192: "->",
-    0x2212: "-",
-    0x25CB: "o",
-    0x2713: "+",
-    0x2717: "x",
-}
 
 USAGE = """Text to Transformer. In its folder, `python3 -m course_utils` (Windows: `py -m course_utils`) takes
 
@@ -57,6 +40,8 @@ USAGE = """Text to Transformer. In its folder, `python3 -m course_utils` (Window
   export FOLDER       write a model so that other programs load it    (`export --help` says which)
 
   train               train a model of your own sizes, in one process or in several   (see train --help)
+
+With --as-laptop, each runs as on an ordinary laptop: AVX2 only, no units for bfloat16. COURSE_LAPTOP=1 does the same.
 
 For authors:
 
@@ -130,18 +115,6 @@ def asks_for_help(arguments):
     return "-h" in arguments or "--help" in arguments
 
 
-def plain_letters(error):
-    """Return the likeness of characters that an encoding lacks, a question mark without one, and where to go on."""
-    return "".join(PLAIN.get(ord(c), "?") for c in error.object[error.start : error.end]), error.end
-
-
-def print_anything(stream):
-    """Let a stream print every character, whatever its encoding: cp1252, cp932 and ASCII lack a dot or a tick."""
-    codecs.register_error("plain-letters", plain_letters)
-    if hasattr(stream, "reconfigure"):  # not what a test or a notebook has in its place
-        stream.reconfigure(errors="plain-letters")
-
-
 def run(arguments):
     """Do one command and return its exit code; 2 means that the command was not understood."""
     if not arguments or arguments[0] in ("-h", "--help", "help"):
@@ -169,10 +142,11 @@ def main(arguments):
     if sys.version_info[:2] < OLDEST:
         sys.stderr.write(TOO_OLD % (OLDEST + tuple(sys.version_info[:2])))
         return 1
-    print_anything(sys.stdout)
+    importlib.import_module("course_utils.common").print_anything(sys.stdout)
+    os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
     environment = importlib.import_module("course_utils.tools.environment")
     try:
-        return run(arguments)
+        return run(environment.as_laptop(arguments))
     except environment.SetupError as problem:
         sys.stderr.write("\n%s\n" % problem)
         return 1

@@ -51,7 +51,7 @@ BATCH = 1 << 12
 UNSETTLED = 4
 
 
-def count_pairs(ids: Sequence[int]) -> dict[Pair, int]:
+def count_pairs(ids: list[int]) -> dict[Pair, int]:
     """Return how often each pair of neighbours occurs, in the order in which they appear.
 
     >>> count_pairs([1, 2, 3, 1, 2])
@@ -60,7 +60,7 @@ def count_pairs(ids: Sequence[int]) -> dict[Pair, int]:
     return dict(Counter(pairwise(ids)))
 
 
-def merge(ids: Sequence[int], pair: Pair, new_id: int) -> list[int]:
+def merge(ids: list[int], pair: Pair, new_id: int) -> list[int]:
     """Return ids with each occurrence of `pair`, from left to right, replaced by `new_id`.
 
     >>> merge([97, 97, 97, 98, 100, 97, 97, 97, 98, 97, 99], (97, 97), 666)
@@ -331,7 +331,7 @@ def to_utf8(text: str) -> bytes:
         ) from None
 
 
-def encode_piece(piece: bytes, ranks: Mapping[bytes, int]) -> list[int]:
+def encode_piece(piece: bytes, ranks: dict[bytes, int]) -> list[int]:
     """Return the ids of one piece: neighbours that form a token merge, the lowest rank first, then the leftmost.
 
     >>> encode_piece(b"abab", {b"a": 0, b"b": 1, b"ab": 2})

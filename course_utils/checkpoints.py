@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 import course_utils.bpe  # noqa: F401  (so that a BPE tokenizer is among the kinds that can be read back)
 from course_utils.common import DATA, require, write_whole
+from course_utils.encoder_decoder import EncoderDecoder
 from course_utils.gpt import GPT, GPTConfig
 from course_utils.llama import Llama, LlamaConfig
 from course_utils.tokenizers import Tokenizer
@@ -28,7 +29,11 @@ ENTRY = "checkpoint"  # the one entry of the file's metadata
 BASE = DATA / "checkpoints" / "base.safetensors"
 CHAT = DATA / "checkpoints" / "chat.safetensors"
 # The kinds of model that a file may hold, by the name of their class: the class, and that of its configuration.
-KINDS: dict[str, tuple[type[nn.Module], type]] = {"GPT": (GPT, GPTConfig), "Llama": (Llama, LlamaConfig)}
+KINDS: dict[str, tuple[type[nn.Module], type]] = {
+    "GPT": (GPT, GPTConfig),
+    "Llama": (Llama, LlamaConfig),
+    "EncoderDecoder": (EncoderDecoder, GPTConfig),
+}
 # What PyTorch puts around a model, by the name of its class, and the name under which `torch.compile` puts the model.
 WRAPPERS = ("OptimizedModule", "DataParallel", "DistributedDataParallel")
 COMPILED = "_orig_mod"
@@ -85,6 +90,16 @@ def unwrap(model: nn.Module) -> nn.Module:
     while type(model).__name__ in WRAPPERS:
         (model,) = model.children()
     return model
+
+
+def kind_of(model: nn.Module) -> str:
+    """Return the name of a model's kind, also where FSDP has put a class of its own in front of the model's.
+
+    >>> kind_of(GPT(GPTConfig(vocab_size=9, context_length=8, n_layer=2, n_head=1, n_embd=4)))
+    'GPT'
+    """
+    names = [base.__name__ for base in type(unwrap(model)).__mro__]
+    return next((name for name in names if name in KINDS), names[0])
 
 
 def check_storable(model: nn.Module, tokenizer: Tokenizer | None = None) -> None:
@@ -203,7 +218,17 @@ def describe(model: nn.Module) -> str:
     'a GPT of 2 layers of 4 with learned positions'
     """
     config = model.config
-    return f"a {type(model).__name__} of {config.n_layer} layers of {config.n_embd} with {config.positions} positions"
+    kind = with_article(type(model).__name__)
+    return f"{kind} of {config.n_layer} layers of {config.n_embd} with {config.positions} positions"
+
+
+def with_article(kind: str) -> str:
+    """Return the name of a kind of model as a sentence takes it.
+
+    >>> with_article("GPT"), with_article("EncoderDecoder")
+    ('a GPT', 'an EncoderDecoder')
+    """
+    return f"{'an' if kind[0] in 'AEIOU' else 'a'} {kind}"
 
 
 def misfits(wanted: dict[str, tuple[int, ...]], found: dict[str, tuple[int, ...]], most: int = 3) -> str:

@@ -212,7 +212,7 @@ def text_vectors(words: Tensor, texts: Sequence[Sequence[int]], weights: Tensor 
     return torch.stack(rows)
 
 
-def rarity(texts: Sequence[Sequence[int]], vocab_size: int) -> Tensor:
+def rarity(texts: list[list[int]], vocab_size: int) -> Tensor:
     """Return how well each word tells texts apart, (V,): its inverse document frequency (IDF), as a logarithm.
 
     Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond", equation 3.4, plus one
@@ -234,14 +234,14 @@ class BM25:
     1
     """
 
-    def __init__(self, texts: Sequence[Sequence[int]], vocab_size: int, k1: float = 1.2, b: float = 0.75) -> None:
+    def __init__(self, texts: list[list[int]], vocab_size: int, k1: float = 1.2, b: float = 0.75) -> None:
         self.rarity = rarity(texts, vocab_size)
         # What each word is worth in each text doesn't depend on the question, so it's worked out once for all searches.
         counts = torch.stack([torch.bincount(torch.as_tensor(text), minlength=vocab_size) for text in texts]).float()
         lengths = counts.sum(1, keepdim=True)  # (N, 1), beside counts (N, V)
         self.weights = counts * (k1 + 1) / (counts + k1 * (1 - b + b * lengths / lengths.mean())) * self.rarity
 
-    def scores(self, question: Sequence[int]) -> Tensor:
+    def scores(self, question: list[int]) -> Tensor:
         """Return how well each text fits a question, (N,)."""
         check_words([question], self.weights.shape[1])
         # A word that the question repeats is a column taken twice: it counts twice.

@@ -176,6 +176,8 @@ def next_logits(model: GPT, idx: Tensor, attention_mask: Tensor | None, cache: K
 def check_prompts(model: GPT, prompts: Sequence[Sequence[int]], max_new_tokens: int) -> GPT:
     """Return the model inside what wraps it; a ValueError for prompts that it cannot read."""
     model = unwrap(model)
+    decoder = hasattr(model, "hidden_states")
+    require(decoder, f"the model is of class {type(model).__name__}; a text is continued by a GPT or a Llama")
     context = model.config.context_length
     require(len(prompts) > 0, "there are no prompts: give a list with at least one list of token ids")
     require(max_new_tokens >= 0, f"max_new_tokens is {max_new_tokens}; it takes 0 or more")

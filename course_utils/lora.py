@@ -5,7 +5,7 @@ Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language Models", section 4.
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from course_utils.checkpoints import COMPILED, misfits, stored_weights, unwrap
 from course_utils.common import require, write_whole
 from course_utils.gpt import GPT
-from course_utils.pretrained import regroup, their_name
+from course_utils.llama import make_model
+from course_utils.pretrained import regroup, their_names
 
 # The linear layers of a block, by the end of their names, and the output layer.
 LAYERS = ("attn.qkv", "attn.proj", "mlp.up", "mlp.down")
@@ -126,9 +127,14 @@ def chosen(model: GPT, config: LoRAConfig) -> dict[str, nn.Linear]:
     tied = model.config.tied and HEAD in config.layers
     require(not tied, f"{HEAD} shares its weights with the embedding: an adapter merged there would change both")
     inner = {name: layer.base for name, layer in adapters(model)}
+    # A Llama has queries apart from keys and values, and a gate beside the layer up: the kind stands for both.
+    apart = {"attn.query": "attn.qkv", "attn.kv": "attn.qkv", "mlp.gate": "mlp.up"}
+    kinds = (*config.layers, *(name for name, kind in apart.items() if kind in config.layers))
     # Within a compiled model each name has the mark of it in front.
     names = [name for name, _ in model.named_modules() if "blocks." in name or name.endswith(HEAD)]
-    return {n: inner.get(n, model.get_submodule(n)) for n in names if n.endswith(config.layers)}
+    found = {n: inner.get(n, model.get_submodule(n)) for n in names if n.endswith(kinds)}
+    require(len(found) > 0, f"layers are {', '.join(config.layers)}; this model has none of them to put an adapter on")
+    return found
 
 
 @torch.no_grad()
@@ -141,7 +147,7 @@ def widen_vocabulary(model: GPT, vocab_size: int) -> GPT:
     model = unwrap(model)
     old = model.config.vocab_size
     require(vocab_size >= old, f"vocab_size is {vocab_size}; it takes {old}, as the model has, or more")
-    wide = GPT(replace(model.config, vocab_size=vocab_size)).to(model.token_embedding.weight)
+    wide = make_model(replace(model.config, vocab_size=vocab_size)).to(model.token_embedding.weight)
     stored, fixed = stored_weights(model), torch.Generator().manual_seed(0)
     for name in [name for name in ("token_embedding.weight", f"{HEAD}.weight") if name in stored]:
         rows = stored[name]
@@ -154,19 +160,43 @@ def widen_vocabulary(model: GPT, vocab_size: int) -> GPT:
     return wide.train(model.training)
 
 
-def peft_name(model: GPT, name: str, part: str = "") -> str:
-    """Return what `peft` calls one of the small matrices of the layer `name`, or the layer, where `part` is empty."""
+def peft_stems(model: GPT, name: str) -> list[str]:
+    """Return what `peft` calls a layer of ours: one name, or two where keys and values lie in one matrix here."""
     name = name.replace(f"{COMPILED}.", "")
     # A rotary model's output layer has had two names; its model file has the older one.
-    stem = HEAD if name == HEAD else their_name(model.config, f"{name}.weight").removesuffix(".weight")
-    return f"base_model.model.{stem}.lora_{part}.weight" if part else stem
+    names = [f"{HEAD}.weight"] if name == HEAD else their_names(model.config, f"{name}.weight")
+    return [one.removesuffix(".weight") for one in names]
 
 
-def laid_out(model: GPT, name: str, part: str, weight: Tensor, back: bool = False) -> Tensor:
-    """Lay out a small matrix as `peft` does beside Hugging Face's layer, or back: only rotary models differ, in B."""
-    if part == "A" or model.config.positions == "learned":
+def peft_name(stem: str, part: str) -> str:
+    """Return what `peft` calls one of the two small matrices, "A" or "B", beside a layer."""
+    return f"base_model.model.{stem}.lora_{part}.weight"
+
+
+def laid_out(model: GPT, name: str, weight: Tensor, back: bool = False) -> Tensor:
+    """Lay out a matrix B as `peft` does beside Hugging Face's layer, or back: only rotary models differ."""
+    if model.config.positions == "learned":
         return weight.contiguous()
     return regroup(model.config, f"{name.replace(f'{COMPILED}.', '')}.weight", weight, back)
+
+
+def to_peft(model: GPT, name: str, layer: LoRALinear) -> dict[str, Tensor]:
+    """Return the small matrices of one layer as `peft` names and shapes them."""
+    stems, A, B = peft_stems(model, name), layer.A.detach().cpu(), layer.B.detach().cpu()
+    # Keys and values have halves of B, and read through the same A.
+    parts = zip(stems, laid_out(model, name, B).chunk(len(stems)), strict=True)
+    return {peft_name(stem, part): w.clone() for stem, half in parts for part, w in (("A", A), ("B", half))}
+
+
+def from_peft(model: GPT, name: str, stored: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Return our A and B of one layer, from stored ones of the right shapes."""
+    stems = peft_stems(model, name)
+    first, *others = (stored[peft_name(stem, "A")] for stem in stems)
+    joint = all(torch.equal(other, first) for other in others)
+    why = "keys and values lie in one layer here, which has one A"
+    require(joint, f"the adapter has an A of its own for each of {' and '.join(stems)}; {why}: leave {name} out of it")
+    B = torch.cat([stored[peft_name(stem, "B")] for stem in stems])
+    return first, laid_out(model, name, B, back=True)
 
 
 def save_adapter(model: GPT, folder: str | Path) -> None:
@@ -175,11 +205,7 @@ def save_adapter(model: GPT, folder: str | Path) -> None:
     require(len(layers) > 0, "the model carries no adapter: save it after add_lora and before merge_lora")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {
-        peft_name(model, name, part): laid_out(model, name, part, getattr(layer, part).detach().cpu())
-        for name, layer in layers.items()
-        for part in ("A", "B")
-    }
+    weights = {key: weight for name, layer in layers.items() for key, weight in to_peft(model, name, layer).items()}
     config = next(iter(layers.values())).config
     about = FIXED | {
         "r": config.rank,
@@ -187,7 +213,7 @@ def save_adapter(model: GPT, folder: str | Path) -> None:
         # GPT-2's layers on Hugging Face store their weights the other way round.
         "fan_in_fan_out": model.config.positions == "learned",
         # Two parts of the name: `c_proj` alone would be the attention's layer and the MLP's.
-        "target_modules": sorted({".".join(peft_name(model, name).split(".")[-2:]) for name in layers}),
+        "target_modules": sorted({".".join(s.split(".")[-2:]) for name in layers for s in peft_stems(model, name)}),
     }
     write_whole(folder / "adapter_model.safetensors", save(weights, metadata={"format": "pt"}))
     write_whole(folder / "adapter_config.json", (json.dumps(about, indent=2) + "\n").encode())
@@ -201,26 +227,46 @@ def load_adapter(model: GPT, folder: str | Path) -> LoRAConfig:
     stays as it was.
     """
     about, stored = read_adapter(Path(folder))
-    kinds = [kind for kind in (*LAYERS, HEAD) if any(name.endswith(kind) for name in our_names(model, stored))]
+    kinds = stored_kinds(model, stored)
     require(len(kinds) > 0, f"{folder} holds an adapter for another model: it has no layer that takes one here")
     config = LoRAConfig(about["r"], about["lora_alpha"], tuple(kinds))
     layers = chosen(model, config)
-    shapes = {"A": lambda layer: (config.rank, layer.in_features), "B": lambda layer: (layer.out_features, config.rank)}
-    wanted = {peft_name(model, name, part): shapes[part](layers[name]) for name in layers for part in shapes}
+    stored = with_both_halves(model, layers, stored)
+    wanted = {}
+    for name, layer in layers.items():
+        stems = peft_stems(model, name)
+        for stem in stems:
+            wanted[peft_name(stem, "A")] = config.rank, layer.in_features
+            wanted[peft_name(stem, "B")] = layer.out_features // len(stems), config.rank
     other = misfits(wanted, {name: tuple(weight.shape) for name, weight in stored.items()})
     require(not other, f"{folder} holds an adapter for another model: {other}")
+    matrices = {name: from_peft(model, name, stored) for name in layers}
     add_lora(remove_lora(model), config)
     for name, layer in adapters(model):
-        for part in shapes:
-            weight = laid_out(model, name, part, stored[peft_name(model, name, part)], back=True)
-            getattr(layer, part).copy_(weight)
+        A, B = matrices[name]
+        layer.A.copy_(A), layer.B.copy_(B)
     return config
 
 
-def our_names(model: GPT, stored: dict[str, Tensor]) -> list[str]:
-    """Return our names of the layers that stored matrices belong to."""
-    everything = chosen(model, LoRAConfig(layers=LAYERS if model.config.tied else (*LAYERS, HEAD)))
-    return [name for name in everything if peft_name(model, name, "A") in stored]
+def with_both_halves(model: GPT, names: Iterable[str], stored: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Add updates of zero where `peft` adapts the keys or the values alone: here both lie in one layer."""
+    found = dict(stored)
+    for stems in (peft_stems(model, name) for name in names):
+        there = [stem for stem in stems if {peft_name(stem, "A"), peft_name(stem, "B")} <= stored.keys()]
+        for stem in stems if there else ():
+            found.setdefault(peft_name(stem, "A"), stored[peft_name(there[0], "A")])
+            found.setdefault(peft_name(stem, "B"), torch.zeros_like(stored[peft_name(there[0], "B")]))
+    return found
+
+
+def stored_kinds(model: GPT, stored: dict[str, Tensor]) -> list[str]:
+    """Return our names of the kinds of layers that stored matrices belong to."""
+
+    def has(kind: str) -> bool:
+        stems = [stem for name in chosen(model, LoRAConfig(layers=(kind,))) for stem in peft_stems(model, name)]
+        return any(peft_name(stem, "A") in stored for stem in stems)
+
+    return [kind for kind in (LAYERS if model.config.tied else (*LAYERS, HEAD)) if has(kind)]
 
 
 def read_adapter(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

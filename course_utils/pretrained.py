@@ -1,6 +1,7 @@
 """Our names and Hugging Face's: a GPT as a model directory that `transformers` loads, and the way back.
 
-Learned positions map to `GPT2LMHeadModel`, rotary ones to `GPTNeoXForCausalLM` with sequential residuals.
+Learned positions map to `GPT2LMHeadModel`, rotary ones to `GPTNeoXForCausalLM` with sequential residuals. A `Llama`
+goes out too, as `LlamaForCausalLM`, `MistralForCausalLM` or `Qwen3ForCausalLM`; it doesn't come back.
 """
 
 import json
@@ -16,6 +17,7 @@ from course_utils.checkpoints import fingerprint, stored_weights, unwrap
 from course_utils.common import require, write_whole
 from course_utils.downloads import Download, fetch
 from course_utils.gpt import GPT, GPTConfig
+from course_utils.llama import THEIR_FORM, THEIR_NAMES, LlamaConfig, their_kind, their_weights
 
 # GPT-2 small as OpenAI published it in 2019, in the form and at the revision that Hugging Face keeps.
 GPT2_SMALL = GPTConfig(vocab_size=50_257, context_length=1024, n_layer=12, n_head=12, n_embd=768)
@@ -50,6 +52,12 @@ NEOX_NAMES = {
     "final_norm": "gpt_neox.final_layer_norm",
     "lm_head.weight": "embed_out.weight",
 }
+LLAMA_NAMES = {
+    "token_embedding.weight": "model.embed_tokens.weight",
+    **{f"blocks.{{}}.{ours}": f"model.layers.{{}}.{theirs}" for ours, theirs in THEIR_NAMES.items()},
+    "final_norm": "model.norm",
+    "lm_head.weight": "lm_head.weight",
+}
 
 # Settings of theirs that our GPT can't change: the value that a file means by leaving it out, and the values that ours
 # can take. To ignore them would load a model without an error and compute something else.
@@ -81,6 +89,7 @@ def their_name(config: GPTConfig, name: str) -> str:
     'transformer.h.0.attn.c_attn.bias'
     """
     table = GPT2_NAMES if config.positions == "learned" else NEOX_NAMES
+    table = LLAMA_NAMES if isinstance(config, LlamaConfig) else table
     parts = name.split(".")
     unknown = f"{name!r} is not the name of a weight of our GPT"
     require(len(parts) > 1, unknown)
@@ -93,6 +102,18 @@ def their_name(config: GPTConfig, name: str) -> str:
     stem, kind = pattern.rsplit(".", 1)
     require(stem in table, unknown)
     return f"{table[stem].format(layer)}.{kind}"
+
+
+def their_names(config: GPTConfig, name: str) -> list[str]:
+    """Return Hugging Face's names of one of our weights: a Llama's keys and values are two weights there.
+
+    >>> their_names(LlamaConfig(9, 8, 1, 1, 4), "blocks.0.attn.kv.weight")
+    ['model.layers.0.self_attn.k_proj.weight', 'model.layers.0.self_attn.v_proj.weight']
+    """
+    if not (isinstance(config, LlamaConfig) and ".attn.kv." in name):
+        return [their_name(config, name)]
+    query = their_name(config, name.replace(".kv.", ".query."))
+    return [query.replace("q_proj", f"{part}_proj") for part in "kv"]
 
 
 def regroup(config: GPTConfig, name: str, weight: Tensor, back: bool = False) -> Tensor:
@@ -113,6 +134,12 @@ def regroup(config: GPTConfig, name: str, weight: Tensor, back: bool = False) ->
 def gpt_to_huggingface(model: GPT) -> tuple[dict, dict[str, Tensor]]:
     """Return the configuration and the weights of `model` as `transformers` names and shapes them."""
     config = unwrap(model).config
+    if isinstance(config, LlamaConfig):
+        check_form(config)
+        weights = their_weights(unwrap(model))
+        if config.tied:
+            weights.pop("lm_head.weight")
+        return llama_config(config), weights
     # Tied weights are in a file once, under the embedding's name.
     weights = {their_name(config, n): regroup(config, n, w) for n, w in stored_weights(model).items()}
     return their_config(config), weights
@@ -149,6 +176,47 @@ def their_config(config: GPTConfig) -> dict:
         "hidden_dropout": config.dropout,
         "attention_dropout": config.dropout,
     }
+
+
+def llama_config(config: LlamaConfig) -> dict:
+    """Return the contents of `config.json` for a Llama: what `to_transformers` sets, by names that all versions read.
+
+    >>> llama_config(LlamaConfig(9, 8, 1, 2, 4, qk_norm=True))["architectures"]
+    ['Qwen3ForCausalLM']
+    """
+    kind = their_kind(config)
+    found = {
+        "model_type": kind.lower(),
+        "architectures": [f"{kind}ForCausalLM"],
+        "vocab_size": config.vocab_size,
+        "max_position_embeddings": config.context_length,
+        "num_hidden_layers": config.n_layer,
+        "num_attention_heads": config.n_head,
+        "num_key_value_heads": config.kv_heads,
+        "hidden_size": config.n_embd,
+        "head_dim": config.head_dim,
+        "intermediate_size": config.hidden,
+        "hidden_act": "silu",
+        "rms_norm_eps": 1e-6,
+        "rope_theta": 10_000.0,
+        "tie_word_embeddings": config.tied,
+        "attention_dropout": config.dropout,
+        "bos_token_id": None,
+        "eos_token_id": None,
+    }
+    return found | ({"sliding_window": config.window} if kind == "Mistral" else {})
+
+
+def check_form(config: LlamaConfig) -> None:
+    """Raise a `ValueError` unless one of their models is of this form; it says which settings are in the way."""
+    wanted = {name: theirs for name, theirs in THEIR_FORM.items() if getattr(config, name) != theirs}
+    if config.window and config.qk_norm:
+        wanted |= {"window": None}
+    has = ", ".join(f"{name}={getattr(config, name)!r}" for name in wanted)
+    needs = ", ".join(f"{name}={theirs!r}" for name, theirs in wanted.items())
+    told = f"this Llama has {has}, which neither Llama, Mistral nor Qwen3 of transformers has: train one with {needs}"
+    told += " (or qk_norm=False)" if "window" in wanted else ""
+    require(not wanted, told)
 
 
 def our_config(theirs: dict) -> GPTConfig:
@@ -228,9 +296,9 @@ def save_huggingface(model: GPT, folder: str | Path, entries: dict | None = None
     `entries` go into the configuration too: what only a tokenizer knows, such as `eos_token_id`.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     config, weights = gpt_to_huggingface(model)
     config |= entries or {}
+    folder.mkdir(parents=True, exist_ok=True)
     # "format" says that these are PyTorch's tensors; older versions of `transformers` refuse a file without it.
     content = save({name: w.detach().cpu().contiguous() for name, w in weights.items()}, metadata={"format": "pt"})
     # If we're interrupted between the two files, new weights might fit old sizes (another n_head, say) and compute

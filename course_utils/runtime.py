@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from course_utils.common import require
+from course_utils.common import AS_LAPTOP, held_to_laptop, print_anything, require
 
 PRESETS = ("smoke", "laptop", "gpu")
 DEVICES = ("cpu", "cuda", "mps")
@@ -53,7 +53,8 @@ class Runtime:
         if self.device.type == "cuda":
             where = f"cuda ({torch.cuda.get_device_name(self.device)})"
         elif self.device.type == "cpu":
-            where = f"cpu, {torch.get_num_threads()} threads"
+            held = ", held to an ordinary laptop" if held_to_laptop() else ""
+            where = f"cpu, {torch.get_num_threads()} threads{held}"
         parts = (
             f"Python {platform.python_version()}",
             f"torch {torch.__version__}",
@@ -106,10 +107,26 @@ def fast_dtype(device: torch.device) -> torch.dtype:
 
 
 def cpu_has_bfloat16() -> bool:
-    """Return whether the processor multiplies bfloat16 matrices in hardware (AVX-512 BF16 or AMX)."""
+    """Return whether the processor multiplies bfloat16 matrices in hardware (AVX-512 BF16 or AMX).
+
+    With `COURSE_LAPTOP=1` the answer is no, as on most laptops.
+    """
+    if held_to_laptop():
+        return False
     # PyTorch has no public name for these two yet. Where they're missing, no is the safe answer.
     probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(getattr(torch.cpu, name, lambda: False)() for name in probes)
+
+
+def check_held() -> None:
+    """Raise a `ValueError` if `COURSE_LAPTOP=1` came too late: PyTorch chose its instructions when it was loaded."""
+    loaded = torch.backends.cpu.get_cpu_capability()
+    others = " ".join(f"{name}={value}" for name, value in [*AS_LAPTOP.items()][1:])
+    require(
+        not held_to_laptop() or "AVX512" not in loaded,
+        f"COURSE_LAPTOP=1 is set, but PyTorch works with {loaded}. Start with `python3 -m course_utils --as-laptop "
+        f"lab` (or `test`), or set this as well before Python starts: {others}",
+    )
 
 
 def seed_everything(seed: int) -> None:
@@ -177,11 +194,13 @@ def work_folder() -> Path:
 
 def start(seed: int = 0) -> Runtime:
     """Choose device, preset and dtype, seed everything, print one line about it, and return it all."""
+    check_held()
     device = choose_device()
     preset = choose_preset(device)
     run = Runtime(device, preset, seed, fast_dtype(device))
     seed_everything(seed)
     keep_freed_memory()  # a matter of speed only, so nobody needs to know whether it worked
+    print_anything(sys.stdout)
     print(run)
     if "google.colab" in sys.modules and "COURSE_WORK" not in os.environ:
         print(COLAB_ADVICE)

@@ -133,7 +133,9 @@ class WordTokenizer(Tokenizer):
         return super().to_dict() | {"keep_whitespace": self.keep_whitespace}
 
 
-def build_vocab(pieces: Iterable[str], special_tokens: Sequence[str] = ()) -> tuple[dict[str, int], dict[str, int]]:
+def build_vocab(
+    pieces: list[str], special_tokens: list[str] | tuple[str, ...] = ()
+) -> tuple[dict[str, int], dict[str, int]]:
     """Return ids for the distinct pieces in sorted order, and for the special tokens after them.
 
     >>> build_vocab(["b", "a", "b"], ["[UNK]"])
@@ -145,7 +147,7 @@ def build_vocab(pieces: Iterable[str], special_tokens: Sequence[str] = ()) -> tu
     return vocab, {name: len(vocab) + i for i, name in enumerate(special_tokens)}
 
 
-def look_up(pieces: Iterable[str], vocab: Mapping[str, int], special_tokens: Mapping[str, int]) -> list[int]:
+def look_up(pieces: list[str], vocab: dict[str, int], special_tokens: dict[str, int]) -> list[int]:
     """Return the ids of pieces; one not in `vocab` becomes `[UNK]` or `<|unk|>`, or is refused by name."""
     # None when the vocabulary has no unknown token; then there's nothing to put in place of the piece.
     unknown_id = next((special_tokens[name] for name in UNKNOWN if name in special_tokens), None)
@@ -266,9 +268,7 @@ def from_dict(data: Mapping) -> Tokenizer:
         raise ValueError(f"a {kind} cannot be made from {sorted(settings)}: {error}") from None
 
 
-def pad_batch(
-    sequences: Sequence[Iterable[int]], pad_id: int, side: Literal["left", "right"] = "right"
-) -> tuple[torch.Tensor, torch.Tensor]:
+def pad_batch(sequences: list[list[int]], pad_id: int, side: str = "right") -> tuple[torch.Tensor, torch.Tensor]:
     """Pad sequences to the length of the longest; return ids and attention mask, (B, T) each, False at padding.
 
     >>> ids, attention_mask = pad_batch([[5, 6, 7], [8]], pad_id=0)

@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from course_utils.checkpoints import Checkpoint, check_storable, load_checkpoint, save_checkpoint, unwrap
+from course_utils.checkpoints import Checkpoint, check_storable, kind_of, load_checkpoint, save_checkpoint, unwrap
 from course_utils.common import require, write_whole
 from course_utils.optimizers import make_optimizers
 from course_utils.runtime import seeded
@@ -335,17 +335,19 @@ class Trainer:
 
     def check_same_run(self, found: Checkpoint, path: Path, extend: bool) -> None:
         """Raise a ValueError unless a checkpoint is from this run, or with `extend` from a shorter one like it."""
-        ours = facts(unwrap(self.model).config, settings_of(self.config), self.tokenizer, self.data, self.base)
+        ours = facts(unwrap(self.model), settings_of(self.config), self.tokenizer, self.data, self.base)
         settings, base = found.metadata["training"], found.metadata.get("base", self.base)
         # A model that was loaded from this very file may go on with it too.
         base = self.base if self.base == getattr(found.model, "origin", None) else base
-        theirs = facts(found.model.config, settings, found.tokenizer, found.metadata.get("data"), base)
+        theirs = facts(found.model, settings, found.tokenizer, found.metadata.get("data"), base)
         # How often somebody looks changes nothing that is learned. What one of the two doesn't know can't differ.
         unknown = [name for name in ("tokenizer", "first batch") if not (ours[name] and theirs[name])]
         ours = {name: fact for name, fact in ours.items() if name not in ("evaluate_every", *unknown)}
         shorter = settings["steps"] < ours["steps"]
         if extend and shorter:
             ours.pop("steps")
+        if ours["model"] != theirs["model"]:  # then every other line would differ too
+            ours = {"model": ours["model"]}
         other = differences(ours, theirs)
         advice = "Give another path, or delete the file to start anew."
         if shorter and "steps" in ours:
@@ -366,12 +368,12 @@ class Trainer:
 
 
 def facts(
-    config: Any, settings: dict[str, Any], tokenizer: Tokenizer | None, data: str | None, base: str | None
+    model: nn.Module, settings: dict[str, Any], tokenizer: Tokenizer | None, data: str | None, base: str | None
 ) -> dict[str, Any]:
-    """Return what a run is known by: sizes, settings, tokenizer, base, and what `describe_data` said of its data."""
+    """Return what a run is known by: model, settings, tokenizer, base, and what `describe_data` said of its data."""
     known = {"tokenizer": describe_tokenizer(tokenizer), "first batch": data}
     began = "fresh weights" if base is None else f"a loaded model, fingerprint {base[:8]},"
-    return {"config": asdict(config), **settings, **known, "base": began}
+    return {"model": kind_of(model), "config": asdict(model.config), **settings, **known, "base": began}
 
 
 def describe_tokenizer(tokenizer: Tokenizer | None) -> str | None:

@@ -5,6 +5,7 @@ import tempfile
 import torch
 
 from course_utils.gpt import GPT, GPTConfig
+from course_utils.llama import Llama, LlamaConfig
 from course_utils.pretrained import save_huggingface
 
 
@@ -19,6 +20,27 @@ def small_model(seed=0, dtype=torch.float64, **changes):
         for weight in model.parameters():
             weight.normal_(0, 0.3)
     return model.eval()
+
+
+def small_llama(seed=0, dtype=torch.float64, **changes):
+    torch.manual_seed(seed)
+    sizes = {"vocab_size": 37, "context_length": 16, "n_layer": 3, "n_head": 4, "n_embd": 32}
+    model = Llama(LlamaConfig(**(sizes | changes))).to(dtype)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.normal_(0, 0.3)
+    return model.eval()
+
+
+def lively_llama(**changes):
+    """As `lively_model`: its attention is sharp and its scores are wide, so that the next token changes."""
+    model = small_llama(**changes)
+    with torch.no_grad():
+        model.final_norm.weight.fill_(1), model.lm_head.weight.mul_(4)
+        for block in model.blocks:
+            block.attn_norm.weight.fill_(1), block.mlp_norm.weight.fill_(1)
+            block.attn.query.weight.mul_(3), block.attn.kv.weight.mul_(2)
+    return model
 
 
 def lively_model(positions="learned", **changes):

@@ -5,18 +5,23 @@
 
 import ast
 import builtins
+import contextlib
+import io
 import json
 import re
 import symtable
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from nbformat import NotebookNode
 
+from course_utils.exercises.engine.exercise import Exercise
+from course_utils.exercises.engine.verdicts import is_started, try_out, unusable
 from course_utils.tools.curriculum import NOTEBOOKS, Table, built_in, find, is_early
 from course_utils.tools.fingerprints import cell_tree, code_cells
-from course_utils.tools.sync import definitions, render, saved_module
+from course_utils.tools.sync import definitions, is_folded, render, saved_module
 
 LARGEST = 1_000_000  # bytes of a notebook's file
 LONGEST, LONGEST_DOCSTRING = 60, 6  # lines of a saved definition
@@ -142,6 +147,57 @@ def free_names(source: str) -> set[str]:
         tables += table.get_children()
         names |= {s.get_name() for s in table.get_symbols() if s.is_global() and s.is_referenced()}
     return names
+
+
+# --- exercises: before what answers them, and the answer folded ---
+
+# What a cell gives away: its code and its output, or its code alone.
+ANSWERS = {"answer", "answer-code"}
+
+
+def spoilers(notebook: NotebookNode, exercises: Sequence[Exercise]) -> Iterator[str]:
+    """A cell that answers the exercise above it is folded; nothing that would pass an exercise stands before it."""
+    cells = code_cells(notebook)
+    asked = [place for place, cell in enumerate(cells) if asks(cell)]
+    for place, cell in enumerate(cells):
+        tags = set(cell.metadata.get("tags", []))
+        if "setup" not in tags and is_folded(cell) != bool(ANSWERS & tags):
+            yield f"cell {cell.id}: an answer is folded (source_hidden) and tagged answer or answer-code, nothing else"
+        if ANSWERS & tags and (not asked or place < asked[0]):
+            yield f"cell {cell.id}: an answer before any exercise"
+    made = list(definitions_made(cells))
+    for exercise, own, after in zip(exercises, asked, [*asked[1:], len(cells)], strict=True):
+        for place, cell in enumerate(cells):
+            # Further down, the course may well use what the reader has found by then.
+            near = place < after or saved_module(cell)
+            if exercise.is_value or place in asked or not near or (place > own and is_folded(cell)):
+                continue
+            for name in sorted(name for name, answer in made[place].items() if passes(exercise, answer)):
+                where = "stands before it" if place < own else "stands open below it: fold it and tag it answer"
+                yield f"cell {cell.id}: {name} passes exercise {exercise.number} and {where}"
+
+
+def asks(cell: NotebookNode) -> bool:
+    """Whether a cell checks an exercise."""
+    return any(isinstance(node, ast.Call) and ast.unparse(node.func) == "check" for node in ast.walk(tree(cell)))
+
+
+def passes(exercise: Exercise, answer: Any) -> bool:
+    """Whether an answer is right on all probes."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        usable = is_started(exercise, answer) and not unusable(exercise, answer)
+        return usable and all(trial.right for trial in try_out(exercise, answer, exercise.inputs(0)))
+
+
+def definitions_made(cells: Iterable[NotebookNode]) -> Iterator[dict[str, Any]]:
+    """For each cell its functions and classes, made among the imports and definitions so far and nothing else."""
+    names: dict[str, Any] = {"__name__": "cells"}
+    for cell in cells:
+        for node in tree(cell).body:
+            if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef):
+                with contextlib.suppress(NameError):  # a default that only a run would make
+                    exec(compile(ast.Module([node], []), f"<{cell.id}>", "exec"), names)
+        yield {name: names[name] for name in defined_in(cell) if name in names}
 
 
 # --- names of the package: each introduced once, used after that, or borrowed openly ---

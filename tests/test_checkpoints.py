@@ -6,13 +6,14 @@ import os
 
 import pytest
 import torch
-from models import small_model, some_ids
+from models import small_config, small_llama, small_model, some_ids
 from safetensors.torch import save_file
 from torch.testing import assert_close
 
 from course_utils import checkpoints, gpt
 from course_utils.bpe import BPETokenizer, train_bpe
 from course_utils.checkpoints import load_checkpoint, save_checkpoint, unwrap
+from course_utils.encoder_decoder import EncoderDecoder
 from course_utils.lora import LoRAConfig, add_lora
 from course_utils.tokenizers import CharTokenizer, WordTokenizer
 
@@ -113,6 +114,44 @@ def test_a_model_comes_back_bit_for_bit(tmp_path, positions, tied, dtype):
     assert found.metadata == {"loss": 1.5}
     assert found.tensors["x"].tolist() == [0, 1, 2]
     assert found.tokenizer is None
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_an_encoder_decoder_and_its_tokenizer_come_back_bit_for_bit(tmp_path, tied):
+    torch.manual_seed(0)
+    model, tokenizer = EncoderDecoder(small_config(tied=tied)), make_tokenizer("word")
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight, std=0.3)
+    save_checkpoint(tmp_path / "a.safetensors", model, tokenizer, {"loss": 1.5})
+    found = load_checkpoint(tmp_path / "a.safetensors")
+    assert type(found.model) is EncoderDecoder
+    assert found.model.config == model.config
+    assert found.tokenizer.encode(TEXT) == tokenizer.encode(TEXT)
+    source, idx = some_ids(2, 9), some_ids(2, 7, seed=2)
+    assert torch.equal(found.model(source, idx), model.eval()(source, idx))
+    assert checkpoints.describe(model) == "an EncoderDecoder of 3 layers of 32 with learned positions"
+
+
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [
+        ({"kind": "GPT"}, "holds a GPT of another form.*'norm'"),
+        ({"kind": "EncoderDecoder"}, "holds a EncoderDecoder of another form.*'norm'"),
+        ({"kind": "Mamba"}, "holds a Mamba; this version of the course reads GPT, Llama, EncoderDecoder"),
+    ],
+)
+def test_a_llama_under_another_name_is_told(tmp_path, header, told):
+    save_checkpoint(tmp_path / "a.safetensors", small_llama())
+    rewrite(tmp_path / "a.safetensors", header)
+    with pytest.raises(ValueError, match=told):
+        load_checkpoint(tmp_path / "a.safetensors")
+
+
+def test_an_encoder_decoder_under_a_gpts_name_is_told(tmp_path):
+    save_checkpoint(tmp_path / "a.safetensors", EncoderDecoder(small_config()))
+    rewrite(tmp_path / "a.safetensors", {"kind": "GPT"})
+    with pytest.raises(ValueError, match="not the one that the code here builds: it lacks blocks"):
+        load_checkpoint(tmp_path / "a.safetensors")
 
 
 def test_each_weight_keeps_its_precision_and_the_model_is_ready_to_be_asked(tmp_path):

@@ -1,13 +1,17 @@
 """The ground floor: a check that says what is wrong, and files that are written whole or not at all."""
 
 import errno
+import io
 import os
+import sys
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 
-from course_utils import common
-from course_utils.common import DATA, require, write_whole
+from course_utils import common, plots, runtime
+from course_utils.common import DATA, print_anything, require, write_whole
+from course_utils.plots import cards
 
 
 def test_require_raises_a_value_error_only_when_the_condition_fails():
@@ -64,3 +68,30 @@ def test_where_a_file_stands_in_the_folders_place_that_is_told(tmp_path):
     (tmp_path / "taken").write_bytes(b"")
     with pytest.raises(OSError, match="could not write"):
         write_whole(tmp_path / "taken" / "file.bin", b"")
+
+
+SHOWN = {"ascii": "+ Passed - 3 x 4... ?\n", "cp1252": "+ Passed \u00b7 3 \u00d7 4\u2026 ?\n"}
+SHOWN |= {"cp932": "+ Passed - 3 \u00d7 4\u2026 ?\n", "utf-8": "\u2713 Passed \u00b7 3 \u00d7 4\u2026 \u0905\n"}
+SAYING = {
+    "a card": lambda words: cards.note(words),
+    "a figure": lambda words: plots.show(plt.figure(), "What there is to see: " + words),
+    "the first line": lambda words: (runtime.start(), print(words)),
+}
+
+
+@pytest.mark.parametrize("encoding", SHOWN)
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])  # Python's own: elsewhere, and in the locale C
+@pytest.mark.parametrize("said", SAYING.values(), ids=SAYING)
+def test_a_script_can_print_every_character_whatever_standard_output_is(monkeypatch, said, errors, encoding):
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding, errors=errors, newline="\n"))
+    said(SHOWN["utf-8"].strip())
+    sys.stdout.flush()
+    assert written.getvalue().decode(encoding).endswith(SHOWN[encoding])
+
+
+@pytest.mark.parametrize("stream", [io.StringIO(), io.TextIOWrapper(io.BytesIO(), "ascii", "backslashreplace"), None])
+def test_a_stream_that_prints_everything_is_left_as_it_is(stream):
+    errors = getattr(stream, "errors", None)
+    print_anything(stream)
+    assert getattr(stream, "errors", None) == errors

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from course_utils.__main__ import OLDEST
 from course_utils.tools import environment
 from course_utils.tools.environment import LOG, STAMP, python_in
 
@@ -460,3 +461,31 @@ def test_for_real_first_second_and_after_a_cut(course):
     (course.venv / "half a package").touch()
     assert "making it anew" in course.run("test")[1]
     assert not (course.venv / "half a package").exists()
+
+
+# --- doors that others open: a dev container, Binder ---
+
+
+def required(text: str, folder: Path) -> list[Path]:
+    """The files of packages that a line of pip, or a file for it, goes on to."""
+    return [folder / name for name in re.findall(r"(?:^|\s)-r (\S+)", text)]
+
+
+def test_a_dev_container_and_binder_read_the_one_list_of_packages():
+    whole = (environment.ROOT / "requirements.txt").resolve()
+    container = json.loads((environment.ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8"))
+    assert [path.resolve() for path in required(container["postCreateCommand"], environment.ROOT)] == [whole]
+    binder = (environment.ROOT / "binder" / "requirements.txt").read_text(encoding="utf-8")
+    assert [path.resolve() for path in required(binder, environment.ROOT / "binder")] == [whole]
+    assert whole.is_file()
+    lines = [line for line in binder.splitlines() if line and not line.startswith(("#", "-"))]
+    assert lines == [], "a package is named in requirements.txt, and there only"
+
+
+def test_both_take_a_python_that_the_course_runs_on():
+    container = (environment.ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8")
+    versions = re.findall(
+        r"python[:-]3\.(\d+)", container + (environment.ROOT / "binder" / "runtime.txt").read_text(encoding="utf-8")
+    )
+    assert len(versions) == 2
+    assert all(int(minor) >= OLDEST[1] for minor in versions)

@@ -1,20 +1,26 @@
 """Measurements, and the making of what ships: each runs in its smallest form, and what its figures rest on holds."""
 
+import itertools
 import json
+import signal
 import subprocess
+import sys
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
+import nbformat
 import pytest
 import torch
 from models import small_config, some_ids
+from nbformat.v4 import new_code_cell, new_notebook
 from torch.testing import assert_close
 
 from course_utils import tales
 from course_utils.__main__ import function_at, table
 from course_utils.checkpoints import BASE, load_checkpoint, save_checkpoint
+from course_utils.common import DATA
 from course_utils.experiments import (
     ablation,
     base_model,
@@ -23,24 +29,30 @@ from course_utils.experiments import (
     finetuning_table,
     generation_speed,
     gpu,
+    gpu_sizes,
     kill,
     ladder,
     lengths,
     modern,
+    notebooks_run,
     older,
     parts,
     questions,
     shakespeare,
+    speedrun,
     strategies,
     timing,
     training_speed,
 )
-from course_utils.gpt import GPT, count_parameters
+from course_utils.gpt import GPT, GPTConfig, count_parameters
 from course_utils.llama import Llama
 from course_utils.optimizers import Muon
 from course_utils.recipe import CHAT_TOKENS, SMALL, FreshTales, initialise_small, tales_tokenizer
 from course_utils.runtime import Runtime
+from course_utils.tools import sync
+from course_utils.tools.curriculum import NOTEBOOKS, Notebook, find
 from course_utils.training import History, Progress, Trainer, TrainingConfig, cross_entropy, evaluate
+from course_utils.translation import pairs_tokenizer
 
 RUN = Runtime(torch.device("cpu"), "smoke", seed=0, dtype=torch.float32)
 TINY = {"n_layer": 1, "n_embd": 16, "n_head": 2}
@@ -72,7 +84,7 @@ def tiny(tmp_path, monkeypatch):
         base_model: {"LOOKS": 2, "JUDGED": 2, "VALIDATION": 1},
         bpe_speed: {"load_text": lambda name: text, "VOCABULARY": 300},
         generation_speed: {"SIZES": replace(SMALL, **TINY, vocab_size=50, context_length=40), "TOKENS": 12},
-        gpu: {"STAGES": gpu.STAGES[:3]},
+        gpu: {"PARTS": {"generation": gpu.PARTS["generation"]}},
         ladder: {"BATCH": 2, "tokenizer": tokenizer, "GROUPS": {"ladder": dict(list(ladder.LADDER.items())[:2])}},
         lengths: {"STEPS": 1, "SCHEMES": ("none", "ALiBi"), "TRAINED": 8},
         chat_model: {"BATCH": 2, "ASKED": 2},
@@ -83,6 +95,7 @@ def tiny(tmp_path, monkeypatch):
         strategies: {"STRATEGIES": {"top_k": {2: strategies.STRATEGIES["top_k"][2]}}},
         shakespeare: {"load_text": lambda name: text * 7, "USUAL": TrainingConfig(2)},
         training_speed: {"CASES": {"tiny": (PLAIN, 2)}},
+        speedrun: {"load_text": lambda name: text * 7, "RECORDS": {n: shorter(r) for n, r in speedrun.RECORDS.items()}},
     }
     for module, names in small.items():
         for name, value in names.items():
@@ -90,6 +103,7 @@ def tiny(tmp_path, monkeypatch):
         if hasattr(module, "tales_tokenizer"):
             monkeypatch.setattr(module, "tales_tokenizer", tokenizer)
     monkeypatch.setattr(modern.step_costs, "__defaults__", (1,))  # rounds
+    monkeypatch.setattr(speedrun.round_of, "__defaults__", (2,))  # looks
     monkeypatch.setattr(ladder.train_parts, "__defaults__", (1,))  # steps
     monkeypatch.setattr(ladder, "unseen", lambda: unseen(2))
     monkeypatch.setattr(finetuning_table.train_changed, "__defaults__", (1, 3, 2))  # steps, asked, told
@@ -101,6 +115,15 @@ def tiny(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_WORK", str(tmp_path / "work"))
 
 
+def shorter(record):
+    """A record of the speedrun in its smallest form: two steps, small vectors, tables of pairs at most."""
+    settings = record.settings
+    training = settings.training and replace(settings.training, steps=2)
+    changes = {"n_embd": 16, "n_head": 2, "n_hidden": 16, "batch": 2, "counted": min(2, settings.counted)}
+    return replace(record, settings=replace(settings, training=training, **changes))
+
+
+RECORDED = "record steps seconds loss reached of the recipe's time what is new"
 TRAINED = "training seed steps seconds loss sentences tales"
 CHANGED = "change measured by seed steps time of a step loss sentences tales"
 MARKED = "| question | asked | right | 95 % interval | wrong | refused | unclear |"
@@ -113,11 +136,12 @@ SMALLEST = {
     "bench ablation": (("1", "1", Path("ablation.json")), TRAINED),
     "bench answers": (("3", "tiny.safetensors"), "question asked right 95 % interval wrong refused unclear"),
     "bench bpe": (("1", "0"), f"tokens/s {RACED}"),
+    "bench busy": (("1", "1", "1"), "beside threads wait seconds a step processor seconds a step"),
     "bench encoding": (("1", "20"), "text characters tiktoken ms ours ms ratio by 1 by 7 by 1,000 same ids"),
     "bench export": (("", "transformers,CTranslate2", "rotary", "1"), RUNTIMES),
     "bench finetuning": (("1", Path("finetuning.json")), "change seed answerable not told style tales"),
     "bench generation": (("1",), "part of the context ms beside the first"),
-    "bench gpu": (("0.1", Path("gpu.json")), "what found"),
+    "bench gpu": (("1", Path("gpu.json")), "what found"),
     "bench ladder": (("1", Path("ladder.json")), "group model loss seeds"),
     "bench lengths": (("1", Path("lengths.json")), "scheme seed 16-31 32-63 64-95 96-127"),
     "bench minutes": (("1,2", "1"), TRAINED),
@@ -127,6 +151,7 @@ SMALLEST = {
     ),
     "bench questions": (("1", "20"), "question steps asked right commonest answer"),
     "bench recipe": (("1", "2", "1"), "recipe pair steps seconds validation loss share of the time"),
+    "bench speedrun": (("all", "1", Path("speedrun.json")), RECORDED),
     "bench strategies": (("2", Path("strategies.json")), "strategy setting sentences tales distinct"),
     "bench short": (("1", "2", Path("short.json")), "training loss of each seed"),
     "bench tales": (("2",), "tales from count sentences whole tales copied"),
@@ -151,7 +176,8 @@ def test_each_runs_in_its_smallest_form_and_prints_its_table(name, tiny, capsys)
 
 def test_each_has_a_smallest_form():
     named = {f"{kind} {name}" for kind in ("bench", "rebuild") for name in table(kind)}
-    assert named == SMALLEST.keys() | {"bench kill", "bench older"}  # these have tests of their own
+    with_tests_of_their_own = {"bench gpu_sizes", "bench kill", "bench notebooks", "bench older"}
+    assert named == SMALLEST.keys() | with_tests_of_their_own
 
 
 # --- races and tables ---
@@ -681,6 +707,118 @@ def test_a_making_that_is_interrupted_writes_nothing_goes_on_and_ends_once(tiny,
     assert all(map(torch.equal, again.model.state_dict().values(), found.model.state_dict().values()))
 
 
+# --- every notebook on an ordinary laptop ---
+
+HELD = """
+import os
+assert os.environ["COURSE_LAPTOP"] == "1" and os.environ["ATEN_CPU_CAPABILITY"] == "avx2"
+assert (os.environ["OMP_NUM_THREADS"], os.environ["COURSE_PRESET"]) == ("2", "laptop")
+"""
+
+
+def small_course(folder, **notebooks):
+    """A course of these notebooks: the stated seconds of each, then its cells."""
+    (folder / "notebooks").mkdir()
+    for stem, (seconds, *sources) in notebooks.items():
+        cells = [new_code_cell(source, id=f"c{place}") for place, source in enumerate(sources)]
+        made = new_notebook(cells=cells, metadata={"course": {"seconds": seconds}})
+        (folder / "notebooks" / f"{stem}.ipynb").write_text(nbformat.writes(made), encoding="utf-8")
+    return sync.Course(folder, tuple(Notebook(stem, stem, ("start",)) for stem in notebooks))
+
+
+def test_notebooks_are_run_held_to_a_laptop_and_every_failure_is_told(tmp_path, capsys):
+    cells = HELD, "1 / 0", "assert 1 == 2, 'not equal'", "x = b'x' * 400_000_000; del x"
+    course = small_course(tmp_path, n2_long=(90, "1"), n1_short=(10**6, *cells))
+    before = course.paths[1].read_bytes()
+    found = notebooks_run.notebooks("n1", str(tmp_path / "found.json"), course=course)
+    assert [one.notebook for one in found] == ["n1_short"]
+    assert found[0].failed == ["cell c1: ZeroDivisionError: division by zero", "cell c2: AssertionError: not equal"]
+    assert found[0].memory > 4e8
+    assert found[0].highest == "c3"
+    assert course.paths[1].read_bytes() == before
+    stored = json.loads((tmp_path / "found.json").read_text())
+    assert stored[0]["broken"] == found[0].failed
+    shown = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert shown[2] == ["notebook", "stated", "s", "s", "here", "ratio", "GB", "assertions"]
+    assert shown[3][-3:] == ["(and", "1", "more)"]
+
+
+def test_the_notebooks_that_state_least_come_first(tmp_path):
+    course = small_course(tmp_path, n1_long=(90, "1"), n2_short=(10, "1"))
+    assert [path.stem for path in notebooks_run.chosen([], course)] == ["n2_short", "n1_long"]
+    assert [path.stem for path in notebooks_run.chosen(["n1"], course)] == ["n1_long"]
+
+
+def test_a_kernel_that_dies_is_a_row_and_each_bar_has_its_sentence(tmp_path):
+    course = small_course(tmp_path, n1_dies=(1, "1", "import os; os._exit(1)"))
+    (found,) = notebooks_run.notebooks(course=course)
+    assert found.failed[-1] == "cell c1: DeadKernelError"
+    slow = notebooks_run.Found("a", 10, seconds=21, memory=1_500_000_000, highest="c3", failed=["cell c4: Problem"])
+    assert slow.broken() == ["took 2.1 times its stated time", "1.50 GB in cell c3", "cell c4: Problem"]
+    assert notebooks_run.Found("a", 10, seconds=20, memory=1_499_000_000).broken() == []
+
+
+def test_the_memory_of_processes_that_a_notebook_starts_counts():
+    waits = "x = b'x' * 100_000_000; print(flush=True); input()"
+    processes = [
+        subprocess.Popen([sys.executable, "-c", waits], stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(2)
+    ]
+    watch = notebooks_run.Watch()
+    for process in processes:
+        process.stdout.readline()
+    watch.look()
+    assert 2e8 < watch.highest < 4e8
+    for process in processes:
+        process.communicate(b"\n")
+
+
+# --- how long the preset gpu takes ---
+
+
+def test_the_page_has_the_table_and_no_training_takes_too_long_on_a_t4():
+    page = (gpu.ROOT / "docs" / "gpu_sizes.md").read_text(encoding="utf-8")
+    assert timing.markdown_table(gpu_sizes.table()) in page
+    assert max(sum(case.seconds(gpu_sizes.CARDS[0])) for case in gpu_sizes.CASES) < gpu_sizes.LIMIT / 2
+
+
+def test_operations_and_seconds_by_hand():
+    # One layer of width 4: 12 * 16 weights and 4 * 9 + 4 of biases and norms, a last norm, an output of 8 words.
+    sizes = GPTConfig(8, 6, n_layer=1, n_head=1, n_embd=4, tied=False)
+    weights = 12 * 16 + (12 + 4 + 16 + 4) + 3 * 8 + 8 * 4
+    case = gpu_sizes.Case("00", "by hand", sizes, rows=2, tokens=5, steps=10, kernels=7, batch=0.5)
+    assert case.operations() == 2 * 5 * (6 * weights + 12 * 4 * 5)
+    tied = replace(case, sizes=replace(sizes, tied=True))
+    assert tied.operations() == case.operations()
+    card = gpu_sizes.Card("slow", peak=1000, fraction=0.5, launch=0.25, slower=2)
+    assert case.seconds(card) == (10 * case.operations() / 500, 10 * (7 * 0.25 + 2 * 0.5))
+
+
+@pytest.mark.parametrize("case", gpu_sizes.CASES, ids=lambda case: f"{case.notebook} {case.what}")
+def test_the_kernels_of_a_step_are_about_as_many_as_the_table_says(case):
+    assert 0.7 < gpu_sizes.kernels(case) / case.kernels < 1.4  # versions of PyTorch differ
+
+
+STEPS_TAKEN = {
+    "00": ["gpu=8_000"],
+    "11": ["laptop=32, gpu=64", "gpu=6000", "laptop=2, gpu=6)"],
+    "14": ["batch_size=32", "gpu=1500"],
+    "15": ["rows=16", "rows=8", "laptop=100, gpu=600"],
+    "16": ["FreshPairs(tokenizer, 64)", "gpu=1500"],
+    "B": ["gpu=STEPS"],
+}
+
+
+@pytest.mark.parametrize("number", STEPS_TAKEN)
+def test_the_reckoned_sizes_are_the_notebooks(number):
+    course = sync.Course()
+    text = "\n".join(cell.source for cell in sync.read(course.path(find(number))).cells)
+    assert [part for part in STEPS_TAKEN[number] if part not in text] == []
+    assert [case.steps for case in gpu_sizes.CASES if case.notebook == "B"] == [len(lengths.SCHEMES) * lengths.STEPS]
+    config = load_checkpoint(BASE).model.config
+    assert config == gpu_sizes.BASE_SIZES
+    assert pairs_tokenizer().vocab_size == gpu_sizes.PAIRS.vocab_size
+
+
 # --- a GPU's table ---
 
 
@@ -694,10 +832,12 @@ def a_notebook(folder, *cells):
 def test_a_notebooks_cells_run_without_jupyter_in_a_shortened_form(tmp_path):
     setup = "from course_utils import runtime\nrun = runtime.start()"
     sizes = "assert (run.preset, run.pick(smoke=1, laptop=2, gpu=3)) == ('gpu', 2)"
+    as_on_a_t4 = "assert (run.preset, run.pick(smoke=1, laptop=2, gpu=3), run.dtype) == ('smoke', 1, torch.float16)"
     magic = "%matplotlib --list"
     name, told = gpu.run_notebook(a_notebook(tmp_path, setup, sizes, magic), "short", 300)
     assert name == "notebook 03_small"
     assert told.startswith("ok, ")
+    assert gpu.run_notebook(a_notebook(tmp_path, setup, "import torch", as_on_a_t4), "smoke", 300)[1][:2] == "ok"
     _, told = gpu.run_notebook(a_notebook(tmp_path, setup, "assert run.preset == 'laptop'", "1"), "short", 300)
     assert told.startswith("FAILED in cell c1: AssertionError")
 
@@ -707,15 +847,51 @@ def test_a_notebook_that_takes_too_long_is_cut_off(tmp_path):
     assert gpu.run_notebook(slow, "short", 20)[1].startswith("out of time in cell")
 
 
-def test_what_fails_is_a_row_and_the_others_go_on(tmp_path, monkeypatch, capsys):
-    def broken(run, budget):
-        yield "before", "ok"
-        raise RuntimeError("no such kernel")
+def part(*lines):
+    return [sys.executable, "-uc", "\n".join(lines)]
 
-    monkeypatch.setattr(gpu, "STAGES", (broken, lambda run, budget: [("after", "ok")]))
+
+TOLD = f"print({gpu.ROW + json.dumps(['before', 'ok'])!r})"
+LEFT = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])"
+ENDS = [
+    (part("print('noise')", TOLD), 60, []),
+    (part(TOLD, "raise RuntimeError('no such kernel')"), 60, [("a part", "FAILED: RuntimeError: no such kernel")]),
+    (part(TOLD, "import os; os.abort()"), 60, [("a part", f"FAILED: it ended with {-signal.SIGABRT}")]),
+    (part(TOLD, LEFT, "while True: pass"), 8, [("a part", "out of time after 8 s")]),
+]
+
+
+@pytest.mark.parametrize(("command", "seconds", "more"), ENDS, ids=["well", "an error", "a crash", "too late"])
+def test_a_part_that_fails_crashes_or_hangs_keeps_its_rows_and_gets_one_more(command, seconds, more):
+    assert [*gpu.rows_of("a part", command, seconds)] == [("before", "ok"), *more]
+
+
+def test_what_fails_is_in_the_file_and_the_parts_after_it_go_on(tmp_path, monkeypatch):
+    ended, asked = {"throughput": "FAILED: no such kernel", "generation": "ok"}, []
+
+    def rows_of(name, command, seconds):
+        asked.append(seconds)
+        yield name, ended.get(name, "out of time")
+
+    monkeypatch.setattr(gpu, "rows_of", rows_of)
     gpu.gpu("1", str(tmp_path / "gpu.json"))
     found = json.loads((tmp_path / "gpu.json").read_text())
-    assert (found["before"], found["after"], found["broken"]) == ("ok", "ok", "FAILED: RuntimeError: no such kernel")
+    assert {name: found[name] for name in gpu.PARTS} == {name: ended.get(name, "out of time") for name in gpu.PARTS}
+    # Nobody used any time, so the last has all that's left.
+    assert asked[0] < asked[-1] <= 60
+
+
+def test_without_a_gpu_a_part_runs_in_its_smallest_form(capsys):
+    gpu.tell_part("generation", "60")
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert json.loads(line.removeprefix(gpu.ROW))[0] == "generation"
+
+
+def test_notebooks_for_which_no_time_is_left_are_told(monkeypatch):
+    monkeypatch.setattr(gpu, "run_notebook", lambda *_: pytest.fail("begun without time"))
+    rows = [*gpu.notebooks(RUN, gpu.Budget(5))]
+    assert len(rows) == len(NOTEBOOKS)
+    assert {told for _, told in rows} == {"left out: no time left"}
 
 
 def test_shakespeare_is_learned_where_it_was_downloaded(tmp_path, monkeypatch):
@@ -726,3 +902,136 @@ def test_shakespeare_is_learned_where_it_was_downloaded(tmp_path, monkeypatch):
     rows = dict(gpu.shakespeare(RUN, gpu.Budget(1)))
     assert set(rows) == {"tiny Shakespeare, the recipe", "tiny Shakespeare, the usual"}
     assert "after 4 steps" in rows["tiny Shakespeare, the usual"]
+
+
+# --- the speedrun ---
+
+EVERYTHING = speedrun.Settings(
+    **{"n_layer": 2, "n_head": 2, "n_embd": 16, "n_hidden": 24, "last": 4, "pairs": True, "triples": 50, "counted": 2},
+    **{"activation": "relu2", "positions": "rotary", "norm_weights": False, "tied": False, "std": 1.0},
+)
+
+
+def speedrun_model(settings, vocab_size=5):
+    """A model with every weight drawn anew, so that no part of it is silent."""
+    seen = some_ids(400, vocab_size=vocab_size)
+    counts = speedrun.counted_logits(seen, vocab_size, settings.counted) if settings.counted else None
+    model = speedrun.SpeedrunGPT(vocab_size, settings, counts)
+    for weight in model.parameters():
+        torch.nn.init.normal_(weight, 0.0, 0.3)
+    return model
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_counted_logits_are_what_counting_by_hand_gives(order):
+    tokens, V, discount = some_ids(300, vocab_size=4).tolist(), 5, 0.8
+
+    def expected(context, token):
+        if not context:
+            return (1 + tokens.count(token)) / (V + len(tokens))
+        after = [t for i, t in enumerate(tokens) if i >= len(context) and tokens[i - len(context) : i] == context]
+        shorter = expected(context[1:], token)
+        if not after:
+            return shorter
+        return (max(0, after.count(token) - discount) + discount * len(set(after)) * shorter) / len(after)
+
+    table = speedrun.counted_logits(torch.tensor(tokens), V, order, discount).exp().view(*[V + 1] * order, V)
+    assert_close(table.sum(-1), torch.ones(table.shape[:-1]))
+    for context in itertools.product(range(V + 1), repeat=order):
+        known = list(context[max((i + 1 for i, token in enumerate(context) if token == V), default=0) :])
+        assert_close(table[context], torch.tensor([expected(known, token) for token in range(V)]))
+
+
+def test_without_layers_and_training_the_model_is_its_counts():
+    settings = speedrun.Settings(training=None, n_layer=0, tied=False, counted=2)
+    counts = speedrun.counted_logits(some_ids(400, vocab_size=5), 5, 2)
+    logits = speedrun.SpeedrunGPT(5, settings, counts)(torch.tensor([[3, 1, 4]]))
+    assert_close(logits[0], counts[[5 * 6 + 3, 3 * 6 + 1, 1 * 6 + 4]])  # 5 stands for no character
+
+
+@pytest.mark.parametrize("name", [*speedrun.RECORDS, "everything"])
+def test_the_future_does_not_change_the_past_in_any_record(name):
+    settings = EVERYTHING if name == "everything" else speedrun.RECORDS[name].settings
+    model = speedrun_model(replace(settings, n_embd=16, n_head=2, counted=min(2, settings.counted)))
+    idx = some_ids(2, 12, vocab_size=5)
+    changed = idx.clone()
+    changed[:, 7] = (changed[:, 7] + 1) % 5
+    before, after = model(idx), model(changed)
+    assert_close(before[:, :7], after[:, :7])
+    assert (before[:, 7] - after[:, 7]).abs().max() > 1e-3
+
+
+def test_the_recipe_to_beat_is_gpt2s_form():
+    settings = speedrun.Settings(n_layer=2, n_head=2, n_embd=16, n_hidden=64)
+    model = speedrun_model(settings)
+    plain = training_speed.PlainGPT(GPTConfig(5, speedrun.CONTEXT, 2, 2, 16))
+    with torch.no_grad():
+        for name, weight in plain.named_parameters():
+            if name.endswith("bias"):
+                weight.zero_()
+        for mine, own in zip(plain.blocks, model.blocks, strict=True):
+            mine.mlp[1] = torch.nn.GELU()
+            for one, other in ((mine.ln_1, own.attn_norm), (mine.ln_2, own.mlp_norm), (mine.qkv, own.qkv)):
+                one.weight.copy_(other.weight)
+            for one, other in ((mine.out, own.proj), (mine.mlp[0], own.up), (mine.mlp[2], own.down)):
+                one.weight.copy_(other.weight)
+        plain.norm.weight.copy_(model.final_norm.weight)
+        plain.tokens.weight.copy_(model.token_embedding.weight)
+        plain.head.weight.copy_(model.token_embedding.weight)
+        plain.places.weight.copy_(model.position_embedding.weight)
+    idx = some_ids(2, 12, vocab_size=5)
+    assert_close(model(idx), plain(idx))
+
+
+def test_a_run_in_parts_is_the_run_at_once(tiny):
+    corpus = speedrun.load_corpus()
+    settings = replace(EVERYTHING, training=TrainingConfig(4, optimizer="muon"), batch=2)
+    parts, whole = (speedrun.Run(settings, corpus, seed=3) for _ in range(2))
+    for steps in (1, 1, 3, 4):
+        parts.advance(steps, look=steps == 3)
+    whole.advance(4)
+    assert parts.steps_done == 4
+    assert parts.loss() == whole.loss() != parts.curve[0][1]
+    assert parts.curve[0][0] < parts.seconds
+
+
+def test_validation_counts_every_character_once_in_windows_of_64(tiny):
+    corpus = speedrun.load_corpus()
+    inputs, targets = (torch.cat(part).flatten() for part in zip(*corpus.validation, strict=True))
+    assert inputs.shape == targets.shape
+    assert_close(inputs[1:], targets[:-1])
+    assert all(x.shape[1] == 64 for x, _ in corpus.validation)
+    text = speedrun.load_text("tinyshakespeare")
+    assert 0 <= len(text) - len(corpus.seen) - 1 - len(targets) < 64
+
+
+def test_records_measured_already_are_kept(tiny, monkeypatch, capsys):
+    speedrun.speedrun("all", "1", Path("log.json"))
+    before = Path("log.json").read_text(encoding="utf-8")
+    monkeypatch.setattr(speedrun, "round_of", lambda *_: pytest.fail("measured again"))
+    speedrun.speedrun("all", "1", Path("log.json"))
+    assert Path("log.json").read_text(encoding="utf-8") == before
+    assert len(json.loads(before)) == len(speedrun.RECORDS)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"last": 0}, "last is 0"),
+        ({"counted": 4}, "counted is 4"),
+        ({"positions": "none"}, "positions is 'none'"),
+        ({"activation": "swiglu"}, "activation is 'swiglu'"),
+        ({"n_embd": 12}, "n_embd is 12 and n_head 4"),
+    ],
+)
+def test_settings_that_there_are_not_are_told(changes, told):
+    with pytest.raises(ValueError, match=told):
+        speedrun.Settings(**changes)
+
+
+@pytest.mark.skipif(not (DATA / "speedrun.json").is_file(), reason="the log is measured on two quiet cores")
+def test_the_shipped_log_is_of_records_that_can_be_run():
+    path = DATA / "speedrun.json"
+    for row in json.loads(path.read_text(encoding="utf-8")):
+        assert row["steps"] == speedrun.RECORDS[row["record"]].settings.steps
+        assert row["recipe_seconds"] > 0

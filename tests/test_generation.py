@@ -13,6 +13,7 @@ from torch.testing import assert_close
 
 from course_utils import gpt
 from course_utils.bpe import BPETokenizer
+from course_utils.encoder_decoder import EncoderDecoder
 from course_utils.generation import (
     GREEDY,
     Sampler,
@@ -362,3 +363,8 @@ def test_of_a_wrapped_model_the_one_inside_generates():
     plain, wrapped = generate_tokens(model, PROMPTS, 9), nn.DataParallel(model)
     assert generate_tokens(wrapped, PROMPTS, 9) == plain
     assert beam_search(wrapped, PROMPTS[0], 5, width=2) == beam_search(model, PROMPTS[0], 5, width=2)
+
+
+def test_a_model_that_continues_no_text_is_told():
+    with pytest.raises(ValueError, match="of class EncoderDecoder; a text is continued by a GPT or a Llama"):
+        generate_tokens(EncoderDecoder(gpt.GPTConfig(50, 16, 2, 2, 16)), [[1, 2]], 3)

@@ -33,11 +33,15 @@ def inside(wing: str, *names: str) -> tuple[str, ...]:
 ORDER = (
     *("__init__", "tools", "tools.curriculum", "common"),
     *(*inside("tales", "words", "voices", "generator", "checker", "questions", "dialogues", "spanish"), "tales"),
-    *inside("chat", "messages", "words", "dates", "kinds", "whatsapp", "exports", "files", "reading", "names"),
+    *inside(
+        "chat", "messages", "words", "dates", "kinds", "whatsapp", "exports", "files", "pieces", "reading", "names"
+    ),
     *("chat.conversations", "chat"),
     *MACHINE[1:],
-    *("export", *inside("export", "folder", "onnx_graph", "gguf_file", "command")),
-    *inside("plots", "cards", "style", "tokens", "bars", "sampling", "curves", "matrices", "model", "roadmap"),
+    *("export", *inside("export", "folder", "onnx_graph", "gguf_file")),
+    *inside(
+        "plots", "cards", "scripts", "style", "tokens", "bars", "sampling", "curves", "matrices", "model", "roadmap"
+    ),
     *(
         "plots.attention",
         "plots.dials",
@@ -58,6 +62,7 @@ ORDER = (
     *inside("tools", "fingerprints", "sync", "environment", "train"),
     "web",
     *inside("web", "markdown", "answers", "cells", "page", "reference", "live", "model", "build"),
+    "export.command",  # since it makes a page too
     "__main__",
 )
 

@@ -7,12 +7,12 @@ from dataclasses import asdict, replace
 import pytest
 import torch
 import torch.nn.functional as F
-from models import small_model, some_ids
+from models import small_llama, small_model, some_ids
 from torch import nn
 from torch.testing import assert_close
 
 from course_utils.checkpoints import load_checkpoint, save_checkpoint
-from course_utils.generation import Sampler, beam_search, generate_tokens
+from course_utils.generation import Sampler, beam_search, generate_tokens, next_logits, pad_left
 from course_utils.gpt import GPT, KVCache, count_parameters
 from course_utils.llama import (
     CappedLinear,
@@ -45,16 +45,6 @@ SWITCHES = {
     "all": {"n_kv_head": 2, "qk_norm": True, "value_residual": True, "window": 4, "soft_cap": 5.0, "mlp": "relu2"},
 }
 SIZES = {"vocab_size": 37, "context_length": 16, "n_layer": 3, "n_head": 4, "n_embd": 32}
-
-
-def small_llama(seed=0, dtype=torch.float64, **changes):
-    """A model with every weight drawn wide, so that nothing hides behind a zero or a one."""
-    torch.manual_seed(seed)
-    model = Llama(LlamaConfig(**(SIZES | changes))).to(dtype)
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight.normal_(0, 0.3)
-    return model.eval()
 
 
 class TheirNorm(nn.RMSNorm):
@@ -301,6 +291,33 @@ def test_generation_is_the_same_with_and_without_a_cache_also_beyond_the_context
     assert len({tuple(row) for row in told[0]}) == 3
     one, _ = beam_search(model, [3, 8, 1], 6, width=1)[0]
     assert one == generate_tokens(model, [[3, 8, 1]], 6)[0]
+
+
+TOGETHER = {
+    "grouped, window, qk_norm": {"n_kv_head": 2, "window": 3, "qk_norm": True},
+    "multi-query, window, tied": {"n_kv_head": 1, "window": 5, "tied": True},
+}
+
+
+@pytest.mark.parametrize("changes", [*SWITCHES.values(), *TOGETHER.values()], ids=[*SWITCHES, *TOGETHER])
+def test_in_a_batch_padded_left_each_text_goes_on_as_it_does_alone_with_a_cache_and_without(changes):
+    model = small_llama(**changes)
+    with torch.no_grad():
+        model.token_embedding.weight.mul_(4)
+    # The longest fills half of the context, so that the others' padding lies within every window for some steps.
+    prompts = [[3, 8, 1], [5], [7, 7, 2, 9, 30, 4, 4, 11]]
+    alone = [generate_tokens(model, [prompt], 8, use_cache=False)[0] for prompt in prompts]
+    assert generate_tokens(model, prompts, 8) == alone
+    assert generate_tokens(model, prompts, 8, use_cache=False) == alone
+    idx, mask = pad_left(prompts)
+    cache, together = KVCache(model, 3), torch.tensor(alone)
+    for step in range(8):
+        scores = next_logits(model, idx, mask, cache)
+        for row, prompt in enumerate(prompts):
+            wanted = model(torch.tensor([prompt + alone[row][:step]]))[0, -1]
+            assert_close(scores[row], wanted, atol=1e-10, rtol=0)
+        idx = torch.cat((idx, together[:, step : step + 1]), dim=1)
+        mask = F.pad(mask, (0, 1), value=True)
 
 
 def test_the_caches_memory_falls_with_the_heads_that_have_keys():

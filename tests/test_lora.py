@@ -2,12 +2,14 @@
 
 import copy
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 from torch.testing import assert_close
 
 from course_utils.gpt import GPT, GPTConfig
+from course_utils.llama import Llama, LlamaConfig
 from course_utils.lora import (
     HEAD,
     LAYERS,
@@ -31,8 +33,14 @@ EVERY = LoRAConfig(rank=3, alpha=7, layers=LAYERS)
 SIZES = {"vocab_size": 20, "context_length": 16, "n_layer": 2, "n_head": 2, "n_embd": 16}
 
 
+POSITIONS = ["learned", "rotary", "llama", "qwen3"]
+LLAMAS = {"llama": {}, "qwen3": {"n_head": 4, "n_kv_head": 2, "qk_norm": True}}
+
+
 def model(positions="learned", seed=0, tied=True):
     torch.manual_seed(seed)
+    if positions in LLAMAS:
+        return Llama(LlamaConfig(**(SIZES | LLAMAS[positions]), tied=tied)).eval()
     return GPT(GPTConfig(**SIZES, positions=positions, tied=tied)).eval()
 
 
@@ -66,6 +74,19 @@ def test_a_fresh_adapter_changes_nothing_and_only_it_can_learn():
     assert all(layer.A.abs().sum() > 0 and layer.B.abs().sum() == 0 for _, layer in adapters(adapted))
 
 
+@pytest.mark.parametrize(
+    ("layers", "own"),
+    [
+        (("attn.qkv",), {"attn.query", "attn.kv"}),
+        (("mlp.up",), {"mlp.gate", "mlp.up"}),
+        (LAYERS, {"attn.query", "attn.kv", "attn.proj", "mlp.gate", "mlp.up", "mlp.down"}),
+    ],
+)
+def test_a_kind_of_layer_is_all_that_a_llama_has_in_its_place(layers, own):
+    adapted = add_lora(model("qwen3"), LoRAConfig(layers=layers))
+    assert {name for name, _ in adapters(adapted)} == {f"blocks.{n}.{name}" for n in (0, 1) for name in own}
+
+
 def test_training_moves_the_adapter_and_nothing_else():
     adapted = add_lora(model(), EVERY)
     before = copy.deepcopy(adapted.state_dict())
@@ -74,7 +95,7 @@ def test_training_moves_the_adapter_and_nothing_else():
         assert torch.equal(weight, before[name]) != name.endswith((".A", ".B")), name
 
 
-@pytest.mark.parametrize("positions", ["learned", "rotary"])
+@pytest.mark.parametrize("positions", POSITIONS)
 def test_merged_it_computes_the_same_and_removed_it_is_the_base_again(positions):
     adapted = trained(positions)
     assert not torch.allclose(adapted(IDX), model(positions)(IDX))
@@ -86,7 +107,7 @@ def test_merged_it_computes_the_same_and_removed_it_is_the_base_again(positions)
     assert all(weight.requires_grad for weight in adapted.parameters())
 
 
-@pytest.mark.parametrize("positions", ["learned", "rotary"])
+@pytest.mark.parametrize("positions", POSITIONS)
 def test_an_adapter_comes_back_from_its_folder_and_two_can_be_swapped(positions, tmp_path):
     one, other = trained(positions), trained(positions, LoRAConfig(rank=2, alpha=5), seed=1)
     save_adapter(one, tmp_path / "one")
@@ -98,7 +119,7 @@ def test_an_adapter_comes_back_from_its_folder_and_two_can_be_swapped(positions,
 
 
 @pytest.mark.parametrize("layers", [LAYERS, ("attn.qkv",), ("mlp.down", "attn.proj")])
-@pytest.mark.parametrize("positions", ["learned", "rotary"])
+@pytest.mark.parametrize("positions", POSITIONS)
 def test_peft_reads_it_and_computes_the_same(positions, layers, tmp_path):
     peft, transformers = pytest.importorskip("peft"), pytest.importorskip("transformers")
     adapted = trained(positions, LoRAConfig(rank=3, alpha=7, layers=layers))
@@ -111,7 +132,7 @@ def test_peft_reads_it_and_computes_the_same(positions, layers, tmp_path):
         assert_close(theirs.merge_and_unload()(IDX).logits, adapted(IDX))
 
 
-@pytest.mark.parametrize("positions", ["learned", "rotary"])
+@pytest.mark.parametrize("positions", POSITIONS)
 def test_an_adapter_on_the_output_layer_is_merged_saved_and_read_by_peft(positions, tmp_path):
     peft, transformers = pytest.importorskip("peft"), pytest.importorskip("transformers")
     config = LoRAConfig(rank=3, alpha=7, layers=("mlp.down", HEAD))
@@ -139,10 +160,12 @@ def test_an_output_layer_that_shares_its_weights_takes_no_adapter(tmp_path):
 
 
 @pytest.mark.parametrize("tied", [True, False])
-def test_a_wider_vocabulary_changes_nothing_for_the_old_tokens(tied):
-    plain = model(tied=tied)
+@pytest.mark.parametrize("positions", POSITIONS)
+def test_a_wider_vocabulary_changes_nothing_for_the_old_tokens(positions, tied):
+    plain = model(positions, tied=tied)
     wide = widen_vocabulary(plain, 24)
-    assert wide.config.vocab_size == 24
+    assert type(wide) is type(plain)
+    assert wide.config == replace(plain.config, vocab_size=24)
     assert wide(torch.tensor([[20, 23]])).shape == (1, 2, 24)
     assert_close(wide(IDX)[..., :20], plain(IDX))
     assert torch.equal(wide(IDX), widen_vocabulary(plain, 24)(IDX))
@@ -165,6 +188,49 @@ def test_an_adapter_of_peft_is_read(positions, tmp_path):
     assert load_adapter(ours, tmp_path / "adapter") == LoRAConfig(4, 10, ("attn.qkv",))
     with torch.inference_mode():
         assert_close(ours(IDX), theirs(IDX).logits)
+
+
+@pytest.mark.parametrize(
+    ("target", "kinds"),
+    [
+        (["o_proj"], ("attn.proj",)),
+        (["q_proj", "v_proj"], ("attn.qkv",)),
+        (["gate_proj", "up_proj", "down_proj"], ("mlp.up", "mlp.down")),
+    ],
+)
+def test_an_adapter_of_peft_is_read_by_a_llama(target, kinds, tmp_path):
+    ours, theirs = with_their_adapter(tmp_path, target)
+    assert load_adapter(ours, tmp_path / "adapter") == LoRAConfig(4, 10, kinds)
+    with torch.inference_mode():
+        assert_close(ours(IDX), theirs(IDX).logits)
+
+
+def with_their_adapter(folder, target):
+    """A Llama, and the same with an adapter that peft has made and saved."""
+    peft, transformers = pytest.importorskip("peft"), pytest.importorskip("transformers")
+    save_huggingface(model("qwen3"), folder / "base")
+    base = transformers.AutoModelForCausalLM.from_pretrained(folder / "base")
+    form = peft.LoraConfig(r=4, lora_alpha=10, target_modules=target, task_type="CAUSAL_LM", init_lora_weights=False)
+    theirs = peft.get_peft_model(base, form).eval()
+    theirs.save_pretrained(folder / "adapter")
+    return model("qwen3"), theirs
+
+
+def test_keys_and_values_with_an_a_each_are_refused_in_words_and_the_model_stays(tmp_path):
+    ours, _ = with_their_adapter(tmp_path, ["q_proj", "k_proj", "v_proj"])
+    before = ours(IDX)
+    told = "A of its own for each of model.layers.0.self_attn.k_proj and model.layers.0.self_attn.v_proj"
+    with pytest.raises(ValueError, match=told):
+        load_adapter(ours, tmp_path / "adapter")
+    assert torch.equal(ours(IDX), before)
+    assert not list(adapters(ours))
+
+
+def test_layers_that_a_model_does_not_have_are_refused_and_it_can_still_be_trained():
+    mixture = Llama(LlamaConfig(**SIZES | {"positions": "rotary"}, n_expert=4, n_active=2))
+    with pytest.raises(ValueError, match=r"layers are mlp\.up, mlp\.down; this model has none of them"):
+        add_lora(mixture, LoRAConfig(layers=("mlp.up", "mlp.down")))
+    assert all(weight.requires_grad for weight in mixture.parameters())
 
 
 def test_a_wrong_folder_is_refused_and_the_model_stays(tmp_path):
@@ -217,7 +283,7 @@ def compiled_blocks(base):
 
 
 @pytest.mark.parametrize("wrap", [lambda base: torch.compile(base, backend="eager"), compiled_blocks])
-@pytest.mark.parametrize("positions", ["learned", "rotary"])
+@pytest.mark.parametrize("positions", POSITIONS)
 def test_a_compiled_model_takes_an_adapter_saves_it_and_takes_it_again(positions, wrap, tmp_path):
     want = trained(positions)
     save_adapter(want, tmp_path / "plain")

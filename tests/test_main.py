@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from course_utils import __main__ as entry
+from course_utils.common import AS_LAPTOP
+from course_utils.experiments import busy
 from course_utils.tools import environment
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -75,6 +77,32 @@ def test_every_character_can_be_printed_whatever_standard_output_is(inside, monk
     sys.stdout.flush()
     shown = written.getvalue().decode(encoding)
     assert shown.startswith(SHOWN[encoding] + (" \u0905\n" if encoding == "utf-8" else " ?\n"))
+
+
+@pytest.mark.parametrize("own", ["", "7"])
+def test_what_is_started_has_threads_that_spin_little_unless_told_otherwise(monkeypatch, own):
+    monkeypatch.setenv("GOMP_SPINCOUNT", own)  # so that it's taken back, whatever `main` does
+    if not own:
+        monkeypatch.delenv("GOMP_SPINCOUNT")
+    started = [sys.executable, "-c", "import os; print(os.environ['GOMP_SPINCOUNT'])"]
+    monkeypatch.setattr(entry, "run", lambda arguments: subprocess.check_output(started, text=True))
+    assert entry.main(["lab"]).strip() == (own or entry.SPINS)
+    assert busy.WAITING["as the course does"] == entry.SPINS
+
+
+@pytest.mark.parametrize(("asked", "words"), [("", ["--as-laptop"]), ("1", []), ("0", [])])
+def test_any_command_can_be_held_to_an_ordinary_laptop(inside, monkeypatch, capsys, asked, words):
+    monkeypatch.setattr(os, "environ", {"COURSE_LAPTOP": asked})
+    assert entry.main(["bench", "echo", *words, "--short"]) == 0
+    assert capsys.readouterr().out.startswith("--short\n")  # the benchmark isn't told
+    held = AS_LAPTOP if asked == "1" or words else {"COURSE_LAPTOP": "0"}
+    assert os.environ == {"GOMP_SPINCOUNT": entry.SPINS} | held
+
+
+def test_a_value_that_cannot_be_meant_is_told_without_a_traceback(inside, monkeypatch, capsys):
+    monkeypatch.setenv("COURSE_LAPTOP", "please")
+    assert entry.main(["bench", "echo"]) == 1
+    assert capsys.readouterr().err == "\nCOURSE_LAPTOP is 'please'; it takes 1, for an ordinary laptop, or 0\n"
 
 
 def test_sync_gets_its_arguments_as_a_list(inside):

@@ -3,9 +3,12 @@
 import re
 from pathlib import Path
 
+import nbformat
 import notebook_rules as rules
 import pytest
 
+from course_utils.exercises import exercises
+from course_utils.tools.environment import without_outputs
 from course_utils.tools.sync import Course, check_course, check_notebook, number, read, setup_cell
 
 COURSE = Course()
@@ -51,6 +54,20 @@ def test_saved_definitions_are_in_the_package_byte_for_byte(path: Path):
         module = f"\n{COURSE.module(rules.saved_module(cell))}"
         for piece in cell.source.split("\n", 1)[1].split("\n\n\n"):
             assert f"\n{piece}\n" in module
+
+
+@EACH
+def test_a_learners_copy_has_no_outputs_but_the_maps(path: Path):
+    copy = nbformat.reads(without_outputs(path.read_text("utf-8")), as_version=4)
+    (shown,) = [cell for cell in rules.code_cells(copy) if cell.outputs]
+    assert "draw_map" in shown.source
+    assert len(shown.outputs) == 2  # the picture and its caption
+    assert [cell.source for cell in copy.cells] == [cell.source for cell in read(path).cells]
+
+
+@EACH
+def test_no_answer_stands_open_below_its_exercise_or_before_it(path: Path):
+    assert list(rules.spoilers(read(path), exercises(number(path)))) == []
 
 
 @EACH

@@ -14,7 +14,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from matplotlib.patches import Arc, FancyArrowPatch
+from matplotlib.patches import Arc, FancyArrowPatch, FancyBboxPatch
 from matplotlib.text import Text
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
@@ -37,17 +37,19 @@ from course_utils.plots import (
     draw_tokens,
     draw_tradeoff,
     draw_windows,
+    scripts,
     style,
     tale_card,
     tokens,
 )
 from course_utils.plots.alignment import draw_alignment
 from course_utils.plots.style import CARD, FAINT_INK, INK, ROLES
-from course_utils.tools.curriculum import NOTEBOOKS, NUMBERS, STATIONS, STEPS, at
+from course_utils.tools.curriculum import LADDER, NOTEBOOKS, NUMBERS, STATIONS, STEPS, at, find
 from course_utils.training import History, Progress
 
 CAPTION = "A straight line that rises from one to three."
 LOREM = ["Lorem", "ipsum", "dolor", "sit", "amet,", "consectetur", "adipiscing", "elit,"]
+ARABIC = ["كان", " يا", " ما", " كان", " في", " قديم"]
 FOUR = [0.5, 0.3, 0.15, 0.05]
 PARTS = {"token_embedding": 524_288, "position_embedding": 16_384, "blocks": 793_088, "total": 1_334_016}
 
@@ -68,6 +70,10 @@ FIGURES = {
     "map": lambda: draw_map("03"),
     "map at the start": lambda: draw_map("00"),
     "tokens": lambda: draw_tokens([" word", "\n", "a$b$"] * 20, range(60), [2], "Sixty tokens"),
+    "tokens from right to left": lambda: draw_tokens([" كان", " يا", "ما"] * 12, range(36), title="Once upon a time"),
+    "windows from right to left": lambda: draw_windows(ARABIC, 3, 1),
+    "merges from right to left": lambda: draw_merges([list("كتاب"), ["كت", "اب"], ["كتاب"]]),
+    "links from right to left": lambda: plots.draw_links(ARABIC, 2, [0.7, 0.2, 0.1, 0, 0, 0]),
     "tokens in roles": lambda: draw_tokens(["Ahoy", " Hugo", "."], [7, 8, 9], roles=["masked", "target", "highlight"]),
     "strips": lambda: plots.draw_strips(
         {"one": ["token"] * 9 + ["target"] * 4, "row two": ["target", "masked"]},
@@ -134,6 +140,57 @@ def words(figure: Figure) -> list[str]:
     return [text.get_text() for text in texts(figure)]
 
 
+# --- texts from right to left ---
+
+
+def lefts(figure: Figure) -> list[float]:
+    """Where the boxes of a figure begin, in the order in which they were drawn."""
+    return [box.get_x() for box in figure.axes[0].patches if isinstance(box, FancyBboxPatch)]
+
+
+@pytest.mark.parametrize(
+    ("draw", "count"),
+    [
+        (lambda tokens: draw_tokens(tokens), 6),
+        (lambda tokens: draw_windows(tokens, 2, 2), 6),
+        (lambda tokens: draw_merges([tokens, ["".join(tokens)]]), 6),
+        (lambda tokens: plots.draw_links(tokens, 2, [0.5, 0.3, 0.2, 0, 0, 0]), 6),
+    ],
+)
+def test_the_tokens_of_an_arabic_text_run_from_right_to_left(draw: Any, count: int):
+    row = lefts(draw(ARABIC))[:count]
+    assert row == sorted(row, reverse=True)
+    row = lefts(draw(LOREM[:6]))[:count]
+    assert row == sorted(row)
+
+
+def test_a_mirrored_row_lies_as_far_from_its_edge():
+    boxes = draw_tokens(ARABIC).axes[0].patches
+    assert boxes[0].get_x() + boxes[0].get_width() == pytest.approx(style.WIDTH - style.MARGIN)
+    assert min(box.get_x() for box in boxes) >= style.MARGIN
+
+
+def drawn(text: str) -> bytes:
+    """A text as pixels."""
+    axes = style.canvas(40)
+    style.write(axes, 200, 20, text, 20, family=style.MONO)
+    return FigureCanvasAgg(axes.figure).print_to_buffer()[0]
+
+
+@pytest.mark.skipif(not scripts.MATPLOTLIB_JOINS, reason="before 3.11 matplotlib cannot say how letters join")
+@pytest.mark.parametrize("text", ["كتاب", "مرحبا", "السلام", "يا", "قديم", "مدرسة", "لؤلؤ", "بيت", "ههه", "ء", "الآن"])
+def test_arabic_letters_join_for_an_older_matplotlib_as_a_newer_one_joins_them(text: str):
+    # The newer one takes the joined forms for Arabic too, and would turn them round once more.
+    assert drawn(scripts.joined(text)[::-1]) == drawn(text)
+    assert scripts.joined(text) != text or len(text) == 1
+
+
+def test_an_older_matplotlib_gets_joined_letters(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(style, "MATPLOTLIB_JOINS", False)
+    assert style.visible(" كتاب") == "بﺎﺘﻛ·"
+    assert style.visible(" niño") == "·niño"
+
+
 # --- what figures say ---
 
 
@@ -142,11 +199,32 @@ def test_the_map_shows_each_step_each_station_and_each_notebook():
     assert {*(f"{i} {name}" for i, name in enumerate(STEPS, 1)), *STATIONS, *NUMBERS} <= set(said)
 
 
+@pytest.mark.parametrize("here", NUMBERS)
+def test_the_map_is_a_slim_strip_whose_names_keep_apart(here: str):
+    figure = draw_map(here)
+    width, height = figure.get_size_inches() * figure.dpi
+    assert [round(width), round(height)] == [896, 140]
+    figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in texts(figure)]
+    assert min(box.x0 for box in boxes) > 0
+    assert max(box.x1 for box in boxes) < width
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+
+
+def test_the_attention_notebooks_show_their_ladder_in_place_of_the_steps():
+    for number, mechanism in LADDER.items():
+        said = words(draw_map(number))
+        assert {*LADDER.values()} <= {*said}
+        assert not any(step in "".join(said) for step in STEPS)
+        bold = {text.get_text() for text in texts(draw_map(number)) if text.get_weight() == "bold"}
+        assert bold == {mechanism, "attention", number, find(number).label}
+
+
 @pytest.mark.parametrize("here", ["07", 7, "07_self_attention", "07_self_attention.ipynb"])
 def test_the_map_marks_the_place_however_it_is_named(here: str | int):
     figure = draw_map(here)
     bold = {text.get_text() for text in texts(figure) if text.get_weight() == "bold"}
-    assert {"You are here: 07 · Self-attention", "07", "model"} <= bold
+    assert {"07 · Self-attention", "07", "attention"} <= bold
     assert not {"06", "08", "encode"} & bold
 
 
@@ -403,6 +481,14 @@ def test_probabilities_may_be_a_tensor_that_learns():
 def test_a_filter_shows_what_it_leaves_and_how_many():
     said = words(draw_filters(list("abcd"), FOUR, {"the best two": [0.625, 0.375, 0, 0]}))
     assert {"the best two\n2 tokens left", "62%", "38%", "0%"} <= set(said)
+
+
+def test_a_tradeoff_has_whole_percentages_at_its_scales():
+    points = [(0.3, 0.845, ""), (0.7, 0.99, "")]
+    axes = draw_tradeoff({"one": {"top_k": points}}, (0.69, 1.0)).axes[0]
+    for ticks in (axes.get_xticks(), axes.get_yticks()):
+        assert len(ticks) >= 3
+        assert np.allclose(100 * ticks, np.round(100 * ticks))
 
 
 def test_a_tradeoff_names_its_curves_and_the_settings_asked_for():

@@ -1,7 +1,9 @@
 """Device, preset, seed and precision."""
 
 import contextlib
+import os
 import random
+import subprocess
 import sys
 import types
 
@@ -10,6 +12,7 @@ import pytest
 import torch
 
 from course_utils import runtime
+from course_utils.common import AS_LAPTOP
 
 
 def test_the_preset_follows_the_device_unless_the_environment_says_otherwise(monkeypatch):
@@ -37,7 +40,8 @@ def test_mps_is_taken_only_when_asked_for(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("COURSE_DEVICE", "tpu"), ("COURSE_DEVICE", "cuda"), ("COURSE_PRESET", "big")]
+    ("name", "value"),
+    [("COURSE_DEVICE", "tpu"), ("COURSE_DEVICE", "cuda"), ("COURSE_PRESET", "big"), ("COURSE_LAPTOP", "yes")],
 )
 def test_what_the_environment_cannot_mean_is_told(monkeypatch, name, value):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -56,6 +60,37 @@ def test_without_bfloat16_in_the_processor_float32_is_taken(monkeypatch):
     for probe in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
         monkeypatch.setattr(torch.cpu, probe, lambda: False, raising=False)
     assert runtime.fast_dtype(torch.device("cpu")) == torch.float32
+
+
+def test_held_to_an_ordinary_laptop_a_processor_has_no_bfloat16(monkeypatch):
+    for probe in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, probe, lambda: True, raising=False)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    monkeypatch.setenv("COURSE_DEVICE", "cpu")
+    told = []
+    for value in ("1", "0", ""):
+        monkeypatch.setenv("COURSE_LAPTOP", value)
+        told.append((runtime.fast_dtype(torch.device("cpu")), "held to an ordinary laptop" in str(runtime.start())))
+    assert told == [(torch.float32, True), (torch.bfloat16, False), (torch.bfloat16, False)]
+
+
+def test_holding_a_run_after_pytorch_was_loaded_is_told(monkeypatch):
+    monkeypatch.setenv("COURSE_LAPTOP", "1")
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    told = r"PyTorch works with AVX512\. Start with .*--as-laptop.*ATEN_CPU_CAPABILITY=avx2"
+    with pytest.raises(ValueError, match=told):
+        runtime.start()
+    monkeypatch.setenv("COURSE_LAPTOP", "0")
+    runtime.start()
+
+
+def test_pytorch_takes_the_variables_that_hold_it():
+    code = "import torch; print(torch.backends.cpu.get_cpu_capability(), torch.backends.mkldnn.is_available())"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **AS_LAPTOP}, capture_output=True, text=True, check=True
+    )
+    assert "AVX512" not in ran.stdout
+    assert "ATEN_CPU_CAPABILITY" not in ran.stderr  # it says so, should it not know the value
 
 
 def test_the_same_seed_gives_the_same_numbers_everywhere():

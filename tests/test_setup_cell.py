@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat.v4 import new_code_cell, new_notebook
 
 from course_utils.runtime import COLAB_ADVICE
@@ -163,3 +163,59 @@ def test_the_line_that_keeps_files_on_drive_works(here: Path, tmp_path: Path):
     look = "print(os.environ['MOUNTED'], os.environ['COURSE_WORK'])"
     told = session(here, COLAB, setup_cell(address), line, look)
     assert "/content/drive /content/drive/MyDrive/text-to-transformer" in told
+
+
+# What a reader has after an hour: an exercise that passed, and a training run that was stopped in the middle.
+TRAINING = """
+import torch
+from course_utils.gpt import GPT, GPTConfig
+from course_utils.training import TrainingConfig, train
+
+def batches(step):
+    ids = torch.randint(9, (2, 6), generator=torch.Generator().manual_seed(step))
+    return ids[:, :-1], ids[:, 1:]
+
+def cut_off(now):
+    if now.step == at:
+        import os; os._exit(1)  # Colab takes the machine away
+
+torch.manual_seed(0)
+model, config = GPT(GPTConfig(9, 8, n_layer=1, n_head=1, n_embd=8)), TrainingConfig(steps=6)
+path = runtime.work_folder() / "run.safetensors"
+"""
+SAVED = "train(model, batches, config, callbacks=[cut_off], checkpoint=path, save_every=2)"
+PASS = """
+from course_utils.exercises import check, find
+check("03.1", find("03.1").reference)
+"""
+PROGRESS = """
+from course_utils.exercises.engine.record import read_record
+print("the exercises that passed:", [number for number, row in read_record().items() if row["passed"]])
+"""
+
+
+@pytest.mark.slow
+def test_a_session_that_restarts_loses_nothing_that_was_saved(here: Path, tmp_path: Path):
+    shutil.rmtree(tmp_path / "light")
+    drive = tmp_path / "drive"
+    zipped = tmp_path / "zipped"
+    shutil.copytree(ROOT / "course_utils", zipped / "course_utils", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "data", zipped / "data")
+    (zipped / "notebooks").mkdir()
+    uploaded = shutil.make_archive(str(tmp_path / "text-to-transformer"), "zip", zipped)
+    line = COLAB_ADVICE.splitlines()[-1].replace("/content/drive", str(drive))
+
+    def begin(*cells: str) -> str:  # a new machine: nothing but the notebook, the upload, and what lies on Drive
+        shutil.rmtree(here)
+        write(here, {"00_start_here.ipynb": ""})
+        shutil.copy(uploaded, here)
+        return session(here, COLAB, setup_cell(""), line, *cells)
+
+    assert "Passed" in begin(PASS)
+    with pytest.raises(DeadKernelError):
+        begin("at = 5", TRAINING, SAVED)
+    told = begin("at = 0", TRAINING, f"history = {SAVED}", "print(len(history.losses), path)", PROGRESS)
+    assert "goes on" in told or "going on" in told.lower()
+    assert f"6 {drive / 'MyDrive' / 'text-to-transformer' / 'run.safetensors'}" in told
+    assert "the exercises that passed: ['03.1']" in told
+    assert not (here / "text-to-transformer" / "work").exists()

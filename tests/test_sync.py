@@ -12,6 +12,7 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from course_utils.exercises.engine.exercise import Exercise
 from course_utils.tools import sync
 from course_utils.tools.curriculum import Notebook
 from course_utils.tools.fingerprints import fingerprints
@@ -178,6 +179,22 @@ def test_borrowed_names_times_and_copies_are_told_in_the_header(course: sync.Cou
     assert "Borrowed today: `read`, built in notebook 03; `GPT`, built in notebook 10." in header
     assert "Time: about 30 minutes to read and do; its cells run in about 20 s on two processor cores." in header
     assert "an exact copy of the package's text" in header
+
+
+@pytest.mark.parametrize(
+    ("dtype", "told"),
+    [
+        ("bfloat16", "s on two cores of a server processor, one with units for bfloat16; on an ordinary laptop, allow"),
+        ("float32", "s on two cores of an ordinary laptop, without units for bfloat16."),
+        ("float16", "s on two processor cores."),
+    ],
+)
+def test_the_header_says_which_machine_its_time_is_from(course: sync.Course, dtype: str, told: str):
+    made = notebook(minutes=30, seconds=20)
+    stamped(course, made)
+    line = f"torch 2.13.0 · cpu, 2 threads · preset laptop · {dtype} · seed 0"
+    marked(made, "setup").outputs = [new_output("stream", text=line)]
+    assert told in marked(stamped(course, made), "header").source
 
 
 def test_a_name_borrowed_anew_makes_the_header_stale(course: sync.Course):
@@ -368,12 +385,18 @@ def test_the_table_in_readme_is_written_and_kept(course: sync.Course, capsys: py
     assert sync.check_course(course) == ["README.md has another table of notebooks than the curriculum"]
     assert sync.check_course(course, mend=True) == []
     text = (course.root / "README.md").read_text(encoding="utf-8")
-    pairs = "| [02 · Pairs](notebooks/02_pairs.ipynb) | merge pairs |"
-    tensors = "| [A · Tensors](notebooks/A_tensors.ipynb) | multiply |"
-    assert f"| --- | --- |\n{pairs}\n{tensors}\n\n{sync.TABLE_ENDS}\n\nAfter\n" in text
+    pairs = "| [02 · Pairs](notebooks/02_pairs.ipynb) | merge pairs |  | 0 |"
+    tensors = "| [A · Tensors](notebooks/A_tensors.ipynb) | multiply |  | 0 |"
+    assert f"| --- | --- | --: | --: |\n{pairs}\n{tensors}\n\n{sync.TABLE_ENDS}\n\nAfter\n" in text
     assert text.startswith(f"Before\n\n{sync.TABLE_BEGINS}\n\n| notebook |")
     assert sync.check_course(course) == []
     assert capsys.readouterr().out == "README.md: written\n"
+
+
+def test_the_table_has_the_minutes_and_the_exercises_that_are_checked(course: sync.Course):
+    checks = ['def f(): ...\n\n\ncheck("02.1", f)', 'check("02.2", 4)', 'check("02.2", 5)', 'print("check(1)")']
+    write(course, notebook(*checks, minutes=30))
+    assert sync.table_of_notebooks(course).endswith("| merge pairs | 30 | 2 |")
 
 
 def test_the_table_has_a_badge_once_there_is_an_address(course: sync.Course):
@@ -589,3 +612,47 @@ def test_a_saved_definition_in_another_notebook_than_planned_is_found():
     unplanned = notebook("# course_utils/plots.py\ndef show(): ...")
     told = "builds show; curriculum.py has plots.show in no notebook's `builds`"
     assert list(rules.misplaced_saved(unplanned, "03", TABLE)) == [told]
+
+
+def answered(*cells: tuple[str, str]) -> NotebookNode:
+    """A notebook that asks for `double`; each other cell has a source and a tag, which folds it, or none."""
+    return notebook(*(new_code_cell(source, metadata=folded(tag)) for source, tag in cells))
+
+
+def folded(tag: str) -> dict:
+    """The metadata of a cell that is folded for this reason, or of an open one."""
+    return {"tags": [tag], "jupyter": {"source_hidden": True}} if tag else {}
+
+
+def double(number: int) -> int:
+    """The reference."""
+    return 2 * number
+
+
+DOUBLE = Exercise("99.1", "Double", "double", double, hints=(), probes=lambda chance: [(chance.randint(3, 99),)])
+ASKED = ('def double(number):\n    raise NotImplementedError\n\n\ncheck("99.1", double)', "")
+TWICE, HALF = "def twice(n):\n    return n + n", "def half(n):\n    return n / 2"
+SPOILED = {
+    "open": (answered(ASKED, (TWICE, "")), "twice passes exercise 99.1 and stands open below it"),
+    "before": (answered((TWICE, ""), ASKED), "twice passes exercise 99.1 and stands before it"),
+    "folded but before": (answered((TWICE, "answer"), ASKED), "before"),
+    "with a helper": (
+        answered(ASKED, ("import operator", ""), ("def f(n):\n    return operator.mul(n, 2)", "")),
+        "f passes exercise 99.1",
+    ),
+    "folded without a tag": (answered(ASKED, (HALF, "other")), "nothing else"),
+}
+
+
+@pytest.mark.parametrize(("made", "told"), SPOILED.values(), ids=SPOILED)
+def test_an_answer_that_spoils_its_exercise_is_found(made: NotebookNode, told: str):
+    assert list(rules.spoilers(answered(ASKED, (TWICE, "answer"), (HALF, "")), [DOUBLE])) == []
+    assert list(rules.spoilers(answered((HALF, ""), ASKED, (TWICE, "answer-code")), [DOUBLE])) == []
+    assert told in " ".join(rules.spoilers(made, [DOUBLE]))
+
+
+def test_what_is_folded_in_jupyter_is_folded_on_colab():
+    made = answered(ASKED, (TWICE, "answer"), (HALF, ""))
+    made.cells[-1].metadata["cellView"] = "form"  # left over from when it was folded
+    sync.clean(made)
+    assert [cell.metadata.get("cellView") for cell in rules.code_cells(made)] == [None, "form", None]

@@ -10,7 +10,9 @@ from models import small_config, some_ids
 from torch.testing import assert_close
 
 from course_utils.checkpoints import load_checkpoint, save_checkpoint
+from course_utils.encoder_decoder import EncoderDecoder
 from course_utils.gpt import GPT
+from course_utils.llama import Llama, LlamaConfig
 from course_utils.tokenizers import CharTokenizer, WordTokenizer
 from course_utils.training import (
     ProgressBar,
@@ -19,6 +21,7 @@ from course_utils.training import (
     cross_entropy,
     describe_data,
     evaluate,
+    next_token_loss,
     schedule,
     train,
 )
@@ -189,6 +192,47 @@ def test_chance_on_a_gpu_goes_on_too(tmp_path):
     torch.cuda.manual_seed(99)
     Trainer(fresh_model(dropout=0.3).cuda(), TrainingConfig(steps=4)).resume(tmp_path / "run.safetensors")
     assert torch.equal(torch.rand(3, device="cuda"), expected)
+
+
+FORMS = {
+    "llama": {},
+    "qwen": {"n_kv_head": 2, "qk_norm": True, "tied": True},
+    "all": {"n_kv_head": 1, "window": 4, "value_residual": True, "soft_cap": 9.0, "mlp": "relu2", "zero_outputs": True},
+    "experts": {"n_expert": 3, "n_hidden": 8},
+}
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_llama_that_was_interrupted_goes_on_bit_for_bit(tmp_path, form, optimizer):
+    def fresh():
+        torch.manual_seed(0)
+        return Llama(LlamaConfig(37, 16, 2, 4, 16, dropout=0.2, **FORMS[form]))
+
+    config, path, whole, again = TrainingConfig(6, optimizer=optimizer), tmp_path / "run.safetensors", fresh(), fresh()
+    expected = train(whole, batches, config).losses
+    torch.manual_seed(0)
+    first = fresh()
+    train(first, batches, config, checkpoint=path, callbacks=[stop_after(3)])
+    assert not torch.equal(weights_of(first), weights_of(whole))
+    assert train(again, batches, config, checkpoint=path).losses == expected
+    assert torch.equal(weights_of(again), weights_of(whole))
+    assert torch.equal(weights_of(load_checkpoint(path).model), weights_of(whole))
+
+
+@pytest.mark.parametrize("kind", [GPT, EncoderDecoder, Llama])
+def test_a_checkpoint_of_another_kind_of_model_is_refused_and_kept(tmp_path, kind):
+    path, config, models = tmp_path / "run.safetensors", TrainingConfig(2), {}
+    for one in (GPT, EncoderDecoder):
+        models[one] = one(small_config(n_layer=1))
+    models[Llama] = Llama(LlamaConfig(37, 16, 1, 4, 32))
+    Trainer(models[kind], config).save(path)
+    before = path.read_bytes()
+    for other in models.keys() - {kind}:
+        told = f"is from another run: model is {kind.__name__} there and {other.__name__} here. Give another path"
+        with pytest.raises(ValueError, match=told):
+            Trainer(models[other], config).resume(path)
+    assert path.read_bytes() == before
 
 
 def test_a_checkpoint_of_another_recipe_is_refused_and_kept(tmp_path):
@@ -487,6 +531,56 @@ def test_where_a_scaled_gradient_overflows_no_weight_moves_and_the_scale_falls(o
     trainer.step(*batches(1))
     assert not torch.equal(weights_of(model), before)
     assert weights_of(model).isfinite().all()
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_float16_run_that_stops_goes_on_with_its_scale(tmp_path, optimizer):
+    config, path = TrainingConfig(steps=6, dtype=torch.float16, optimizer=optimizer), tmp_path / "run.safetensors"
+
+    def run(steps):
+        trainer = Trainer(fresh_model(), config)
+        hook = trainer.model.lm_head.weight.register_hook(lambda gradient: gradient * math.inf)
+        trainer.step(*batches(0))  # it overflows, and the scale is halved
+        hook.remove()
+        for step in range(1, steps):
+            trainer.step(*batches(step))
+        return trainer
+
+    whole, cut = run(6), run(3)
+    assert cut.scaler.get_scale() == whole.scaler.get_scale() == 2.0**15
+    cut.save(path)
+    again = Trainer(fresh_model(seed=77), config)
+    again.resume(path)
+    assert again.scaler.get_scale() == 2.0**15
+    for step in range(3, 6):
+        again.step(*batches(step))
+    assert again.history.losses == whole.history.losses
+    assert torch.equal(weights_of(again.model), weights_of(whole.model))
+
+
+def test_parts_of_a_float16_batch_are_scaled_alike():
+    losses = [
+        train(fresh_model(), batches, TrainingConfig(steps=4, dtype=torch.float16, accumulation=parts)).losses
+        for parts in (1, 4)
+    ]
+    assert_close(losses[0], losses[1], atol=5e-3, rtol=0)
+
+
+def test_gradients_too_small_for_float16_arrive_only_because_they_are_scaled():
+    def faint(model, batch):  # float16 has nothing between 0 and 6e-8
+        return next_token_loss(model, batch) * 1e-6
+
+    moved = []
+    for scale in (2.0**16, 1.0):
+        model = fresh_model()
+        before, trainer = weights_of(model), Trainer(model, TrainingConfig(steps=1, dtype=torch.float16), faint)
+        trainer.scaler = torch.amp.GradScaler("cpu", init_scale=scale)
+        trainer.step(*batches(0))
+        gradient = model.blocks[0].mlp.up.weight.grad
+        moved.append((gradient != 0).float().mean().item())
+        assert weights_of(model).isfinite().all()
+        assert not torch.equal(weights_of(model), before)
+    assert moved[0] > 0.9 > 0.5 > moved[1]
 
 
 @pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])

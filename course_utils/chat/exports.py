@@ -396,8 +396,10 @@ def plain_message(entry: Entry, chat: str) -> Message:
 
 
 def entries(value: Any, report: Report) -> Iterator[Entry]:
-    """The entries of a list of messages; what isn't an object is counted and left out."""
-    for entry in value if isinstance(value, list) else []:
+    """The entries of a list of messages; what isn't an object is counted and left out. Each leaves the list."""
+    value = value if isinstance(value, list) else []
+    for place, entry in enumerate(value):
+        value[place] = None  # a large chat shouldn't lie in memory twice
         if isinstance(entry, dict):
             yield entry
         else:

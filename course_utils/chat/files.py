@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from course_utils.chat.messages import Report
 from course_utils.common import require
@@ -170,6 +170,17 @@ def text_lines(source: Source, encoding: str, errors: str) -> Iterator[str]:
     """Yield the lines of a file, whatever ends them, each with a newline at its end except perhaps the last one."""
     with io.TextIOWrapper(source.open(), encoding=encoding, errors=errors, newline=None) as text:
         yield from text
+
+
+@contextmanager
+def whole_file(source: Source, encoding: str, errors: str) -> Iterator[TextIO]:
+    """A file to read as text, without its byte order mark; it may not be larger than the limit."""
+    with io.TextIOWrapper(source.open(), encoding=encoding, errors=errors, newline="") as text:
+        require(text.buffer.seek(0, io.SEEK_END) <= MAX_BYTES, f"{source.name} has more than {MAX_BYTES >> 30} GB")
+        text.buffer.seek(0)
+        if text.read(1) != "\ufeff":
+            text.seek(0)
+        yield text
 
 
 def whole_text(source: Source, encoding: str, errors: str) -> str:

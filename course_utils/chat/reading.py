@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from course_utils.chat import exports, whatsapp
-from course_utils.chat.files import Source, encoding_of, opened, text_lines, whole_text
+from course_utils.chat.files import Source, encoding_of, opened, text_lines, whole_file, whole_text
 from course_utils.chat.messages import ORDERS, Chat, Message, Report, shorten
+from course_utils.chat.pieces import read_json
 from course_utils.common import require
 
 FORMATS = ("whatsapp", *exports.PARSERS)
@@ -123,7 +124,7 @@ class Reading:
 
     def add_json(self, source: Source, encoding: tuple[str, str], report: Report, path: Path) -> bool:
         """Keep a JSON file for the end, with the other pages of its chat; False if it's of no known format."""
-        values = load(whole_text(source, *encoding), report)
+        values = load(source, encoding, report)
         app = self.format or next(filter(None, map(exports.recognise, values[:1])), None)
         if app is None and values and any(map(exports.is_plain, values[:20])):
             app = "jsonl"
@@ -189,16 +190,18 @@ def sniff(source: Source, encoding: tuple[str, str], format: str | None) -> str 
     return "whatsapp" if sum(run.count for run in found.runs) > (0 if format else 2) else None
 
 
-def load(text: str, report: Report) -> list[Any]:
-    """The values of a JSON text: one for a whole file, several for JSON Lines or a list; of a cut file what's there."""
+def load(source: Source, encoding: tuple[str, str], report: Report) -> list[Any]:
+    """The values of a JSON file: one for a whole file, several for JSON Lines or a list; of a cut file what's there."""
     try:
-        value = json.loads(text)
+        with whole_file(source, *encoding) as file:
+            value = read_json(file)
         return value if isinstance(value, list) else [value]
     except ValueError:
         pass
-    values = load_lines(text, report)
+    values = load_lines(text_lines(source, *encoding), report)
     if values:
         return values
+    text = whole_text(source, *encoding)
     whole = rescue(text)
     if whole is None:
         return []
@@ -206,10 +209,10 @@ def load(text: str, report: Report) -> list[Any]:
     return whole if isinstance(whole, list) else [whole]
 
 
-def load_lines(text: str, report: Report) -> list[Any]:
+def load_lines(lines: Iterable[str], report: Report) -> list[Any]:
     """The values of JSON Lines; lines that can't be read are counted. Nothing if the first line is no object."""
     values, bad = [], []
-    for line in text.split("\n"):
+    for line in (line.strip("\n\ufeff") for line in lines):
         if not line.strip():
             continue
         try:

@@ -294,7 +294,8 @@ SPLIT = Exercise(
             "return conversations[first_held_out:], conversations[:first_held_out]",
         ),
         Mistake(
-            "The held-out conversations are in the training half as well, so the score says how well they were learned",
+            "The held-out conversations are in the training half as well, so the score says how well it knows them by "
+            "heart",
             "return conversations[:first_held_out], ",
             "return conversations, ",
         ),
@@ -386,7 +387,8 @@ TEMPLATE = Exercise(
             'ids.extend([special["<|end|>"]] * (message["role"] == "assistant"))',
         ),
         Mistake(
-            "You set one end token at the end of the conversation. Every message needs one: the model stops after each",
+            "There's one end token, at the end of the conversation. Every message needs one: the model stops after "
+            "each",
             answer=lambda messages, encode, special: [
                 special["<|endoftext|>"],
                 *(i for m in messages for i in (special[f"<|{m['role']}|>"], *encode(m["content"]))),
@@ -404,7 +406,7 @@ TEMPLATE = Exercise(
             "ids = []",
         ),
         Mistake(
-            "Your special tokens have the same ids always. Another vocabulary has others: look them up in special",
+            "Your special tokens always have the same ids. Another vocabulary has others: look them up in special",
             answer=lambda messages, encode, special: template(messages, encode, SPECIAL),
         ),
         Mistake(
@@ -586,11 +588,11 @@ SHIFTED = Exercise(
             "else 0 for",
         ),
         Mistake(
-            "Padding is masked in yours, but the user's part isn't. The mask already knows both",
+            "You mask the padding, but not the user's part. The mask that you're given covers both",
             answer=lambda ids, mask: (ids[:-1], [token if token else -100 for token in ids[1:]]),
         ),
         Mistake(
-            "You mask the inputs. The model must read the question, it only isn't asked to say it: mask the targets",
+            "You mask the inputs. The model has to read the question, but it doesn't have to say it: mask the targets",
             answer=lambda ids, mask: (
                 [token if said else -100 for token, said in zip(ids, mask, strict=True)][:-1],
                 ids[1:],

@@ -330,12 +330,12 @@ EARLIER = Exercise(
     probes=texts_with_repeats,
     alternatives=[earlier_mentions_in_one_pass],
     hints=[
-        "For the token at each place, go through the places before it and keep those with the same id.",
+        "For the token at each position, go through the positions before it and keep those with the same id.",
         "[earlier for earlier in range(place) if ids[earlier] == token] finds them. What if it's empty?",
     ],
     mistakes=[
         Mistake(
-            "A token always finds itself, so a head that looks there learns nothing. Stop one place before",
+            "A token always finds itself, so a head that looks there learns nothing. Stop one position earlier",
             "range(place) if",
             "range(place + 1) if",
         ),
@@ -346,18 +346,19 @@ EARLIER = Exercise(
             ],
         ),
         Mistake(
-            "Where a token is new there's no place to look, but a head's weights have to go somewhere: [0], the first "
-            "token",
+            "Where a token is new there's nothing to look at, but a head's weights have to go somewhere: [0], the "
+            "first token",
             "before or [0]",
             "before",
         ),
         Mistake(
-            "You keep only one of the earlier places. All of them will do",
+            "You keep only one of the earlier positions. Return all of them",
             "before or [0]",
             "before[-1:] or [0]",
         ),
         Mistake(
-            "Those are the places after the earlier ones. That's an induction head; this one looks at the token itself",
+            "Those are the positions after the earlier ones. That's an induction head. This one looks at the token "
+            "itself",
             answer=lambda ids: [[j + 1 for j in range(i) if ids[j] == token] or [0] for i, token in enumerate(ids)],
         ),
     ],

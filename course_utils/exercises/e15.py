@@ -26,7 +26,7 @@ SIZE = Exercise(
         Mistake("That's A alone. B is stored too", answer=8 * 128),
         Mistake("That's B alone. A is stored too", answer=384 * 8),
         Mistake(
-            "You multiplied the sizes of the two matrices. They're stored one beside the other, so add",
+            "You multiplied the sizes of the two matrices. They're stored side by side, so add",
             answer=8 * 128 * 384,
         ),
         Mistake("That's rank times rank. Only one side of each matrix is narrow", answer=64),
@@ -233,7 +233,8 @@ TO_TRAIN = Exercise(
             'decay * name.endswith(".A") for',
         ),
         Mistake(
-            "An A or a B somewhere in a name isn't enough: head.A.weight is no adapter. Its end has to be .A or .B",
+            "An A or a B somewhere in a name isn't enough: head.A.weight is no adapter. The name has to end in .A or "
+            ".B",
             'if name.endswith((".A", ".B"))',
             'if "A" in name or "B" in name',
         ),

@@ -47,7 +47,7 @@ CROSS = Exercise(
     probes=two_texts,
     alternatives=[cross_attention_by_rows],
     hints=[
-        "It's 07's self-attention but for one thing: which of the three products take x, and which take memory?",
+        "It's 07's self-attention with one change. Which of the three products take x, and which take memory?",
         "Who asks? x @ W_query. Who is asked? memory @ W_key and memory @ W_value. The scores are (T, S).",
     ],
     mistakes=[
@@ -58,13 +58,13 @@ CROSS = Exercise(
             "x @ W_key, x @ W_value",
         ),
         Mistake(
-            "The source asks and the translation answers: there's a row for each source token. Exchange the two",
+            "The source asks and the translation answers: there's a row for each source token. Swap the two",
             "x @ W_query, memory @ W_key, memory @ W_value",
             "memory @ W_query, x @ W_key, x @ W_value",
         ),
         Mistake(
-            "Each column sums to 1, so the written tokens share out each source token. Each written token should share "
-            "out its own attention over the source: softmax along the last dimension",
+            "Your columns sum to 1, but the rows should: each written token divides its own attention among the source "
+            "tokens. Take softmax along the last dimension",
             "torch.softmax(scores, dim=1)",
             "torch.softmax(scores, dim=0)",
         ),
@@ -144,7 +144,7 @@ MASKS = Exercise(
             "encoder = source_mask[:, None, :] & torch.ones(S, S, dtype=torch.bool).tril()",
         ),
         Mistake(
-            "Your decoder sees the future: what it's to say next stands in its input. It needs the causal mask",
+            "Your decoder sees the future: its input contains what it has to say next. It needs the causal mask",
             "target_mask[:, None, :] & past",
             "target_mask[:, None, :].expand(B, T, T)",
         ),
@@ -199,8 +199,7 @@ FORCING = Exercise(
     ],
     mistakes=[
         Mistake(
-            "Your targets equal your inputs, so each token is to predict itself, and it only has to copy. Shift them: "
-            "the target is the token after",
+            "Your targets equal your inputs, so the model only has to copy. Shift them: the target is the token after",
             "targets = [*translation, eos]",
             "targets = [bos, *translation]",
         ),
@@ -222,7 +221,7 @@ FORCING = Exercise(
             "[*translation, -100]",
         ),
         Mistake(
-            "The decoder is to begin with [BOS]. Without it, it's told the first word of the translation, and never "
+            "The decoder begins with [BOS]. Without it, the model is given the first word of the translation and never "
             "asked for it",
             answer=lambda translation, bos, eos, pad, length: (
                 ([*translation, eos] + [pad] * length)[:length],
@@ -241,17 +240,17 @@ ALIGNED = Exercise(
     reference="red",
     hints=[
         "The decoder has read “la cometa”. Which word does it have to say now?",
-        "It is to say “roja”. Which English word tells it that?",
+        "It has to say “roja”. Which English word tells it that?",
     ],
     mistakes=[
         Mistake(
-            "That's where it looked one step earlier, to say “cometa”. What is it to say now, and which English word "
-            "says so?",
+            "That's where it looked one step earlier, to say “cometa”. What does it have to say now, and which English "
+            "word says so?",
             answer="kite",
         ),
         Mistake(
-            "That's the word that stands at the same place, but languages don't keep in step. It attends to what it "
-            "needs, wherever that stands",
+            "That's the word in the same position, but languages don't keep in step. It attends to what it needs, "
+            "wherever that stands",
             answer="the",
         ),
         Mistake(
@@ -337,7 +336,7 @@ PRECISION = Exercise(
             "/ max(len(one) for one in allowed)",
         ),
         Mistake(
-            "You count different n-grams. One that's said twice, and rightly so, counts twice",
+            "You count each different n-gram once. One that's rightly said twice counts twice",
             answer=distinct,
         ),
         Mistake(

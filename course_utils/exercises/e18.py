@@ -240,7 +240,7 @@ CLIPPED = Exercise(
         ),
         Mistake("The root is missing: that's the norm's square", "sum(squares).sqrt()", "sum(squares)"),
         Mistake(
-            "A gradient that's short enough stays as it is. Yours is always scaled, also up",
+            "A gradient that's short enough stays as it is. You always scale it, even up",
             "min(1.0, most / norm.item())",
             "most / norm.item()",
         ),
@@ -304,7 +304,7 @@ MEMORY = Exercise(
             "parameters / processes",
         ),
         Mistake(
-            "Whole copies are DDP's. With slices each process keeps one part of `processes`",
+            "Whole copies are DDP's. With slices each process keeps 1 / processes of everything",
             "parameters / processes if sharded else parameters",
             "parameters",
         ),
@@ -370,7 +370,9 @@ SECONDS = Exercise(
     ],
     mistakes=[
         Mistake(
-            "That's half of the way: first sums are made, and then they're handed round", "2 * (processes", "(processes"
+            "That's half of the way: once the sums are made, they still have to be handed round",
+            "2 * (processes",
+            "(processes",
         ),
         Mistake("That's the number of numbers. In float32 each takes four bytes", "4 * parameters", "parameters"),
         Mistake(
@@ -380,7 +382,7 @@ SECONDS = Exercise(
             "(processes - 1) * size",
         ),
         Mistake(
-            "That grows with the number of processes. Each chunk is a part of `processes`, so divide by it",
+            "That grows with the number of processes. Each chunk is one of `processes` parts, so divide by it",
             "2 * (processes - 1) / processes * size",
             "2 * (processes - 1) * size",
         ),

@@ -1,18 +1,23 @@
 """Everything that is worth knowing of a machine with a GPU, in one run of some minutes, without a network or Jupyter.
 
-Run as `python -m course_utils bench gpu [MINUTES] [FILE]`: the notebooks' cells with all assertions, the tests that ask
-for CUDA, training throughput, tiny Shakespeare (where it has been downloaded before), and generation. One table at the
-end, and the same as JSON. What fails is a row too, so that one failure doesn't hide the rest. Without a GPU everything
-runs in its smallest form, to see that it runs.
+Run as `python -m course_utils bench gpu [MINUTES] [FILE]`: training throughput, generation, tiny Shakespeare (where it
+has been downloaded before), the tests that ask for CUDA, and the notebooks' cells with all assertions. One table at the
+end, and the same as JSON. Each part is a process of its own with a time of its own. What fails, crashes or hangs is a
+row too, so that it doesn't hide the rest. Without a GPU everything runs in its smallest form, to see that it runs, and
+the notebooks in float16 with loss scaling, which is what a T4 gives them.
 """
 
+import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -43,27 +48,31 @@ TARGET = 1.47  # the validation loss that the usual recipe for tiny Shakespeare 
 
 
 class Budget:
-    """The seconds that are left of a run."""
+    """The seconds that are left of a part."""
 
-    def __init__(self, minutes: float) -> None:
-        self.end = time.monotonic() + 60 * minutes
+    def __init__(self, seconds: float) -> None:
+        self.end = time.monotonic() + seconds
 
     @property
     def left(self) -> float:
-        """Seconds until the run should be over; never below one."""
+        """Seconds until the part should be over; never below one."""
         return max(1.0, self.end - time.monotonic())
 
 
 # --- the notebooks ---
 
 # Runs in a process of its own. `pick` answers with the laptop's sizes, so that a GPU goes through all in minutes;
-# everything else is as the preset `gpu` has it.
+# everything else is as the preset `gpu` has it. Without a GPU it's float16, as on a T4; a dtype is chosen before the
+# modules that ask for it are imported.
 RUN_NOTEBOOK = """
 import json, sys
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
+import torch
 from course_utils import runtime
 
+if sys.argv[2] == "smoke":
+    runtime.fast_dtype = lambda device: torch.float16
 runtime.Runtime.pick = lambda self, *, smoke, laptop, gpu: smoke if sys.argv[2] == "smoke" else laptop
 settings = Config()
 settings.HistoryManager.enabled = False  # several at once would wait for one another's file
@@ -96,15 +105,23 @@ def run_notebook(path: Path, size: str, seconds: float) -> Row:
     return f"notebook {path.stem}", f"{ended}{where}, {time.monotonic() - started:.0f} s"
 
 
+def stated_seconds(path: Path) -> int:
+    """Return how long a notebook says that its cells run."""
+    return json.loads(path.read_text(encoding="utf-8"))["metadata"]["course"].get("seconds", 0)
+
+
 def notebooks(run: runtime.Runtime, budget: Budget) -> Iterator[Row]:
-    """Run every notebook, four at a time on a GPU, in at most two thirds of the time."""
+    """Run every notebook, the quick ones first, four at a time on a GPU, as far as the time goes."""
     size = "smoke" if run.device.type == "cpu" else "short"
     paths = [ROOT / "notebooks" / f"{notebook.stem}.ipynb" for notebook in NOTEBOOKS]
-    seconds = budget.left * 2 / 3
-    end = time.monotonic() + seconds
+
+    def one(path: Path) -> Row:
+        if budget.left < 10:  # nothing is worth beginning
+            return f"notebook {path.stem}", "left out: no time left"
+        return run_notebook(path, size, budget.left - 2)
+
     with ThreadPoolExecutor(1 if run.device.type == "cpu" else 4) as pool:
-        there = [path for path in paths if path.is_file()]
-        yield from pool.map(lambda path: run_notebook(path, size, max(1.0, end - time.monotonic())), there)
+        yield from pool.map(one, sorted(filter(Path.is_file, paths), key=stated_seconds))
 
 
 # --- the tests ---
@@ -112,9 +129,11 @@ def notebooks(run: runtime.Runtime, budget: Budget) -> Iterator[Row]:
 
 def tests(run: runtime.Runtime, budget: Budget) -> Iterator[Row]:
     """Run the unit tests that ask for CUDA; on a machine without it they are skipped."""
-    command = [sys.executable, "-m", "pytest", "-n", "0", "-q", "-k", "cuda or gpu", "tests/test_training.py"]
+    # Without the settings of all tests, which need what a bare image of PyTorch doesn't have.
+    bare = ["-o", "addopts=", "--noconftest", "-q"]
+    command = [sys.executable, "-m", "pytest", *bare, "-k", "cuda or gpu", "tests/test_training.py"]
     try:
-        told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=budget.left / 3)
+        told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=budget.left)
     except subprocess.TimeoutExpired as late:
         yield "tests that ask for CUDA", f"out of time after {late.timeout:.0f} s"
         return
@@ -228,28 +247,70 @@ def with_graphs(model: GPT, count: int) -> tuple[list[int], float]:
 
 # --- all of it ---
 
-STAGES: tuple[Callable[[runtime.Runtime, Budget], Iterator[Row]], ...] = (
-    throughput,
-    generation,
-    shakespeare,
-    tests,
-    notebooks,
-)
+# The parts, each with its share of the time. What one leaves goes to those after it.
+PARTS: dict[str, tuple[Callable[[runtime.Runtime, Budget], Iterator[Row]], int]] = {
+    "throughput": (throughput, 2),
+    "generation": (generation, 1),
+    "shakespeare": (shakespeare, 3),
+    "tests": (tests, 1),
+    "notebooks": (notebooks, 5),
+}
+ROW = "ROW "
+
+
+def tell_part(name: str, seconds: str) -> None:
+    """Run one part in this process, and print each of its rows for the process that started it."""
+    budget = Budget(float(seconds))
+    for row in PARTS[name][0](runtime.start(), budget):
+        print(ROW + json.dumps(row), flush=True)
+
+
+def rows_of(name: str, command: Sequence[str], seconds: float) -> Iterator[Row]:
+    """Start a part as a process and yield its rows as they come; one more, if it fails or isn't over in time."""
+    late = threading.Event()
+    options = {"cwd": ROOT, "text": True, "encoding": "utf-8", "errors": "replace", "start_new_session": True}
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, **options)
+        timer = threading.Timer(seconds, lambda: (late.set(), end_all(process)))
+        timer.start()
+        try:
+            for line in process.stdout:
+                if line.startswith(ROW):
+                    yield tuple(json.loads(line.removeprefix(ROW)))
+            process.wait()
+        finally:  # also after Ctrl-C, which the part doesn't hear
+            timer.cancel()
+            end_all(process)
+            process.stdout.close()
+        said.seek(0)
+        last = said.read().decode(errors="replace").strip().splitlines()[-1:]
+    if late.is_set():
+        yield name, f"out of time after {seconds:.0f} s"
+    elif process.returncode:
+        yield name, f"FAILED: {last[0][:200] if last else f'it ended with {process.returncode}'}"
+
+
+def end_all(process: subprocess.Popen) -> None:
+    """End a part that is still running and, except on Windows, whatever it has started."""
+    with contextlib.suppress(ProcessLookupError):
+        if process.poll() is None and hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
 
 
 def gpu(minutes: str = "8", file: str = "") -> None:
-    """Run all stages, print a table, and write it as JSON to `file`, by default `gpu.json` in the work folder."""
-    run, budget = runtime.start(), Budget(float(minutes))
+    """Run all parts, print a table, and write it as JSON to `file`, by default `gpu.json` in the work folder."""
+    run, end = runtime.start(), time.monotonic() + 60 * float(minutes)
     rows: list[Row] = [("card", card(run)), ("torch", torch.__version__)]
-    for stage in STAGES:
-        try:
-            for row in stage(run, budget):
-                print(*row, sep=": ", flush=True)
-                rows.append(row)
-        except Exception as problem:  # whatever goes wrong in one stage, the others are worth their time
-            rows.append((stage.__name__, f"FAILED: {type(problem).__name__}: {problem}".splitlines()[0][:200]))
-            print(*rows[-1], sep=": ", flush=True)
+    path, ahead = Path(file) if file else runtime.work_folder() / "gpu.json", sum(part for _, part in PARTS.values())
+    for name, (_, part) in PARTS.items():
+        seconds = max(1.0, (end - time.monotonic()) * part / ahead)
+        ahead -= part
+        call = f"from course_utils.experiments.gpu import tell_part; tell_part({name!r}, {0.9 * seconds})"
+        for row in rows_of(name, [sys.executable, "-c", call], seconds):
+            print(*row, sep=": ", flush=True)
+            rows.append(row)
+        # After each part: a machine that's taken away has told what it found.
+        path.write_text(json.dumps(dict(rows), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     # Set left, unlike other tables: most of what was found is words.
     print("\n" + "\n".join(f"{what:44} {found}" for what, found in [("what", "found"), *rows]))
-    path = Path(file) if file else runtime.work_folder() / "gpu.json"
-    path.write_text(json.dumps(dict(rows), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -18,18 +18,24 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
+from torch import Tensor
+from torch.nn.functional import gelu
 
 from course_utils import tales
 from course_utils.checkpoints import BASE, CHAT, load_checkpoint
+from course_utils.common import require
 from course_utils.export.folder import save_folder
 from course_utils.export.gguf_file import save_gguf
-from course_utils.export.onnx_graph import names_of_past, save_8_bit, save_onnx, save_onnx_without_past
+from course_utils.export.onnx_graph import names_of_past, past_shape, save_8_bit, save_onnx, save_onnx_without_past
 from course_utils.generation import generate_tokens
 from course_utils.gpt import GPT, GPTConfig
-from course_utils.template import END, encode_chat
+from course_utils.llama import LlamaConfig, make_model
+from course_utils.pretrained import load_huggingface
+from course_utils.template import END, assistant_mask, encode_chat
 from course_utils.tokenizers import END_OF_TEXT, Tokenizer
 
 # First and last character of twenty scripts, in blocks that are older than every library's tables.
@@ -151,8 +157,8 @@ def onnx_step(case: Case, file: str) -> Callable[[list[int]], np.ndarray]:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(case.folder / "onnx" / file, providers=["CPUExecutionProvider"])
-    config, names = case.model.config, names_of_past(case.model, "past_key_values")
-    empty = [np.zeros((1, config.n_head, 0, config.head_dim), np.float32)] * len(names)
+    names = names_of_past(case.model, "past_key_values")
+    empty = [np.zeros(past_shape(case.model, 1, 0), np.float32)] * len(names)
     past: list[np.ndarray] = []
 
     def step(new: list[int]) -> np.ndarray:
@@ -196,31 +202,66 @@ def in_onnx_without_past(case: Case) -> Answers:
     return Answers(None, [session.run(None, {"input_ids": np.array([prompt])})[0][0] for prompt in case.prompts])
 
 
-def in_llama_cpp(case: Case) -> Answers:
-    """The GGUF file, asked through llama.cpp's own server, which `xllamacpp` runs on this machine."""
+def llama_server(case: Case) -> Any:
+    """Start llama.cpp's own server on this machine, which `xllamacpp` runs, with what it rounds least."""
     import xllamacpp
 
     settings = xllamacpp.CommonParams()
     settings.model.path = str(case.folder / "model.gguf")
     settings.n_ctx, settings.n_parallel = case.model.config.context_length, 1
-    # Keys and values in 16 bits, its default, are a matter of memory, not of the file.
+    # Its defaults save memory: keys and values in 16 bits, and flash attention, which rounds them to 16 bits anyway.
     settings.cache_type_k = settings.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
+    settings.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     settings.cpuparams.n_threads = torch.get_num_threads()
-    server = xllamacpp.Server(settings)
+    return xllamacpp.Server(settings)
+
+
+def in_llama_cpp(case: Case) -> Answers:
+    """The GGUF file, asked through llama.cpp's own server."""
+    server = llama_server(case)
     text = {"add_special": False, "parse_special": True}
     ids = [ask(server, "tokenize", text | {"content": content})["tokens"] for content in case.texts]
     told = {"temperature": 0, "n_predict": case.room, "return_tokens": True}
-    every = {"n_predict": 1, "n_probs": case.model.config.vocab_size}
-    scores, tales = [], []
-    for prompt in case.prompts:
-        tales.append(ask(server, "completion", told | {"prompt": prompt})["tokens"])
+    tales = [ask(server, "completion", told | {"prompt": prompt})["tokens"] for prompt in case.prompts]
+    return Answers(ids, llama_scores(server, case, last_scores(case)), tales)
+
+
+def in_llama_cpp_beside_16_bits(case: Case) -> Answers:
+    """How far llama.cpp is from our model where that looks GELU up in the same table: all that is left to explain."""
+    with mock.patch.object(torch.nn.functional, "gelu", gelu_in_16_bits):
+        rounded = last_scores(case)
+    found = llama_scores(llama_server(case), case, rounded)
+    # As if they were scores: what our model gives plus how far theirs is off.
+    return Answers(None, [a + b - c for a, b, c in zip(last_scores(case), found, rounded, strict=True)])
+
+
+def last_scores(case: Case) -> list[np.ndarray]:
+    """Return our scores (1, V) after each prompt."""
+    with torch.no_grad():
+        return [case.model(torch.tensor([prompt]))[0, -1:].numpy() for prompt in case.prompts]
+
+
+def llama_scores(server: Any, case: Case, ours: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return theirs (1, V): they tell log-probabilities, scores less a constant, which is taken from ours."""
+    # A token drawn at random may be half a character, of which this server shows no scores.
+    every = {"temperature": 0, "n_predict": 1, "n_probs": case.model.config.vocab_size}
+    scores = []
+    for prompt, our in zip(case.prompts, ours, strict=True):
         (step,) = ask(server, "completion", every | {"prompt": prompt})["completion_probabilities"]
         found = {likely["id"]: likely["logprob"] for likely in step["top_logprobs"]}
-        with torch.no_grad():
-            ours = case.model(torch.tensor([prompt]))[0, -1]
-        # They tell log-probabilities: scores less a constant, which is put back.
-        scores.append(np.array([[found[number] for number in range(len(ours))]]) + ours.logsumexp(0).item())
-    return Answers(ids, scores, tales)
+        constant = torch.tensor(our).logsumexp(-1).item()
+        scores.append(np.array([[found[number] for number in range(our.shape[1])]]) + constant)
+    return scores
+
+
+def gelu_in_16_bits(x: Tensor, approximate: str = "tanh") -> Tensor:
+    """Return GELU (any shape) as llama.cpp has it on a CPU: a table of all 16-bit numbers between -10 and 10.
+
+    >>> gelu_in_16_bits(torch.tensor([-11.0, 1.0001, 8.003, 11.003])).tolist()
+    [0.0, 0.84130859375, 8.0, 11.003000259399414]
+    """
+    looked_up = gelu(x.half().float(), approximate=approximate).half().float()
+    return torch.where(x <= -10, 0.0, torch.where(x >= 10, x, looked_up))
 
 
 def ask(server: Any, path: str, question: dict[str, Any]) -> dict[str, Any]:
@@ -293,11 +334,68 @@ def in_lm_eval(case: Case) -> Answers:
     return Answers(None, [score + off for score in ours.scores])
 
 
+def in_trl(case: Case) -> Answers:
+    """The loss that trl's SFTTrainer starts from where replies alone are learned, as a score: template and mask."""
+    from datasets import Dataset
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from trl import SFTConfig, SFTTrainer
+
+    require(case.name == "chat", "it takes a model with a chat template")
+    ours, chats = case.ours(), []
+    for question, reply in zip(QUESTIONS, ours.tales, strict=True):
+        text = case.tokenizer.decode([token for token in reply if token not in case.stops])
+        chats.append([{"role": "user", "content": question}, {"role": "assistant", "content": text}])
+    settings = SFTConfig(
+        str(case.folder / "trl"), assistant_only_loss=True, per_device_train_batch_size=len(chats), max_steps=1,
+        report_to=[], save_strategy="no", use_cpu=True, bf16=False, gradient_checkpointing=False, max_length=256,
+    )  # fmt: skip
+    trainer = SFTTrainer(
+        AutoModelForCausalLM.from_pretrained(case.folder, local_files_only=True),
+        settings,
+        train_dataset=Dataset.from_dict({"messages": chats}),
+        processing_class=AutoTokenizer.from_pretrained(case.folder, local_files_only=True),
+    )
+    trainer.train()
+    off = abs(trainer.state.log_history[-1]["train_loss"] - reply_loss(case.model, case.tokenizer, chats))
+    return Answers(None, [score + off for score in ours.scores])
+
+
+def reply_loss(model: GPT, tokenizer: Tokenizer, chats: Sequence[list[dict[str, str]]]) -> float:
+    """Return our loss on the tokens that an assistant says, by our own template and mask."""
+    lost = []
+    for chat in chats:
+        ids = torch.tensor([encode_chat(tokenizer, chat)])
+        with torch.no_grad():
+            log_probabilities = model(ids)[0, :-1].log_softmax(-1)
+        found = -log_probabilities.gather(1, ids[0, 1:, None])[:, 0]
+        lost.append(found[assistant_mask(ids, tokenizer)[0, 1:]])
+    return torch.cat(lost).mean().item()
+
+
+def in_peft(case: Case) -> Answers:
+    """An adapter of peft's on every matrix of the folder: its scores beside ours, which reads the merged folder."""
+    import peft
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_pretrained(case.folder, local_files_only=True).eval()
+    settings = peft.LoraConfig(r=8, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM")
+    model = peft.get_peft_model(model, settings).eval()
+    with torch.no_grad():
+        found = [model(torch.tensor([prompt])).logits[0].numpy() for prompt in case.prompts]
+    model.merge_and_unload().save_pretrained(case.folder / "merged")
+    merged = replace(case, model=load_huggingface(case.folder / "merged").eval())
+    # As if they were scores: what our model gives plus how far the adapted two are apart.
+    return Answers(
+        None, [a[-1:] + b[-1:] - c for a, b, c in zip(case.ours().scores, found, last_scores(merged), strict=True)]
+    )
+
+
 def in_node(case: Case, node: Path) -> Answers:
     """transformers.js: its tokenizer, the scores of the graph, its own generation."""
     config = case.model.config
     question = {"folder": str(case.folder), "texts": case.texts, "prompts": case.prompts, "room": case.room}
-    question |= {"past": names_of_past(case.model, "past_key_values"), "sizes": [1, config.n_head, 0, config.head_dim]}
+    question |= {"past": names_of_past(case.model, "past_key_values"), "sizes": past_shape(case.model, 1, 0)}
     asked, answered = case.folder / "asked.json", case.folder / "answered.json"
     asked.write_text(json.dumps(question), encoding="utf-8")
     script = node / "text_to_transformer.mjs"
@@ -335,19 +433,37 @@ fs.writeFileSync(process.argv[3], JSON.stringify({ ids, scores, tales }));
 RUNTIMES: dict[str, tuple[str, Callable[[Case], Answers]]] = {
     "transformers": ("transformers", in_transformers),
     "lm-eval": ("lm_eval", in_lm_eval),
+    "trl": ("trl", in_trl),
+    "peft": ("peft", in_peft),
     "ONNX Runtime": ("onnxruntime", in_onnx),
     "ONNX Runtime (no past)": ("onnxruntime", in_onnx_without_past),
     "ONNX Runtime (8 bits)": ("onnxruntime", partial(in_onnx, file="model_quantized.onnx")),
     "llama.cpp": ("xllamacpp", in_llama_cpp),
+    "llama.cpp (GELU in 16 bits here too)": ("xllamacpp", in_llama_cpp_beside_16_bits),
     "TransformerLens": ("transformer-lens", in_lens),
     "CTranslate2": ("ctranslate2", in_ctranslate2),
 }
 
 
-def rotary_model(vocab_size: int) -> GPT:
-    """Return a small rotary model with wide random weights, whose next token changes from step to step."""
-    torch.manual_seed(2)
-    model = GPT(GPTConfig(vocab_size, 64, 3, 4, 32, positions="rotary", tied=False)).eval()
+# Small models of further forms, by the name of the case.
+SIZES = {"context_length": 64, "n_layer": 3, "n_head": 4, "n_embd": 32}
+FORMS: dict[str, Callable[[int], GPTConfig]] = {
+    "rotary": partial(GPTConfig, **SIZES, positions="rotary", tied=False),
+    "llama": partial(LlamaConfig, **SIZES, n_kv_head=2),
+    "mistral": partial(LlamaConfig, **SIZES, n_kv_head=2, window=16),
+    "qwen3": partial(LlamaConfig, **SIZES, n_kv_head=2, qk_norm=True),
+}
+
+
+# With this seed each tale begins with a whole character, as llama.cpp's server needs it to show scores.
+SEEDS = {"qwen3": 28}
+
+
+def wide_model(name: str, vocab_size: int) -> GPT:
+    """Return a model of one of the forms with wide random weights, whose next token changes from step to step."""
+    config = FORMS[name](vocab_size)
+    torch.manual_seed(SEEDS.get(name, 2))
+    model = make_model(config).eval()
     with torch.no_grad():
         for weight in model.parameters():
             weight.normal_(0, 0.5)
@@ -355,11 +471,11 @@ def rotary_model(vocab_size: int) -> GPT:
 
 
 def cases(folder: Path, names: Sequence[str] = ("base", "chat", "rotary"), each: int = 150) -> list[Case]:
-    """Return the shipped models and a rotary one, each with a folder of its own and `each` texts of every script."""
+    """Return shipped models and small ones of `FORMS`, each with a folder of its own and `each` texts of a script."""
     found = []
     for name in names:
         kept = load_checkpoint(CHAT if name == "chat" else BASE)
-        model = rotary_model(kept.tokenizer.vocab_size) if name == "rotary" else kept.model
+        model = wide_model(name, kept.tokenizer.vocab_size) if name in FORMS else kept.model
         texts = [END_OF_TEXT + text for text in OPENINGS]
         prompts = [kept.tokenizer.encode(text, allowed_special="all") for text in texts]
         if name == "chat":
@@ -369,12 +485,14 @@ def cases(folder: Path, names: Sequence[str] = ("base", "chat", "rotary"), each:
     return found
 
 
-def write(case: Case) -> None:
-    """Write a model in every form for which there's a writer; the runtimes of the others can't run anyway."""
+def write(case: Case, runtimes: Sequence[str]) -> None:
+    """Write a model in every form that these runtimes read and for which there's a writer; others can't run anyway."""
     chat, graphs = case.name == "chat", case.folder / "onnx"
     save_folder(case.model, case.tokenizer, case.folder, chat)
     with contextlib.suppress(ValueError):
         save_gguf(case.model, case.tokenizer, case.folder / "model.gguf", chat)
+    if not any(name.startswith(("ONNX", "transformers.js")) for name in runtimes):
+        return  # a graph takes a minute
     with contextlib.suppress(ValueError):
         save_onnx(case.model, graphs / "model.onnx")
         save_onnx_without_past(case.model, graphs / "without_past.onnx")
@@ -416,7 +534,10 @@ def row(runtime: str, package: str, run: Callable[[Case], Answers], case: Case, 
 
 
 def export(node: str = "", only: str = "", models: str = "base,chat,rotary", each: str = "150") -> None:
-    """Print the table. `only` names the runtimes to ask, `models` the models, both separated by commas."""
+    """Print the table. `only` names the runtimes to ask, `models` the models, both separated by commas.
+
+    Models are base, chat, and the forms rotary, llama, mistral and qwen3, of random weights.
+    """
     runtimes: dict[str, Any] = dict(RUNTIMES)
     if node:
         folder = Path(node).absolute()
@@ -426,7 +547,7 @@ def export(node: str = "", only: str = "", models: str = "base,chat,rotary", eac
     print("| --- | --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as place:
         for case in cases(Path(place), models.split(","), int(each)):
-            write(case)
+            write(case, chosen)
             ours = case.ours()
             for runtime in chosen:
                 print("|", " | ".join(row(runtime, *runtimes[runtime], case, ours)), "|", flush=True)

@@ -18,16 +18,24 @@ from course_utils.checkpoints import stored_weights
 from course_utils.common import require
 from course_utils.export.folder import check_pair, special_names
 from course_utils.gpt import GPT
+from course_utils.llama import LlamaConfig, their_kind
+from course_utils.pretrained import check_form
 from course_utils.template import CHAT_TEMPLATE
 
-# Ours -> theirs; {} stands for the number of the layer. Queries, keys and values lie one below the other in both.
+# Ours -> theirs. A GPT's queries, keys and values lie one below the other in both; a Llama's are three weights there.
 NAMES = {
     "token_embedding": "token_embd",
     "position_embedding": "position_embd",
     "attn_norm": "attn_norm",
     "attn.qkv": "attn_qkv",
+    "attn.query": "attn_q",
+    "attn.key": "attn_k",
+    "attn.value": "attn_v",
+    "attn.q_norm": "attn_q_norm",
+    "attn.k_norm": "attn_k_norm",
     "attn.proj": "attn_output",
     "mlp_norm": "ffn_norm",
+    "mlp.gate": "ffn_gate",
     "mlp.up": "ffn_up",
     "mlp.down": "ffn_down",
     "final_norm": "output_norm",
@@ -38,15 +46,13 @@ ORDINARY, SPECIAL, UNUSED = 1, 3, 5  # kinds of tokens
 
 def save_gguf(model: GPT, tokenizer: BPETokenizer, path: str | Path, chat: bool = False) -> None:
     """Write model and tokenizer as one file, in float32; a vocabulary that llama.cpp would cut otherwise is refused."""
-    check_pair(model, tokenizer)
-    check_vocabulary(tokenizer)
-    require(importlib.util.find_spec("gguf") is not None, "for GGUF, install its writer: python -m pip install gguf")
+    kind = check_gguf(model, tokenizer)
     import gguf
 
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
-    writer = gguf.GGUFWriter(part, "gpt2" if model.config.positions == "learned" else "gptneox")
+    writer = gguf.GGUFWriter(part, kind)
     add_sizes(writer, model)
     add_vocabulary(writer, model, tokenizer, chat)
     for name, weight in their_weights(model).items():
@@ -56,6 +62,27 @@ def save_gguf(model: GPT, tokenizer: BPETokenizer, path: str | Path, chat: bool 
     writer.write_tensors_to_file()
     writer.close()
     os.replace(part, path)
+
+
+def check_gguf(model: GPT, tokenizer: BPETokenizer) -> str:
+    """Return which of llama.cpp's models this one is; a `ValueError` says why it can't be written as GGUF."""
+    check_pair(model, tokenizer)
+    check_vocabulary(tokenizer)
+    kind = architecture(model)
+    require(importlib.util.find_spec("gguf") is not None, "for GGUF, install its writer: python -m pip install gguf")
+    return kind
+
+
+def architecture(model: GPT) -> str:
+    """Return which of llama.cpp's models this is; a form that none of them has is a `ValueError`."""
+    config = model.config
+    if not isinstance(config, LlamaConfig):
+        return "gpt2" if config.positions == "learned" else "gptneox"
+    check_form(config)
+    # It has Mistral's models as Llamas, and reads them without their window.
+    told = f"this Llama has window={config.window}, and llama.cpp's Llama attends to all tokens"
+    require(config.window is None, f"{told}: leave out --gguf, or train one with window=None")
+    return their_kind(config).lower()
 
 
 def check_vocabulary(tokenizer: BPETokenizer) -> None:
@@ -72,12 +99,21 @@ def add_sizes(writer: Any, model: GPT) -> None:
     config = model.config
     writer.add_context_length(config.context_length)
     writer.add_embedding_length(config.n_embd)
-    writer.add_feed_forward_length(4 * config.n_embd)
     writer.add_block_count(config.n_layer)
     writer.add_head_count(config.n_head)
-    writer.add_layer_norm_eps(1e-5)
     if config.positions == "rotary":
         writer.add_rope_dimension_count(config.head_dim)
+    if isinstance(config, LlamaConfig):
+        writer.add_feed_forward_length(config.hidden)
+        writer.add_head_count_kv(config.kv_heads)
+        writer.add_key_length(config.head_dim)
+        writer.add_value_length(config.head_dim)
+        writer.add_layer_norm_rms_eps(1e-6)
+        writer.add_rope_freq_base(10_000.0)
+        return
+    writer.add_feed_forward_length(4 * config.n_embd)
+    writer.add_layer_norm_eps(1e-5)
+    if config.positions == "rotary":
         writer.add_parallel_residual(False)
 
 
@@ -108,7 +144,32 @@ def their_weights(model: GPT) -> dict[str, np.ndarray]:
     weights = stored_weights(model)
     if model.config.tied:
         weights["lm_head.weight"] = weights["token_embedding.weight"]  # a rotary model's file has to hold both
+    if isinstance(model.config, LlamaConfig):
+        weights = three_weights(weights, model.config)
     return {their_name(name): as_array(weight) for name, weight in weights.items()}
+
+
+def three_weights(weights: dict[str, Tensor], config: LlamaConfig) -> dict[str, Tensor]:
+    """Return a Llama's weights with keys and values apart, and what is rotated in the order that llama.cpp rotates."""
+    found = {}
+    for name, weight in weights.items():
+        if name.endswith("attn.kv.weight"):
+            keys, values = weight.chunk(2)
+            found[name.replace(".kv.", ".key.")], found[name.replace(".kv.", ".value.")] = keys, values
+        else:
+            found[name] = weight
+    # Pairs that rotate together are half a head apart here, and in its Qwen3; in its Llama they're neighbours.
+    turned = ("attn.query.weight", "attn.key.weight") if their_kind(config) == "Llama" else ()
+    return {name: as_neighbours(w, config.head_dim) if name.endswith(turned) else w for name, w in found.items()}
+
+
+def as_neighbours(weight: Tensor, head_dim: int) -> Tensor:
+    """Return the rows of each head in another order: 0, D / 2, 1, D / 2 + 1, and so on. (H * D, C), same shape back.
+
+    >>> as_neighbours(Tensor(range(8)).view(8, 1), head_dim=4).flatten().int().tolist()
+    [0, 2, 1, 3, 4, 6, 5, 7]
+    """
+    return weight.view(-1, 2, head_dim // 2, weight.shape[1]).transpose(1, 2).reshape(weight.shape)
 
 
 def their_name(name: str) -> str:

@@ -55,6 +55,12 @@ class WithPast(nn.Module):
         return logits, *cache.present
 
 
+def past_shape(model: GPT, batch_size: int, length: int) -> tuple[int, int, int, int]:
+    """Return the shape of a layer's keys, and of its values: a Llama may have fewer heads of them than of queries."""
+    config = model.config
+    return batch_size, getattr(config, "kv_heads", config.n_head), length, config.head_dim
+
+
 def names_of_past(model: GPT, kind: str) -> list[str]:
     """Return the names of the graph's keys and values, "past_key_values" that go in or "present" that come out."""
     return [f"{kind}.{layer}.{part}" for layer in range(model.config.n_layer) for part in ("key", "value")]
@@ -62,10 +68,8 @@ def names_of_past(model: GPT, kind: str) -> list[str]:
 
 def recipe_with_past(model: GPT) -> tuple[WithPast, tuple, dict]:
     """Return what is recorded with a past, inputs to record it on, and which of their sizes may be any."""
-    config = model.config
     B, T, P = 2, 5, 3  # they differ, so that none is taken for another
-    shape = (B, config.n_head, P, config.head_dim)
-    past = [model.token_embedding.weight.new_zeros(shape) for _ in names_of_past(model, "present")]
+    past = [model.token_embedding.weight.new_zeros(past_shape(model, B, P)) for _ in names_of_past(model, "present")]
     sizes = {
         "input_ids": {0: BATCH, 1: "sequence_length"},
         "attention_mask": {0: BATCH, 1: "total_sequence_length"},

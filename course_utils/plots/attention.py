@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
 from course_utils.common import require
+from course_utils.plots.scripts import right_to_left
 from course_utils.plots.style import (
     FAINT_INK,
     MARGIN,
@@ -18,6 +19,7 @@ from course_utils.plots.style import (
     canvas,
     draw_arrow,
     draw_box,
+    mirrored,
     text_width,
     visible,
     weight_colours,
@@ -43,6 +45,8 @@ def draw_links(tokens: Sequence[str], query: int, weights: Sequence[float], titl
     room, needed = WIDTH - 2 * MARGIN, sum(widths) + GAP * (len(tokens) - 1)
     require(needed <= room, f"the sentence takes {needed:.0f} points and there are {room:.0f}: draw fewer tokens")
     lefts = [MARGIN + (room - needed) / 2 + sum(widths[:i]) + GAP * i for i in range(len(tokens))]
+    if right_to_left(tokens):
+        lefts = [mirrored(left, width) for left, width in zip(lefts, widths, strict=True)]
     middles = [left + width / 2 for left, width in zip(lefts, widths, strict=True)]
     top = 34 + 0.19 * max(abs(middle - middles[query]) for middle in middles) + (14 if title else 0)
     axes = canvas(top + BOX + 34)

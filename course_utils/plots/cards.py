@@ -1,10 +1,13 @@
 """Small cards of text in a notebook: HTML that reads on light and dark, plain text where HTML is not shown."""
 
 import html
+import sys
 from collections.abc import Sequence
 
 from IPython import get_ipython
 from IPython.display import display
+
+from course_utils.common import print_anything
 
 # The page's own ink, and a border that is seen on both grounds.
 PAGE = (
@@ -25,6 +28,7 @@ def show_card(html: str, text: str) -> None:
     if in_notebook():
         display({"text/html": html, "text/plain": text}, raw=True)
     else:
+        print_anything(sys.stdout)
         print(text)
 
 

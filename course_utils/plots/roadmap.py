@@ -1,20 +1,15 @@
-"""The course's map: the four steps from text to vectors, the whole road to a chat model, and "you are here"."""
+"""The course's map, a slim strip: a step or a mechanism, the whole road to a chat model, and "you are here"."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle, PathPatch
-from matplotlib.path import Path
+from matplotlib.patches import Circle
 
 from course_utils.plots.style import (
     CARD,
     FAINT_INK,
     INK,
-    LARGE,
-    MARGIN,
-    MONO,
-    NORMAL,
     ROLES,
     SMALLEST,
     WIDTH,
@@ -24,163 +19,91 @@ from course_utils.plots.style import (
     text_width,
     write,
 )
-from course_utils.tools.curriculum import STATIONS, STEPS, Notebook, at, find
+from course_utils.tools.curriculum import LADDER, STATIONS, STEPS, at, find
 
-TURN = "model"  # the last station of the upper row
-CHIP = 19.0  # the width of a notebook's number
+HEIGHT = 90  # points: 140 pixels at notebook width
+EDGE, CHIP, GAP = 14.0, 16.5, 1.5  # the strip's margin, the width of a notebook's number and the room between two
 
 
 def draw_map(here: str | int) -> Figure:
     """Draw the four steps and the whole road, with the notebook `here` ("03", 3 or its file's name) marked.
 
-    A `here` that is not on the map is a ValueError that lists what is.
+    On the attention notebooks the ladder of four mechanisms takes the steps' place. A `here` that is not on the map is
+    a ValueError that lists what is.
     """
     own = find(here)
-    axes = canvas(394)
-    draw_heading(axes, own)
-    draw_steps(axes, own.number, top=46)
-    write(axes, MARGIN, 180, "The whole road", LARGE, ha="left", weight="bold")
-    draw_road(axes, own.number, upper=222, lower=344)
+    axes = canvas(HEIGHT)
+    width = draw_place(axes, own.label)
+    if own.number in LADDER:
+        draw_row(axes, list(LADDER.values()), [number == own.number for number in LADDER], WIDTH - width, climb=2.0)
+    else:
+        names = [f"{number} {name}" for number, name in enumerate(STEPS, 1)]
+        draw_row(axes, names, [own.number in at(name) for name in STEPS], WIDTH - width)
+    draw_road(axes, own.number)
     return axes.figure
 
 
-def draw_heading(axes: Axes, own: Notebook) -> None:
-    """Write the title of the four steps and, on the right, the name of the place."""
-    write(axes, MARGIN, 26, "Text becomes vectors, in four steps", LARGE, ha="left", weight="bold")
-    place = f"You are here: {own.label}"
-    width = text_width(place, NORMAL, weight="bold") + 20
-    draw_box(axes, WIDTH - MARGIN - width, 15, width, 22, "highlight", radius=11, linewidth=1.4)
-    write(axes, WIDTH - MARGIN - width / 2, 26, place, weight="bold")
+def draw_place(axes: Axes, label: str) -> float:
+    """Write the name of the place at the right; return how much of the strip it takes."""
+    width = text_width(label, SMALLEST, weight="bold") + 14
+    draw_box(axes, WIDTH - EDGE - width, 7, width, 17, "highlight", radius=8, linewidth=1.2)
+    write(axes, WIDTH - EDGE - width / 2, 15.5, label, SMALLEST, weight="bold")
+    return width + 2 * EDGE
 
 
-def draw_chips(axes: Axes, x: float, y: float, notebooks: Sequence[str], here: str, row: int = 4) -> None:
-    """Draw the numbers of notebooks in rows of at most `row`, centred on x, with y the middle of the first row."""
-    for first in range(0, len(notebooks), row):
-        chips = notebooks[first : first + row]
-        left = x - (len(chips) * (CHIP + 3) - 3) / 2
-        for place, number in enumerate(chips):
-            looks = {"linewidth": 1.6} if number == here else {"facecolor": CARD, "linewidth": 0.8}
-            role = "highlight" if number == here else "token"
-            start, middle = left + place * (CHIP + 3), y + 18 * first / row
-            draw_box(axes, start, middle - 7.5, CHIP, 15, role, radius=4, **looks)
-            weight = "bold" if number == here else "normal"
-            write(axes, start + CHIP / 2, middle, number, SMALLEST, weight=weight)
+def draw_row(axes: Axes, names: Sequence[str], marked: Sequence[bool], room: float, climb: float = 0.0) -> None:
+    """Draw boxes with arrows between them, each `climb` points above the one before, as wide as their names allow."""
+    weights = ["bold" if mark else "normal" for mark in marked]
+    widths = [text_width(name, SMALLEST, weight=weight) for name, weight in zip(names, weights, strict=True)]
+    gap = 11
+    pad = min(14.0, (room - EDGE - sum(widths) - gap * (len(names) - 1)) / len(names))
+    left, top = EDGE, 8.0 + 1.5 * climb  # in the middle of the line, whether it climbs or not
+    for name, mark, weight, width in zip(names, marked, weights, widths, strict=True):
+        if left > EDGE:
+            draw_arrow(axes, (left - gap + 1, top + 8), (left - 1, top + 8), linewidth=1.0, mutation_scale=8)
+        looks = {"linewidth": 1.6} if mark else {"facecolor": "#FFFFFF", "linewidth": 0.8}
+        draw_box(axes, left, top, width + pad, 15, "highlight" if mark else "token", radius=4, **looks)
+        write(axes, left + (width + pad) / 2, top + 7.5, name, SMALLEST, weight=weight)
+        left, top = left + width + pad + gap, top - climb
 
 
-def draw_steps(axes: Axes, here: str, top: float) -> None:
-    """Draw the four steps as panels with a small picture of what each makes of the text "A fox ran"."""
-    pictures: tuple[Callable[[Axes, float, float], None], ...] = (
-        picture_split,
-        picture_ids,
-        picture_windows,
-        picture_vectors,
-    )
-    gap, height = 15, 108
-    width = (WIDTH - 2 * MARGIN - 3 * gap) / 4
-    for number, (name, draw) in enumerate(zip(STEPS, pictures, strict=True)):
-        notebooks = at(name)
-        left = MARGIN + number * (width + gap)
-        marked = here in notebooks
-        looks = {"facecolor": "#FFFFFF", "linewidth": 2.2 if marked else 0.9}
-        draw_box(axes, left, top, width, height, "highlight" if marked else "token", radius=7, **looks)
-        write(axes, left + width / 2, top + 16, f"{number + 1} {name}", SMALLEST + 0.5, weight="bold")
-        draw(axes, left + width / 2, top + 54)
-        draw_chips(axes, left + width / 2, top + 93, notebooks, here)
-        if number:
-            draw_arrow(axes, (left - gap + 1.5, top + height / 2), (left - 1.5, top + height / 2))
+def draw_road(axes: Axes, here: str) -> None:
+    """Draw the road and its stations, each as wide as the notebooks beneath it."""
+    widths = [len(at(name)) * (CHIP + GAP) - GAP for name in STATIONS]
+    gap = (WIDTH - 2 * EDGE - sum(widths)) / (len(STATIONS) - 1)
+    road, y = [EDGE + 4, WIDTH - EDGE - 4], 50
+    axes.plot(road, [y, y], color="#DDD8CB", linewidth=6, solid_capstyle="round", zorder=1)
+    axes.plot(road, [y, y], color=CARD, linewidth=1, linestyle=(0, (5, 4)), zorder=1)
+    lefts = [EDGE + sum(widths[:place]) + gap * place for place in range(len(STATIONS))]
+    # Names stand beneath the road and above it by turns: in one line there's no room for them. Where two in a line
+    # would still touch, the left one gives way.
+    free = {y - 12: WIDTH - 5, y + 12: WIDTH - 5}
+    for place, name in reversed(list(enumerate(STATIONS))):
+        line, middle = y - 12 if place % 2 else y + 12, lefts[place] + widths[place] / 2
+        draw_stop(axes, middle, y, here in at(name))
+        free[line] = write_name(axes, name, middle, line, free[line], here in at(name)) - 5
+        for number, notebook in enumerate(at(name)):
+            draw_chip(axes, lefts[place] + number * (CHIP + GAP), 70, notebook, notebook == here)
 
 
-def small_box(axes: Axes, x: float, y: float, text: str, role: str = "token", width: float = 34) -> None:
-    """Draw a token of the steps' pictures, centred on (x, y)."""
-    draw_box(axes, x - width / 2, y - 8, width, 16, role, radius=2.5)
-    write(axes, x, y, text, SMALLEST, family=MONO)
-
-
-def picture_split(axes: Axes, x: float, y: float) -> None:
-    """Draw a line of text above its three tokens."""
-    write(axes, x, y - 14, "A fox ran", SMALLEST + 1, style="italic")
-    for place, token in enumerate(("A", "·fox", "·ran")):
-        small_box(axes, x + 38 * (place - 1), y + 10, token)
-
-
-def picture_ids(axes: Axes, x: float, y: float) -> None:
-    """Draw three tokens above their ids, which are GPT-2's."""
-    for place, (token, token_id) in enumerate((("A", "32"), ("·fox", "21831"), ("·ran", "4966"))):
-        small_box(axes, x + 38 * (place - 1), y - 9, token)
-        write(axes, x + 38 * (place - 1), y + 12, token_id, SMALLEST, family=MONO)
-
-
-def picture_windows(axes: Axes, x: float, y: float) -> None:
-    """Draw a window's input above its target, which is shifted by one token."""
-    for place, token in enumerate(("A", "·fox")):
-        small_box(axes, x + 38 * (place - 1), y - 10, token)
-    for place, token in enumerate(("·fox", "·ran")):
-        small_box(axes, x + 38 * place, y + 10, token, "target")
-
-
-def picture_vectors(axes: Axes, x: float, y: float) -> None:
-    """Draw three columns of cells, lighter and darker: each token's vector."""
-    shades = ((0.2, 0.9, 0.5), (0.7, 0.3, 1.0), (0.4, 0.6, 0.1), (0.9, 0.2, 0.7))
-    for row, values in enumerate(shades):
-        for column, value in enumerate(values):
-            left, top = x + 38 * (column - 1) - 13, y - 22 + 11 * row
-            draw_box(axes, left, top, 26, 11, "token", radius=0, linewidth=0.7)
-            draw_box(
-                axes,
-                left,
-                top,
-                26,
-                11,
-                "token",
-                radius=0,
-                linewidth=0,
-                facecolor=ROLES["token"].edge,
-                alpha=0.75 * value,
-            )
-
-
-def draw_road(axes: Axes, here: str, upper: float, lower: float) -> None:
-    """Draw the road in two rows that a turn connects, and its stations with the notebooks beneath."""
-    names = STATIONS
-    split = names.index(TURN) + 1
-    first = MARGIN + 22
-    step = (WIDTH - 2 * MARGIN - 22 - 55) / (split - 1)
-    places = {name: (first + step * i, upper) for i, name in enumerate(names[:split])}
-    places |= {name: (first + step * (i + 1), lower) for i, name in enumerate(names[split:])}
-    pave(axes, first, places[TURN][0], places[names[-1]][0], upper, lower)
-    for name, (x, y) in places.items():
-        draw_station(axes, x, y, name, here)
-
-
-def pave(axes: Axes, start: float, turn: float, end: float, upper: float, lower: float) -> None:
-    """Draw the road's surface and the dashed line on it: along the upper row, around the turn, along the lower row."""
-    right, left, radius = WIDTH - MARGIN, start, 14
-    middle = lower - 40
-    route = [(start, upper), (right - radius, upper), (right, upper), (right, upper + radius), (right, middle - radius)]
-    route += [
-        (right, middle),
-        (right - radius, middle),
-        (left + radius, middle),
-        (left, middle),
-        (left, middle + radius),
-    ]
-    route += [(left, lower - radius), (left, lower), (left + radius, lower), (end, lower)]
-    line, curve = Path.LINETO, Path.CURVE3
-    codes = [Path.MOVETO, line, curve, curve, line, curve, curve, line, curve, curve, line, curve, curve, line]
-    path = Path(route, codes)
-    looks = {"fill": False, "capstyle": "round", "joinstyle": "round"}
-    axes.add_patch(PathPatch(path, edgecolor="#DDD8CB", linewidth=9, **looks))
-    axes.add_patch(PathPatch(path, edgecolor=CARD, linewidth=1.2, linestyle=(0, (5, 4)), **looks))
-
-
-def draw_station(axes: Axes, x: float, y: float, name: str, here: str) -> None:
-    """Draw one station: its name above the road, the notebooks that lead there beneath it."""
-    marked = here in at(name)
+def draw_stop(axes: Axes, x: float, y: float, marked: bool) -> None:
+    """Draw the point on the road where a station is."""
     look = ROLES["highlight" if marked else "token"]
-    axes.add_patch(
-        Circle((x, y), 8 if marked else 6, facecolor=look.fill, edgecolor=look.edge, linewidth=look.width, zorder=3)
-    )
-    write(
-        axes, x, y - 19, name, SMALLEST + 0.5, weight="bold" if marked else "normal", color=INK if marked else FAINT_INK
-    )
-    draw_chips(axes, x, y + 22, at(name), here)
+    looks = {"facecolor": look.fill, "edgecolor": look.edge, "linewidth": look.width * 0.8, "zorder": 3}
+    axes.add_patch(Circle((x, y), 5 if marked else 3.5, **looks))
+
+
+def write_name(axes: Axes, name: str, x: float, y: float, end: float, marked: bool) -> float:
+    """Write a station's name at x, or so far to the left of it that it ends before `end`; return where it begins."""
+    weight, colour = ("bold", INK) if marked else ("normal", FAINT_INK)
+    width = text_width(name, SMALLEST, weight=weight)
+    middle = max(min(x, end - width / 2), EDGE / 2 + width / 2)
+    write(axes, middle, y, name, SMALLEST, weight=weight, color=colour)
+    return middle - width / 2
+
+
+def draw_chip(axes: Axes, left: float, top: float, number: str, marked: bool) -> None:
+    """Draw a notebook's number."""
+    looks = {"linewidth": 1.6} if marked else {"facecolor": "#FFFFFF", "linewidth": 0.7}
+    draw_box(axes, left, top, CHIP, 13.5, "highlight" if marked else "token", radius=4, **looks)
+    write(axes, left + CHIP / 2, top + 6.75, number, SMALLEST, weight="bold" if marked else "normal")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from course_utils.common import require
 from course_utils.plots.bars import as_floats
@@ -93,6 +93,7 @@ def draw_tradeoff(panels: Mapping[str, Mapping[str, Sequence[Point]]], goal: tup
         panel.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         panel.margins(0.1)
         for axis in (panel.xaxis, panel.yaxis):
+            axis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))  # whole percentages, never 97.5
             low, high = axis.get_view_interval()
             axis.set_ticks([tick for tick in axis.get_majorticklocs() if low <= tick <= high])
         panel.legend(fontsize=SMALLEST, loc="lower left", facecolor=CARD, framealpha=1)

@@ -25,8 +25,9 @@ from matplotlib.textpath import text_to_path
 from matplotlib.transforms import Affine2D
 from PIL import Image
 
-from course_utils.common import require
+from course_utils.common import print_anything, require
 from course_utils.plots.cards import in_notebook
+from course_utils.plots.scripts import MATPLOTLIB_JOINS, joined
 
 WIDTH = 576.0  # points; with DPI, 896 pixels: what a notebook shows without scaling on a laptop's screen
 DPI = 112
@@ -159,6 +160,15 @@ def weight_colours(weight: float) -> tuple[str, str]:
     return to_hex(WEIGHTS(float(weight))), "#ffffff" if weight > 0.8 else "#000000"
 
 
+def mirrored(x: float, width: float = 0) -> float:
+    """Return where a box from `x` on begins once the figure is seen in a mirror, for a text from right to left.
+
+    >>> mirrored(MARGIN, 40) == WIDTH - MARGIN - 40
+    True
+    """
+    return WIDTH - x - width
+
+
 def draw_arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], **looks: Any) -> None:
     """Draw an arrow from `start` to `end`, both (x, y)."""
     looks = {"arrowstyle": "-|>,head_length=0.35,head_width=0.2", "color": FAINT_INK, "linewidth": 1.3} | looks
@@ -185,6 +195,7 @@ def visible(token: str) -> str:
     >>> visible(" end.\n")
     '·end.↵'
     """
+    token = token if MATPLOTLIB_JOINS else joined(token)
     shown = (VISIBLE.get(letter, letter) for letter in token)
     return "".join(letter if ord(letter) in drawable() else f"[{ord(letter):X}]" for letter in shown)
 
@@ -275,6 +286,7 @@ def show(figure: Figure, caption: str) -> None:
         put(picture(figure, words))
         put(words_under(words))
     else:
+        print_anything(sys.stdout)
         print(f"Figure: {words}")
     close(figure)
 

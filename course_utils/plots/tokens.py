@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from course_utils.common import require
+from course_utils.plots.scripts import right_to_left
 from course_utils.plots.style import (
     FAINT_INK,
     LARGE,
@@ -19,6 +20,7 @@ from course_utils.plots.style import (
     WIDTH,
     canvas,
     draw_box,
+    mirrored,
     text_width,
     visible,
     write,
@@ -64,6 +66,7 @@ def draw_tokens(
 ) -> Figure:
     """Draw each token as a box with its text, white space made visible, and its id beneath; lines wrap.
 
+    The tokens of a text that is written from right to left, such as Arabic, run that way.
     `highlight` are the positions, from 0, of the tokens to mark; `roles`, one for each token, are their looks instead.
     ValueError: no tokens, or not one id or one role for each.
     """
@@ -74,13 +77,13 @@ def draw_tokens(
     require(len(looks) == len(tokens), f"there are {len(tokens)} tokens and {len(looks)} roles; give one each")
     widths = [token_width(token, number) for token, number in zip(tokens, numbers, strict=True)]
     require(max(widths) <= WIDTH - 2 * MARGIN, "a token is longer than a line of the figure; shorten it")
-    places = flow(widths, WIDTH - 2 * MARGIN, gap=4)
+    places, back = flow(widths, WIDTH - 2 * MARGIN, gap=4), right_to_left(tokens)
     top, line_height = MARGIN + (22 if title else 0), BOX + (20 if ids is not None else 6)
     axes = canvas(top + (places[-1][1] + 1) * line_height - 6 + MARGIN)
     if title:
         write(axes, MARGIN, MARGIN + 4, title, LARGE, ha="left", weight="bold")
     for i, ((x, line), width) in enumerate(zip(places, widths, strict=True)):
-        left, y = MARGIN + x, top + line * line_height
+        left, y = mirrored(MARGIN + x, width) if back else MARGIN + x, top + line * line_height
         draw_token(axes, left, y, tokens[i], width, looks[i], hatch="")
         if ids is not None:
             write(axes, left + width / 2, y + BOX + 8, str(numbers[i]), SMALLEST, family=MONO, color=FAINT_INK)
@@ -101,22 +104,28 @@ def draw_windows(tokens: Sequence[str], max_length: int, stride: int, most: int 
     require(fit > max_length, f"a window of {max_length} of these tokens is wider than the figure; take shorter ones")
     drawn = [start for start in starts if start + max_length < fit][:most]
     rest, pair = len(drawn) < len(starts) or fit < len(tokens), 2 * BOX + 4
-    axes = canvas(2 * MARGIN + BOX + len(drawn) * (pair + 12) + (16 if rest else 0))
+    axes, back = canvas(2 * MARGIN + BOX + len(drawn) * (pair + 12) + (16 if rest else 0)), right_to_left(tokens)
+
+    def told(x: float, y: float, text: str, to: str = "left", **looks: Any) -> None:
+        """Write beside the boxes; both are seen in a mirror where the text runs from right to left."""
+        side = {"left": "right", "right": "left"}[to] if back else to
+        write(axes, mirrored(x) if back else x, y, text, SMALLEST, ha=side, **looks)
 
     def draw_row(y: float, name: str, first: int, last: int, role: str, **looks: Any) -> None:
-        write(axes, MARGIN + label - 8, y + BOX / 2, name, SMALLEST, ha="right", color=FAINT_INK)
+        told(MARGIN + label - 8, y + BOX / 2, name, "right", color=FAINT_INK)
         for i in range(first, last):
-            draw_token(axes, edges[i], y, tokens[i], widths[i], role, **looks)
+            x = mirrored(edges[i], widths[i]) if back else edges[i]
+            draw_token(axes, x, y, tokens[i], widths[i], role, **looks)
 
     draw_row(MARGIN, "text", 0, fit, "token", facecolor="#FFFFFF")
     for number, start in enumerate(drawn):
         y = MARGIN + BOX + 12 + number * (pair + 12)
-        write(axes, MARGIN, y + BOX / 2, f"window {number}", SMALLEST, ha="left", weight="bold")
+        told(MARGIN, y + BOX / 2, f"window {number}", weight="bold")
         draw_row(y, "inputs", start, start + max_length, "token")
         draw_row(y + BOX + 4, "targets", start + 1, start + max_length + 1, "target")
     if rest:
-        told = f"{fit} of {len(tokens)} tokens and {len(drawn)} of {len(starts)} windows are drawn"
-        write(axes, MARGIN + label, axes.get_ylim()[0] - MARGIN + 3, told, SMALLEST, ha="left", color=FAINT_INK)
+        count = f"{fit} of {len(tokens)} tokens and {len(drawn)} of {len(starts)} windows are drawn"
+        told(MARGIN + label, axes.get_ylim()[0] - MARGIN + 3, count, color=FAINT_INK)
     return axes.figure
 
 
@@ -214,12 +223,12 @@ def draw_merges(steps: Sequence[Sequence[str]]) -> Figure:
     other = next(("".join(parts) for parts in steps if "".join(parts) != whole), None)
     require(other is None, f"the steps are of different texts: {whole!r} and {other!r}")
     column, gap = min(36.0, (WIDTH - 2 * MARGIN) / len(whole)), 4.0
-    axes, seen = canvas(2 * MARGIN + len(steps) * (BOX + 8) - 8), set(spans(steps[0]))
+    axes, seen, back = canvas(2 * MARGIN + len(steps) * (BOX + 8) - 8), set(spans(steps[0])), right_to_left(whole)
     for line, parts in enumerate(steps):
         for start, part in spans(parts):
             role = "token" if (start, part) in seen else "highlight"
-            y = MARGIN + line * (BOX + 8)
-            draw_token(axes, MARGIN + start * column, y, part, len(part) * column - gap, role)
+            x, y, width = MARGIN + start * column, MARGIN + line * (BOX + 8), len(part) * column - gap
+            draw_token(axes, mirrored(x, width) if back else x, y, part, width, role)
         seen |= set(spans(parts))
     return axes.figure
 

@@ -46,10 +46,12 @@ class Notebook:
         return f"{self.number} · {self.title}"
 
 
-# The road from a text file to a chat model, and the four steps that turn text into vectors.
-STATIONS = ("start", "extract", "combine", "BPE", "encode", "model")
+# The road from a text file to a chat model, the four steps that turn text into vectors, and the four mechanisms of
+# attention, each of which adds one thing to the one before.
+STATIONS = ("start", "extract", "combine", "BPE", "encode", "embed", "attention", "model")
 STATIONS += ("split and train", "base model", "fine-tuning data", "fine-tune", "chat model")
 STEPS = ("split text", "token ids", "windows", "embedding vectors")
+LADDER = {"06": "simplified", "07": "self", "08": "causal", "09": "multi-head"}
 
 NOTEBOOKS = (
     Notebook(
@@ -93,7 +95,7 @@ NOTEBOOKS = (
     Notebook(
         "04_embeddings",
         "Embeddings",
-        ("model",),
+        ("embed",),
         ("embedding vectors",),
         does="look up and prove what a lookup is, train word vectors, measure their neighbours, open GPT's own table, "
         "search a thousand texts for an answer",
@@ -103,7 +105,7 @@ NOTEBOOKS = (
     Notebook(
         "05_positional_encoding",
         "Positional encoding",
-        ("model",),
+        ("embed",),
         ("embedding vectors",),
         does="why order is lost, a table of positions, sines and cosines as the hands of a clock, and what counting "
         "distances would keep",
@@ -112,7 +114,7 @@ NOTEBOOKS = (
     Notebook(
         "06_simplified_self_attention",
         "Simplified self-attention",
-        ("model",),
+        ("attention",),
         does="scores, weights, weighted sum, by hand and as matrix products; a softmax that does not break",
         builds=("attention.SimplifiedSelfAttention", "attention.example", "attention.check_vectors"),
         borrows=("checkpoints.BASE", "checkpoints.load_checkpoint"),
@@ -120,21 +122,21 @@ NOTEBOOKS = (
     Notebook(
         "07_self_attention",
         "Self-attention",
-        ("model",),
+        ("attention",),
         does="queries, keys and values; measure why scores are scaled; watch a layer learn to look",
         builds=("attention.SelfAttention",),
     ),
     Notebook(
         "08_causal_attention",
         "Causal attention",
-        ("model",),
+        ("attention",),
         does="mask the future, break the mask in three ways and catch each; dropout, buffers",
         builds=("attention.CausalAttention",),
     ),
     Notebook(
         "09_multi_head_attention",
         "Multi-head attention",
-        ("model",),
+        ("attention",),
         does="a stack of heads, then one projection, equal to PyTorch's; from an empty cell; what the heads of a "
         "trained model look at",
         builds=("attention",),
@@ -230,7 +232,7 @@ NOTEBOOKS = (
     Notebook(
         "B_relative_positions",
         "Relative positions",
-        ("model",),
+        ("embed",),
         does="build a relative bias, ALiBi and RoPE, prove what each depends on, and measure which of six schemes "
         "reads texts longer than it was trained on",
         builds=("positions",),

@@ -23,7 +23,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from course_utils.common import write_whole
+from course_utils.common import AS_LAPTOP, held_to_laptop, write_whole
 from course_utils.tools.curriculum import find
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -295,6 +295,19 @@ def prepare() -> Path:
 
 
 # --- The commands ---
+
+
+def as_laptop(arguments: list[str]) -> list[str]:
+    """Return a command's arguments without `--as-laptop`; with it, or `COURSE_LAPTOP=1`, hold all that follows.
+
+    Here nothing has loaded PyTorch yet, and whatever is started from here inherits these variables.
+    """
+    try:
+        if "--as-laptop" in arguments or held_to_laptop():
+            os.environ.update(AS_LAPTOP)
+    except ValueError as problem:
+        raise SetupError(str(problem)) from problem
+    return [argument for argument in arguments if argument != "--as-laptop"]
 
 
 def follow(command: list[str]) -> int:

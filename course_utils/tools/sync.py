@@ -65,7 +65,8 @@ if not find_spec("course_utils"):
     raise ImportError(
         "The course is not here. On Colab, upload its folder as text-to-transformer.zip (Files, at the left) "
         "or set its address with %env COURSE_REPOSITORY=ADDRESS, then run this cell again. "
-        "On your own computer, open a terminal in its folder and run: python3 -m course_utils lab"
+        "On your own computer, open a terminal in its folder and run: python3 -m course_utils lab. "
+        "In VS Code, do so once, then choose the kernel .venv (Select Kernel, Python Environments)."
     )
 
 import torch
@@ -80,6 +81,14 @@ KEPT_METADATA = ("accelerator", "colab", "course", "kernelspec", "language_info"
 KEPT_CELL_METADATA = ("jupyter", "tags")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 SAVED_HEADER = re.compile(r"# course_utils/(\w+)\.py(?:\n|$)")
+CHECK = re.compile(r"""^check\("([^"]+)",""", re.M)  # of an exercise, by its number
+
+# Whose two cores a stated time is from, by the dtype that is fast there. Twice is what `bench notebooks` holds it to.
+MACHINES = {
+    "": "processor cores",
+    "bfloat16": "cores of a server processor, one with units for bfloat16; on an ordinary laptop, allow twice that",
+    "float32": "cores of an ordinary laptop, without units for bfloat16",
+}
 
 # README's table of notebooks stands between these two lines.
 TABLE_BEGINS = "<!-- This table is written by `python -m course_utils sync` -->"
@@ -165,8 +174,15 @@ def clean(notebook: NotebookNode) -> None:
     give_ids(notebook)
     for cell in notebook.cells:
         cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k in KEPT_CELL_METADATA})
+        if is_folded(cell):
+            cell.metadata["cellView"] = "form"  # Colab's own word for a cell whose source is hidden
         for output in cell.get("outputs", []):
             clean_output(output)
+
+
+def is_folded(cell: NotebookNode) -> bool:
+    """Tell whether a cell's source is hidden until a reader clicks on it."""
+    return bool(cell.metadata.get("jupyter", {}).get("source_hidden"))
 
 
 def clean_output(output: NotebookNode) -> None:
@@ -219,7 +235,8 @@ def check_title(notebook: NotebookNode, own: Notebook) -> None:
 def stamp_setup(notebook: NotebookNode, course: Course) -> list[str]:
     """Put the setup cell in its place, folded, its output not compared (it tells what the machine is)."""
     cell = part(notebook, "setup", "code", 2)
-    cell.metadata = nbformat.from_dict({"jupyter": {"source_hidden": True}, "tags": ["setup", "nbval-ignore-output"]})
+    looks = {"cellView": "form", "jupyter": {"source_hidden": True}}
+    cell.metadata = nbformat.from_dict({**looks, "tags": ["setup", "nbval-ignore-output"]})
     return put(cell, setup_cell(course.address), "its setup cell is not the one all notebooks have")
 
 
@@ -254,14 +271,23 @@ def badge(notebook: Notebook, address: str) -> str:
     return f"[![Open in Colab]({image})]({target})"
 
 
-def time_line(metadata: NotebookNode) -> str:
-    """Return the line on how long a notebook takes: a reader, as stated, and two cores, as measured."""
-    told = []
+def time_line(notebook: NotebookNode) -> str:
+    """Return the line on how long a notebook takes: a reader, as stated, and two cores, as measured, and which."""
+    metadata, told = notebook.metadata.course, []
     if "minutes" in metadata:
         told.append(f"about {metadata.minutes} minutes to read and do")
     if "seconds" in metadata:
-        told.append(f"its cells run in about {metadata.seconds} s on two processor cores")
+        told.append(f"its cells run in about {metadata.seconds} s on two {MACHINES[stored_dtype(notebook)]}")
     return f"Time: {'; '.join(told)}." if told else ""
+
+
+def stored_dtype(notebook: NotebookNode) -> str:
+    """Return the dtype that the setup cell's stored output names, which tells what machine it's from; "" for none."""
+    for cell in notebook.cells:
+        if "setup" in cell.metadata.get("tags", []):
+            found = re.search(r" · (bfloat16|float32) · ", "".join(output.get("text", "") for output in cell.outputs))
+            return found[1] if found else ""
+    return ""
 
 
 def borrowed_line(names: tuple[str, ...], notebooks: tuple[Notebook, ...] = NOTEBOOKS) -> str:
@@ -286,7 +312,7 @@ def stamp_links(notebook: NotebookNode, own: Notebook, course: Course) -> list[s
     lines = (
         links,
         badge(own, course.address),
-        time_line(notebook.metadata.course),
+        time_line(notebook),
         borrowed_line(own.borrows, course.notebooks),
         copies,
     )
@@ -433,12 +459,19 @@ def sync_notebook(path: Path, course: Course, always_run: bool = False) -> str:
 
 
 def table_of_notebooks(course: Course) -> str:
-    """Return README's table: a row for each notebook that there is already, with its badge once there is an address."""
-    rows = ["| notebook | what you do |", "| --- | --- |"]
+    """Return README's table: a row for each notebook that there is already, with its badge once there is an address.
+
+    The minutes are those that the notebook states, its exercises those that are checked in it.
+    """
+    rows = ["| notebook | what you do | minutes | exercises |", "| --- | --- | --: | --: |"]
     for own in course.written:
         require(bool(own.does), f"curriculum.py does not say what you do in notebook {own.number}: fill in `does`")
         name = f"[{own.label}](notebooks/{own.stem}.ipynb) {badge(own, course.address)}".strip()
-        rows.append(f"| {name} | {own.does} |")
+        stored = read(course.path(own))
+        checked = {found for cell in stored.cells for found in CHECK.findall(cell.source) if cell.cell_type == "code"}
+        rows.append(
+            f"| {name} | {own.does} | {stored.metadata.get('course', {}).get('minutes', '')} | {len(checked)} |"
+        )
     return "\n".join(rows)
 
 

@@ -99,15 +99,15 @@ def reference_page(path: Path) -> Page:
 
 def build_model_page(checkpoint: str | Path, out: Path) -> Path:
     """Write a folder with one page in which this checkpoint's model talks, and return it."""
+    scripts = model_scripts(checkpoint, "model")  # first, since it may refuse the checkpoint
     page = model_page("index", "model", f"The model {Path(checkpoint).stem}")
-    write_site(out, [page], model_scripts(checkpoint, "model") | gpt2_script(), {})
+    write_site(out, [page], scripts | gpt2_script(), {})
     return out
 
 
 def write_site(out: Path, pages: Sequence[Page], scripts: dict[str, str], pictures: dict[str, bytes]) -> None:
     """Write pages, models and pictures into a folder that is new, empty, or made by an earlier run."""
-    empty = not out.exists() or (out.is_dir() and ((out / MARK).exists() or not any(out.iterdir())))
-    require(empty, f"{out} holds other files; choose a folder that is new or empty")
+    check_folder(out)
     # Nothing of an earlier run stays behind, such as the page of a notebook that has another name now.
     shutil.rmtree(out, ignore_errors=True)
     for folder in ("img", "models"):
@@ -122,3 +122,9 @@ def write_site(out: Path, pages: Sequence[Page], scripts: dict[str, str], pictur
         (out / "models" / name).write_text(script, encoding="utf-8")
     for name, picture in pictures.items():
         (out / "img" / name).write_bytes(picture)
+
+
+def check_folder(out: Path) -> None:
+    """Raise a `ValueError` for a folder that holds what no earlier run has put there."""
+    empty = not out.exists() or (out.is_dir() and ((out / MARK).exists() or not any(out.iterdir())))
+    require(empty, f"{out} holds other files; choose a folder that is new or empty")

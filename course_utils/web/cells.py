@@ -93,10 +93,12 @@ def code_cell(cell: NotebookNode, body: Body, name: str) -> str:
     outputs = "".join(outputs_html(cell.outputs, body, name))
     if not cell.metadata.get("jupyter", {}).get("source_hidden"):
         return code + outputs
-    setup = "setup" in cell.metadata.get("tags", [])
-    # An answer that stands open would spoil the exercise above it. What the setup says is part of the text.
-    summary = "Setup" if setup else "Show the answer"
-    inside, below = (code, outputs) if setup else (code + outputs, "")
+    tags = cell.metadata.get("tags", [])
+    # An answer that stands open would spoil the exercise above it. What the setup says is part of the text, and so is
+    # a picture that gives away nothing but by its code.
+    summary = "Setup" if "setup" in tags else "Show the answer"
+    below = outputs if {"setup", "answer-code"} & {*tags} else ""
+    inside = code if below else code + outputs
     return f"<details><summary>{summary}</summary>{inside}</details>{below}"
 
 

@@ -113,14 +113,36 @@ def surprises(text: str, body: Body) -> str:
     """Return what real libraries do that one wouldn't expect, from the table of findings."""
     labels = ("One would expect", "What happens", "Seen with", "Who should care")
     parts = []
-    for script, *cells in table_rows(FINDINGS.read_text(encoding="utf-8")):
-        name = plain(script)
-        title = name.rsplit(".", 1)[0].replace("_", " ").capitalize()
+    for first, *cells in table_rows(FINDINGS.read_text(encoding="utf-8")):
+        title, name = named_script(first)
         body.sections.append(Section(title, slug(title), 2, [plain(cell) for cell in cells]))
-        rows = "".join(f"<dt>{label}</dt><dd>{inline(cell)}</dd>" for label, cell in zip(labels, cells, strict=True))
+        rows = "".join(
+            f"<dt>{label}</dt><dd>{inline(sentence(cell))}</dd>" for label, cell in zip(labels, cells, strict=True)
+        )
         run = f"<dt>See for yourself</dt><dd><code>findings/{html.escape(name)}</code></dd>"
         parts.append(f'<h2 id="{slug(title)}">{html.escape(title)}</h2><dl>{rows}{run}</dl>')
     return "".join(parts)
+
+
+def sentence(cell: str) -> str:
+    """Return what stands in a table's cell as a sentence of its own.
+
+    >>> sentence("the same bytes"), sentence("`a` says it all. No message")
+    ('The same bytes.', '`a` says it all. No message.')
+    """
+    return cell[:1].upper() + cell[1:].rstrip(".") + "."
+
+
+def named_script(cell: str) -> tuple[str, str]:
+    """Return a finding's title and its script.
+
+    >>> named_script("**Other bytes** `safetensors_bytes.sh`"), named_script("`new_tokens.sh`")
+    (('Other bytes', 'safetensors_bytes.sh'), ('New tokens', 'new_tokens.sh'))
+    """
+    script = re.search(r"`([^`]+)`", cell)
+    require(script is not None, f"{cell!r} names no script of findings/; put its name in backticks")
+    title = re.search(r"\*\*(.+?)\*\*", cell)
+    return title[1] if title else script[1].rsplit(".", 1)[0].replace("_", " ").capitalize(), script[1]
 
 
 def times(text: str, body: Body) -> str:

@@ -20,7 +20,8 @@
   wish.addEventListener("change", () => stored() ?? show(wish.matches ? "dark" : "light"));
   addEventListener("DOMContentLoaded", () => {
     show(now());
-    document.getElementById("theme").addEventListener("click", () => {
+    // A page that is left while it loads has its event, and no button yet.
+    document.getElementById("theme")?.addEventListener("click", () => {
       show(now() === "dark" ? "light" : "dark");
       stored(now());
     });

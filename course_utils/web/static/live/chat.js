@@ -25,7 +25,7 @@ if (typeof PARTS !== "undefined") PARTS.chat = async (inside, name) => {
   const stops = ["<|end|>", "<|endoftext|>"].map((token) => tokenizer.special[token]);
   if (stops.includes(undefined)) throw new Error("this model's vocabulary has no tokens for a chat.");
   const log = el("div", { class: "chat", role: "log", "aria-label": "Conversation" });
-  const line = el("textarea", { rows: 3, spellcheck: "false" });
+  const line = el("textarea", { rows: 3, spellcheck: "false", dir: "auto" });
   const send = el("button", { type: "submit", class: "main" }, "Send");
   const again = el("button", { type: "button", click: () => (clear(), line.focus()) }, "Start anew");
   const form = el("form", { submit: (event) => (event.preventDefault(), say()) },
@@ -49,7 +49,7 @@ if (typeof PARTS !== "undefined") PARTS.chat = async (inside, name) => {
   }
 
   function bubble(role, text) {
-    const words = el("span", {}, text);
+    const words = el("span", { dir: "auto" }, text);
     log.append(el("p", { class: role }, el("strong", {}, role === "user" ? "You" : "Model"), " ", words));
     return words;
   }

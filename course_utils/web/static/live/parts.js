@@ -38,7 +38,7 @@ function slider(text, { min, max, step = 1, value, show = String }, moved) {
 
 // A box for text that calls `changed` soon after the last key.
 function textBox(text, value, changed, rows = 2) {
-  const box = el("textarea", { rows, spellcheck: "false" });
+  const box = el("textarea", { rows, spellcheck: "false", dir: "auto" }); // Arabic from the right
   box.value = value;
   let wait;
   box.addEventListener("input", () => {

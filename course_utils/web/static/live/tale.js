@@ -4,7 +4,7 @@
 PARTS.tale = async (inside, name) => {
   const tokenizer = await loadTokenizer(name), model = await loadModel(name);
   const end = tokenizer.special["<|endoftext|>"], stops = end === undefined ? [] : [end];
-  const tale = el("p", { class: "tale", role: "log", "aria-label": "The tale" });
+  const tale = el("p", { class: "tale", dir: "auto", role: "log", "aria-label": "The tale" });
   const { control, box } = textBox("Your first sentence", "Clara took her striped umbrella to the river one windy afternoon.", () => {});
   let temperature = 0, running = null;
   const heat = slider("temperature", { min: 0, max: 1.5, step: 0.1, value: 0, show: (t) => (t ? t.toFixed(1) : "0, greedy") },

@@ -1,0 +1,124 @@
+"use strict";
+// Opens the pages of a site in Chromium, for tests/test_web.py: a question as JSON on standard input, its answer as JSON
+// on standard output. `node web_browser.js FOLDER`, where FOLDER is a site; the environment's COURSE_BROWSER is a folder
+// in which `npm install playwright-core axe-core` was run, and COURSE_CHROMIUM the program.
+const fs = require("fs"), path = require("path"), { pathToFileURL } = require("url");
+
+const site = process.argv[2];
+const installed = (name) => require.resolve(name, { paths: [process.env.COURSE_BROWSER] });
+const { chromium } = require(installed("playwright-core"));
+
+// A page opened from its folder without a network. What goes wrong there, and what it asks of a network, is collected.
+async function opened(browser, name, { width = 1280, theme = "light" } = {}) {
+  const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme: theme, offline: true });
+  context.setDefaultTimeout(300_000); // for a busy machine
+  const page = await context.newPage(), troubles = [];
+  page.on("pageerror", (error) => troubles.push(String(error)));
+  page.on("console", (said) => /error|warning/.test(said.type()) && troubles.push(said.text()));
+  page.on("requestfailed", (request) => troubles.push(request.url()));
+  page.on("request", (request) => /^(file|data|blob):/.test(request.url()) || troubles.push(request.url()));
+  await page.goto(pathToFileURL(path.join(site, name)).href);
+  return { page, troubles };
+}
+
+// Each live part fills itself when it comes near the screen.
+async function fill(page) {
+  for (const part of await page.locator(".live").all()) {
+    await part.scrollIntoViewIfNeeded();
+    await part.and(page.locator("[data-ready]")).waitFor();
+  }
+}
+
+// What axe-core finds: contrast, names of controls, order of headings and more; or by these rules only.
+async function faults(page, rules) {
+  // Without `preload`: axe would read the style sheets anew, which a page from a folder may not.
+  const options = { resultTypes: ["violations"], preload: false, ...(rules && { runOnly: rules }) };
+  // The thousands of coloured words of code take minutes; tests/test_web.py checks the contrast of their few colours.
+  const { violations } = await page.evaluate((chosen) => axe.run({ exclude: ["pre span"] }, chosen), options);
+  return violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 200)).join(" | ")}`);
+}
+
+const answers = {
+  // What is wrong with each page on a narrow screen, in both themes.
+  pages: async (browser, { width, names }) => {
+    const found = {};
+    for (const name of names ?? fs.readdirSync(site).filter((file) => file.endsWith(".html")).sort()) {
+      const { page, troubles } = await opened(browser, name, { width });
+      await fill(page);
+      await page.addScriptTag({ path: installed("axe-core/axe.min.js") });
+      const sideways = await page.evaluate(() => Math.max(0, document.documentElement.scrollWidth - innerWidth));
+      const formulas = await page.locator(".katex-error, .math:not(:has(.katex))").count();
+      const light = await faults(page);
+      await page.locator("#theme").click();
+      found[name] = { troubles, sideways, formulas, light, dark: await faults(page, ["color-contrast"]) };
+      await page.context().close();
+    }
+    return found;
+  },
+
+  // All controls of each live part, and those that the Tab key reaches, in order.
+  tab: async (browser) => {
+    const { page, troubles } = await opened(browser, "model.html", { theme: "dark" });
+    await fill(page);
+    const parts = await page.evaluate(() => {
+      let number = 0;
+      for (const one of document.querySelectorAll(".live :is(button, input, select, textarea)")) one.dataset.stop = number++;
+      document.querySelector("main").focus();
+      return [...document.querySelectorAll(".live")].map((part) => [...part.querySelectorAll("[data-stop]")].length);
+    });
+    const reached = [], all = parts.reduce((sum, count) => sum + count, 0);
+    for (let i = 0; i < 2 * all && reached.length < all; i++) {
+      await page.keyboard.press("Tab");
+      const stop = await page.evaluate(() => document.activeElement.dataset.stop);
+      if (stop !== undefined) reached.push(+stop);
+    }
+    return { parts, reached, troubles };
+  },
+
+  // A greedy tale and an answer of the chat, with no key but Tab and Enter.
+  talk: async (browser) => {
+    const { page, troubles } = await opened(browser, "model.html", { width: 800, theme: "dark" });
+    await fill(page);
+    await page.locator("[data-part=tale] textarea").focus();
+    for (const key of ["Tab", "Tab", "Enter"]) await page.keyboard.press(key); // the slider, the button
+    const tale = page.locator(".tale[data-ids]");
+    await tale.waitFor();
+    await page.locator("[data-part=chat] textarea").focus();
+    for (let said = 1; said <= 2; said++) { // a tale, then a question about it
+      await page.keyboard.press("Enter");
+      await page.locator("[data-part=chat] .assistant").nth(said - 1).waitFor();
+      await page.locator("[data-part=chat] button[type=submit]:enabled").waitFor();
+    }
+    const replies = await page.locator("[data-part=chat] .assistant span").allTextContents();
+    return { ids: (await tale.getAttribute("data-ids")).split(" ").map(Number), replies, troubles };
+  },
+
+  // How far a page is scrolled when it opens, and where the list of pages shows its own entry.
+  beginning: async (browser, { name }) => {
+    const { page, troubles } = await opened(browser, name);
+    const { y } = await page.locator("nav [aria-current]").boundingBox();
+    return { scrolled: await page.evaluate(() => scrollY), entry: y, troubles };
+  },
+
+  // Where the first hit of a search leads, by keyboard.
+  search: async (browser, { words }) => {
+    const { page, troubles } = await opened(browser, "index.html", { width: 800 });
+    await page.keyboard.press("/");
+    await page.keyboard.type(words);
+    await page.locator("#hits a").first().waitFor();
+    for (const key of ["Tab", "Tab", "Enter"]) await page.keyboard.press(key); // Close, the first hit
+    await page.waitForURL("**/*.html#*");
+    return { address: page.url().split("/").pop(), troubles };
+  },
+};
+
+(async () => {
+  const { ask, ...rest } = JSON.parse(fs.readFileSync(0, "utf8"));
+  const args = ["--no-sandbox", "--disable-gpu"];
+  const browser = await chromium.launch({ executablePath: process.env.COURSE_CHROMIUM, args });
+  try {
+    process.stdout.write(JSON.stringify(await answers[ask](browser, rest)));
+  } finally {
+    await browser.close();
+  }
+})();
