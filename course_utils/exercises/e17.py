@@ -203,7 +203,7 @@ SHARE = Exercise(
     alternatives=[share_by_counting, lambda x, n_head: x[:, torch.arange(n_head) * x.shape[1] // n_head]],
     hints=[
         "Four queries and the keys a, b: queries 0 and 1 share a, queries 2 and 3 share b. So a, a, b, b.",
-        "Each head is repeated n_head // k.shape[1] times, next to itself: repeat_interleave along dimension 1.",
+        "Each head is repeated n_head // x.shape[1] times, next to itself: repeat_interleave along dimension 1.",
     ],
     mistakes=[
         Mistake(
