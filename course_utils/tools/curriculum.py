@@ -210,7 +210,8 @@ NOTEBOOKS = (
         "The modern block",
         ("model",),
         does="change nine lines of GPT-2's configuration one by one, see what breaks without each, match Llama and "
-        "Qwen3, and read from a table with five seeds which of them mattered; then experts and latent attention",
+        "Qwen3, and read from a table with five seeds which of them mattered; then experts, latent "
+        "attention, and a race against nanoGPT's recipe",
         builds=("llama",),
         borrows=("positions.distances", "positions.rotary_table", "positions.rotate"),
     ),
