@@ -143,9 +143,6 @@ RECORDS = {
         "half as large a batch",
         kept=False,
     ),
-    "hot": Record(
-        replace(NARROW, training=replace(QUICKER, learning_rate=4e-2, muon_rate=0.1)), "rates twice as high", kept=False
-    ),
 }
 
 
