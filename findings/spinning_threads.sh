@@ -52,7 +52,7 @@ def seconds(threads, extra):
 loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(4)]
 try:
     taken = {name: [] for name in ways}
-    for _ in range(5):
+    for _ in range(3):
         for name, way in ways.items():
             taken[name].append(seconds(*way))
 finally:
