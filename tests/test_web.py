@@ -633,8 +633,9 @@ def test_each_page_is_narrow_accessible_and_without_an_error_in_both_themes(site
 
 @pytest.mark.slow
 def test_what_is_wrong_with_a_page_is_found(tmp_path: Path):
-    text = '<html lang=en><title>a</title><body><button id=theme style="color:#aaa">b</button><img src="no.png">'
-    text += '<main class=live data-ready><p class=math>x<pre style="width:900px">y</pre></main><script>z()</script>'
+    text = '<html lang=en><title>a</title><body><button id=theme>b</button><p style="color:#aaa">pale</p>'
+    text += '<img src="no.png"><main class=live data-ready><p class=math>x<pre style="width:900px">y</pre></main>'
+    text += "<script>z()</script>"
     (tmp_path / "a.html").write_text(text)
     page = browse(tmp_path, "pages", width=400)["a.html"]
     assert page["sideways"] >= 500
