@@ -56,6 +56,8 @@ def unsound_outputs(notebook: NotebookNode) -> Iterator[str]:
     here = (str(Path(__file__).parent.parent), tempfile.gettempdir())
     for cell in code_cells(notebook):
         text = json.dumps(cell.outputs, ensure_ascii=False)
+        # The letters of a picture are no words, and may hold the name of a folder by chance.
+        text = re.sub(r'"image/png": "[^"]*"', "", text)
         if cell.source.strip() and cell.execution_count is None:
             yield f"cell {cell.id}: not executed in the stored copy"
         if any(output.output_type == "error" for output in cell.outputs):
