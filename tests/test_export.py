@@ -310,7 +310,8 @@ def test_the_table_of_llama_cpp_is_gelu_in_16_bits():
     inside = numbers.abs() < 10
     wanted = nn.functional.gelu(numbers.double(), approximate="tanh")
     found = gelu_in_16_bits(numbers)
-    assert_close(found[inside], wanted[inside].half().float(), rtol=2**-10, atol=1e-7)
+    # Below zero 1 + tanh(...) cancels to a last digit of 1 (6e-8), which x / 2 makes up to five times as large.
+    assert_close(found[inside], wanted[inside].half().float(), rtol=2**-10, atol=5e-7)
     assert torch.equal(found[~inside], numbers[~inside].clamp(min=0))
     between = torch.tensor([1 + 2**-12, 3 - 2**-12, -2 - 2**-11])
     assert torch.equal(gelu_in_16_bits(between), gelu_in_16_bits(between.round(decimals=1)))
