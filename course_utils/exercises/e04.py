@@ -395,30 +395,30 @@ SIMILARITY = Exercise(
 # --- 04.7 ---
 
 
-def recall(rankings: Sequence[Sequence[int]], wanted: Sequence[set[int]], k: int) -> float:
-    """Return the share of questions for which one of the first `k` texts found is among those that answer it."""
-    found = [any(text in right for text in ranking[:k]) for ranking, right in zip(rankings, wanted, strict=True)]
+def recall(rankings: Sequence[Sequence[int]], wanted: Sequence[int], k: int) -> float:
+    """Return the fraction of questions whose right text is among the first `k` that were found."""
+    found = [right in ranking[:k] for ranking, right in zip(rankings, wanted, strict=True)]
     return sum(found) / len(found)
 
 
-def recall_by_loop(rankings: Sequence[Sequence[int]], wanted: Sequence[set[int]], k: int) -> float:
+def recall_by_loop(rankings: Sequence[Sequence[int]], wanted: Sequence[int], k: int) -> float:
     """The same, question by question."""
     hits = 0
     for number, ranking in enumerate(rankings):
-        if set(ranking[:k]) & wanted[number]:
+        if ranking.index(wanted[number]) < k:
             hits += 1
     return hits / len(rankings)
 
 
 def searches(chance: Random) -> list[Probe]:
-    """What a search found for some questions, best first, and which texts answer each."""
+    """What a search found for some questions, best first, and which text is right for each."""
     probes: list[Probe] = [
-        ([[4, 2, 7], [1, 3, 0]], [{2}, {0, 5}], 2),
-        ([[5, 1, 3], [2, 6, 0]], [{1, 5}, {6}], 2),  # all found: only who finds nothing ever gives 0 here
+        ([[4, 2, 7], [1, 3, 0]], [2, 0], 2),
+        ([[5, 1, 3], [6, 2, 0]], [1, 6], 2),  # all found: only who finds nothing ever gives 0 here
     ]
     for count, k in ((3, 1), (5, 2), (6, 3), (8, 4)):
-        rankings = [chance.sample(range(8), 6) for _ in range(count)]
-        probes.append((rankings, [set(chance.sample(range(8), chance.choice((1, 2, 3)))) for _ in rankings], k))
+        rankings = [chance.sample(range(6), 6) for _ in range(count)]
+        probes.append((rankings, [chance.randrange(6) for _ in rankings], k))
     return probes
 
 
@@ -430,42 +430,28 @@ RECALL = Exercise(
     probes=searches,
     alternatives=[recall_by_loop],
     hints=[
-        "A question counts as found if any of its first k texts answers it.",
-        "ranking[:k] are the first k; text in right asks whether one is among the right ones.",
-        "The result is the share of questions found.",
+        "A question counts as found if its right text is among the first k of its ranking.",
+        "ranking[:k] are the first k, and `right in ranking[:k]` asks whether the right text is one of them.",
+        "Count the questions that were found, and divide by how many questions there are.",
     ],
     mistakes=[
-        Mistake("One right text among the first k is enough: you ask for all k to be right", "any(", "all("),
-        Mistake(
-            "One right text is enough: you ask that every text that answers the question be found",
-            "any(text in right for text in ranking[:k])",
-            "right <= set(ranking[:k])",
-        ),
-        Mistake("You look at the first text only: the first k count", "ranking[:k]", "ranking[:1]"),
+        Mistake("You look at the first text only. The first k count", "ranking[:k]", "ranking[:1]"),
         Mistake("You look at one text too few: [:k] are the first k", "ranking[:k]", "ranking[: k - 1]"),
         Mistake("You look at one text too many: [:k] are the first k", "ranking[:k]", "ranking[: k + 1]"),
-        Mistake("You look at the k-th text only: the first k count", "ranking[:k]", "ranking[k - 1 : k]"),
-        Mistake("The last of a ranking are the worst: the first k count", "ranking[:k]", "ranking[-k:]"),
-        Mistake("That is how many questions were found. Asked is their share", " / len(found)", ""),
+        Mistake("You look at the k-th text only. The first k count", "ranking[:k]", "ranking[k - 1 : k]"),
+        Mistake("The last of a ranking are the worst. The first k count", "ranking[:k]", "ranking[-k:]"),
+        Mistake("You look at the whole ranking. Only the first k count", "ranking[:k]", "ranking"),
+        Mistake("That's how many questions were found. Divide by how many there are", " / len(found)", ""),
+        Mistake("That's the fraction of questions that were not found", "right in ranking", "right not in ranking"),
         Mistake(
-            "That is the share of right texts among those found, called precision. Recall here: is one of them right?",
-            answer=lambda rankings, wanted, k: (
-                sum(text in right for ranking, right in zip(rankings, wanted, strict=True) for text in ranking[:k])
-                / (k * len(rankings))
-            ),
+            "You divide by k too. That would be the fraction of the texts found that are right, called precision",
+            " / len(found)",
+            " / (k * len(found))",
         ),
         Mistake(
-            "That is how many of the right texts were found; here one of them is enough",
-            answer=lambda rankings, wanted, k: (
-                sum(len(set(ranking[:k]) & right) / len(right) for ranking, right in zip(rankings, wanted, strict=True))
-                / len(rankings)
-            ),
-        ),
-        Mistake("You look at the whole ranking: only the first k count", "ranking[:k]", "ranking"),
-        Mistake(
-            "A set is never one of the numbers of a list. Ask of each of the first k texts whether it is in the set",
-            "any(text in right for text in ranking[:k])",
+            "Each question has a right text of its own. You accept that of any question",
             "right in ranking[:k]",
+            "not set(wanted).isdisjoint(ranking[:k])",
         ),
     ],
 )
