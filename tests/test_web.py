@@ -630,7 +630,7 @@ def browse(folder: Path, question: str, **rest: object) -> Any:
 def test_each_page_is_narrow_accessible_and_without_an_error_in_both_themes(site: Path, pages: dict[str, Elements]):
     found = browse(site, "pages", width=400)
     assert set(found) == set(pages)
-    right = {"troubles": [], "sideways": 0, "formulas": 0, "light": [], "dark": []}
+    right = {"troubles": [], "sideways": 0, "formulas": 0, "themes": ["light", "dark"], "light": [], "dark": []}
     assert {name: page for name, page in found.items() if page != right} == {}
 
 
