@@ -36,9 +36,9 @@ CHANGES = {
     "the recipe": Change(),
     "no loss mask": Change(masked=False),
     "no tales among the data": Change(plain_every=0),
-    "two heads told where to look": Change(looking=0.2),
     "30 % of the conversations": Change(data=0.3),
     "10 % of the conversations": Change(data=0.1),
+    "two heads told where to look": Change(looking=0.2),
 }
 
 
@@ -76,6 +76,7 @@ def finetuning(seeds: str = "2", path: Path = DATA / "finetuning.json") -> None:
         for name, change in CHANGES.items():
             if (name, seed) not in done:
                 rows.append({"change": name, "seed": seed, **train_changed(change, seed)})
+                rows.sort(key=lambda row: (row["seed"], list(CHANGES).index(row["change"])))
                 write_whole(path, (json.dumps(rows) + "\n").encode())
     print_table(
         [("change", "seed", "answerable", "not told", "style", "tales"), *(tuple(row.values()) for row in rows)]
