@@ -68,7 +68,7 @@ def train_changed(change: Change, seed: int, steps: int = STEPS, asked: int = 60
     return {name: round(value, 4) for name, value in row.items()}
 
 
-def finetuning(seeds: str = "2", path: Path = DATA / "finetuning.json") -> None:
+def finetuning(seeds: str = "1", path: Path = DATA / "finetuning.json") -> None:
     """Fine-tune in every way of `CHANGES`, and write what came of it; rows that are there already are kept."""
     rows = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
     done = {(row["change"], row["seed"]) for row in rows}
