@@ -812,7 +812,7 @@ def test_the_kernels_of_a_step_are_about_as_many_as_the_table_says(case):
 STEPS_TAKEN = {
     "00": ["gpu=8_000"],
     "11": ["laptop=32, gpu=64", "gpu=6000", "laptop=2, gpu=6)"],
-    "14": ["batch_size=32", "gpu=1500"],
+    "14": ["gpu=32", "gpu=1500"],
     "15": ["rows=16", "rows=8", "laptop=100, gpu=600"],
     "16": ["FreshPairs(tokenizer, 64)", "gpu=1500"],
     "B": ["gpu=STEPS"],
