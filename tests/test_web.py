@@ -263,6 +263,13 @@ def test_outputs_are_escaped_and_without_colours_of_a_terminal():
     assert "<b>" not in text
 
 
+@pytest.mark.parametrize("text", ["Mara had a kite.\nBen saw it.", "tensor([1, 2])", "a  b\nc  d", "[[1],\n  [2]]"])
+def test_printed_prose_wraps_and_printed_columns_scroll_by_keyboard_too(text: str):
+    columns = "  " in text
+    shown = stored("", [new_output("stream", text=text)])
+    assert ("data-wraps" in shown, 'class="output" tabindex="0"' in shown) == (not columns, columns)
+
+
 def test_a_folder_with_other_files_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture):
     (tmp_path / "thesis.txt").write_text("years of work")
     assert main(["--out", str(tmp_path), "--model", str(BASE)]) == 1
