@@ -302,6 +302,13 @@ def test_a_model_of_ones_own_gets_a_page_by_itself(tmp_path: Path):
     assert [page.name for page in out.glob("*.html")] == ["index.html"]
 
 
+def test_only_a_model_that_answers_gets_a_chat_in_its_page(tmp_path: Path):
+    for checkpoint, chat, asked in ((BASE, None, False), (CHAT, None, True), (BASE, True, True)):
+        page = Elements(build_model_page(checkpoint, tmp_path / "page", chat) / "index.html")
+        assert page.values("data-part") == [part.name for part in PARTS if asked or part.name != "chat"]
+        assert ("static/live/chat.js" in page.values("src")) == asked
+
+
 def test_a_model_whose_tokenizer_the_page_cannot_read_is_refused(tmp_path: Path):
     tokenizer = CharTokenizer.from_text("abc")
     save_checkpoint(tmp_path / "c.safetensors", GPT(GPTConfig(3, 8, 1, 1, 4)), tokenizer)
