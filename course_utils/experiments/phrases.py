@@ -1,6 +1,8 @@
 """The tales in less time: tokens longer than a word, and a model that begins with the last few of them.
 
-Run as `python -m course_utils bench phrases`.
+Run as `python -m course_utils bench phrases`. The recipe and this form get the same time, and time is shared out
+beforehand: what a step costs is measured while both take turns, and who pays more for a step gets fewer of them. How
+many steps fit in a minute depends on the machine; 750 of the recipe are one on two cores with units for bfloat16.
 """
 
 import itertools
@@ -30,7 +32,7 @@ from course_utils.llama import Llama, LlamaConfig, LlamaContext
 from course_utils.recipe import CHAT_TOKENS, SMALL, FreshTales, initialise_small, recipe, tales_tokenizer
 from course_utils.runtime import Runtime
 from course_utils.tokenizers import END_OF_TEXT, Tokenizer
-from course_utils.training import IGNORED, Batch, Trainer, count_targets, cross_entropy, evaluate
+from course_utils.training import IGNORED, Trainer, count_targets, evaluate
 
 WORD = regex.compile(GPT2_PATTERN)
 TALES = 300  # told and judged for each model
@@ -86,7 +88,7 @@ def train_phrases(texts: Iterable[str], count: int, sure: float = 0.2, least: in
         row, weight = rows[number], sign * weights[number]
         for token in row:
             single[token] += weight
-        for pair in zip(row, row[1:], strict=False):
+        for pair in itertools.pairwise(row):
             pairs[pair] += weight
             places[pair].add(number)
 
@@ -108,17 +110,24 @@ def train_phrases(texts: Iterable[str], count: int, sure: float = 0.2, least: in
 
 
 class PhraseTokenizer(Tokenizer):
-    """Words, phrases of several words, and single characters for what is neither."""
+    """Words, phrases of several words, and single characters for what is neither.
 
-    def __init__(self, vocab, special_tokens, merges: Sequence[tuple[str, str]] = ()) -> None:
+    >>> tokenizer = PhraseTokenizer.from_texts(["Mara ran to the mill. Finn ran to the mill."] * 10, count=9)
+    >>> [tokenizer.decode([token]) for token in tokenizer.encode("Finn ran to the mill. Mara ran.")]
+    ['Finn', ' ran to the mill.', ' ', 'M', 'a', 'r', 'a', ' ', 'r', 'a', 'n', '.']
+    """
+
+    def __init__(
+        self, vocab: Mapping[str, int], special_tokens: Mapping[str, int], merges: Sequence[tuple[str, str]] = ()
+    ) -> None:
         super().__init__(vocab, special_tokens)
         self.rank = {tuple(pair): place for place, pair in enumerate(merges)}
         self.ids_of = lru_cache(maxsize=1 << 16)(self.encode_run)
 
     @classmethod
-    def from_texts(cls, texts: Sequence[str], count: int, special: Sequence[str] = (), **settings: Any):
-        """Learn phrases from texts; a token that no text has any more once all are joined gets no id."""
-        merges = train_phrases(texts, count, **settings)
+    def from_texts(cls, texts: Sequence[str], count: int, special: Sequence[str] = ()) -> "PhraseTokenizer":
+        """Learn so many phrases from texts; a word that stands alone nowhere, once all are joined, gets no id."""
+        merges = train_phrases(texts, count)
         letters = {letter for text in texts for letter in text}
         own = cls({}, {END_OF_TEXT: 0}, merges)
         used = Counter(token for text in texts for run in runs(text) for token in own.joined(run))
@@ -130,7 +139,7 @@ class PhraseTokenizer(Tokenizer):
         """Join the words of a run to phrases, the pair that was learned first before all others."""
         row = list(run)
         while len(row) > 1:
-            best = min(zip(row, row[1:], strict=False), key=lambda pair: self.rank.get(pair, len(self.rank)))
+            best = min(itertools.pairwise(row), key=lambda pair: self.rank.get(pair, len(self.rank)))
             if best not in self.rank:
                 break
             row = join_pairs(row, best)
