@@ -112,9 +112,9 @@ def train_phrases(texts: Iterable[str], count: int, sure: float = 0.2, least: in
 class PhraseTokenizer(Tokenizer):
     """Words, phrases of several words, and single characters for what is neither.
 
-    >>> tokenizer = PhraseTokenizer.from_texts(["Mara ran to the mill. Finn ran to the mill."] * 10, count=9)
-    >>> [tokenizer.decode([token]) for token in tokenizer.encode("Finn ran to the mill. Mara ran.")]
-    ['Finn', ' ran to the mill.', ' ', 'M', 'a', 'r', 'a', ' ', 'r', 'a', 'n', '.']
+    >>> tokenizer = PhraseTokenizer.from_texts(["Finn ran to the mill."] * 20, count=9)
+    >>> [tokenizer.decode([token]) for token in tokenizer.encode("Finn ran to the mill.")]
+    ['Finn', ' ran to the mill.']
     """
 
     def __init__(
