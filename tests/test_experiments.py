@@ -353,6 +353,21 @@ def test_the_table_of_minutes_ends_each_time_with_the_median(monkeypatch, capsys
         ablation.minutes("60", "many")
 
 
+def test_the_minutes_are_those_of_the_form_that_is_asked_for(monkeypatch):
+    asked = []
+    found = {"steps": 7, "seconds": 3, "loss": 0.5, "sentences": 0.9, "tales": 0.5}
+    monkeypatch.setattr(ablation, "measure", lambda s, seed, *rest: asked.append(rest[:2]) or found | {"seed": seed})
+    monkeypatch.setattr(phrases, "FORMS", short_forms())
+    ablation.minutes("1", "1")
+    ablation.minutes("1", "1", "", "phrases")
+    assert [(type(form), own) for form, own in asked] == [
+        (ablation.Variant, tokenizer()),
+        (phrases.Phrases, phrased()),
+    ]
+    with pytest.raises(ValueError, match="form is 'words'"):
+        ablation.minutes("1", "1", "", "words")
+
+
 def test_modern_changes_get_equal_steps_and_equal_time_and_go_on_where_they_stopped(monkeypatch, tiny):
     asked, names = [], list(modern.CHANGES)
     costs = dict.fromkeys(names, 1.0) | {names[2]: 0.5, names[4]: 1.3}
