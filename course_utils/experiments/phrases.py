@@ -60,14 +60,12 @@ def runs(text: str) -> Iterator[tuple[str, ...]]:
 def join_pairs(row: Sequence[str], pair: tuple[str, str]) -> list[str]:
     """Replace each occurrence of two neighbours by both as one, from left to right."""
     joined: list[str] = []
-    after = False  # whether the last one may still be joined: what was joined is used up
     for token in row:
-        if after and (joined[-1], token) == pair:
+        # What was joined is longer than the left one, so it can't be joined again: "aaa" becomes (aa, a).
+        if joined and (joined[-1], token) == pair:
             joined[-1] += token
-            after = False
         else:
             joined.append(token)
-            after = True
     return joined
 
 
