@@ -27,7 +27,7 @@ from course_utils.evaluation import TEMPERATURE, score, tell_tales
 from course_utils.experiments.ablation import BATCH, UNSEEN, Variant, start_at_random, train_steps
 from course_utils.experiments.timing import print_table, race
 from course_utils.generation import Sampler
-from course_utils.gpt import GPTConfig, KVCache, mask_and_positions
+from course_utils.gpt import GPTConfig, KVCache, check_shape, mask_and_positions, whole_number
 from course_utils.llama import Llama, LlamaConfig, LlamaContext
 from course_utils.recipe import CHAT_TOKENS, SMALL, FreshTales, initialise_small, recipe, tales_tokenizer
 from course_utils.runtime import Runtime
@@ -173,6 +173,10 @@ class PhraseConfig(LlamaConfig):
     _: KW_ONLY
     last: int = 3
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        whole_number("last", self.last)
+
 
 class PhraseGPT(Llama):
     """A Llama whose positions begin with the sum of several embeddings, one for each of the last few tokens."""
@@ -184,25 +188,29 @@ class PhraseGPT(Llama):
         self.older = nn.ModuleList(nn.Embedding(rows, config.n_embd) for _ in range(config.last - 1))
 
     def hidden_states(self, idx: Tensor, cache: KVCache | None = None, attention_mask: Tensor | None = None) -> Tensor:
-        """As a Llama's; a cache also keeps the last tokens."""
-        start = 0 if cache is None else cache.length
+        """As a Llama's, but for what a position begins with."""
+        start = check_shape(idx, cache, self.config.context_length)
         mask, position_ids = mask_and_positions(start, idx, attention_mask)
         x, cos, sin = self.embed(idx, position_ids)
-        if self.older:
-            own = idx if attention_mask is None else idx.where(attention_mask[:, start:].bool(), self.config.vocab_size)
-            back = len(self.older)
-            before = getattr(cache, "recent", None)
-            row = F.pad(own, (back, 0), value=self.config.vocab_size) if before is None else torch.cat([before, own], 1)
-            if cache is not None:
-                cache.recent = row[:, -back:]
-            for place, table in enumerate(self.older, start=1):
-                x = x + table(row[:, back - place : row.shape[1] - place])
-        context = LlamaContext(mask, cos, sin, cache)
+        x, context = x + self.before(idx, cache, attention_mask), LlamaContext(mask, cos, sin, cache)
         for block in self.blocks:
             x = block(x, context)
         if cache:
             cache.length += idx.shape[1]
         return self.final_norm(x)
+
+    def before(self, idx: Tensor, cache: KVCache | None, attention_mask: Tensor | None) -> Tensor:
+        """Return the sum of the embeddings of the few tokens before each position, (B, T, C); a cache keeps the last.
+
+        Padding is no token.
+        """
+        none, back, T = self.config.vocab_size, len(self.older), idx.shape[1]
+        if attention_mask is not None:
+            idx = idx.where(attention_mask[:, -T:].bool(), none)
+        row = torch.cat([getattr(cache, "recent", idx.new_full((len(idx), back), none)), idx], dim=1)
+        if cache is not None:
+            cache.recent = row[:, T:]
+        return sum(table(row[:, back - place :][:, :T]) for place, table in enumerate(self.older, start=1))
 
 
 class TightTales(FreshTales):
