@@ -17,7 +17,6 @@ from typing import Any
 
 import regex
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from course_utils import runtime, tales
