@@ -1,6 +1,5 @@
-"""Words as vectors: Word2Vec in both forms, nearest neighbours, and search for texts by meaning and by words."""
+"""Words as vectors: Word2Vec in both forms, counted neighbours, and which words are nearest to each other."""
 
-from collections import Counter
 from collections.abc import Sequence
 
 import torch
@@ -194,67 +193,3 @@ def fraction_alike(vectors: Tensor, groups: Sequence[str], k: int = 1) -> tuple[
     # Chance level: of all pairs of two different rows, the fraction within one group.
     same = (group[:, None] == group).sum() - len(group)
     return hits.float().mean().item(), same.item() / (len(group) * (len(group) - 1))
-
-
-def text_vectors(words: Tensor, texts: Sequence[Sequence[int]], weights: Tensor | None = None) -> Tensor:
-    """Return a vector for each text, (N, C): the mean of its words' vectors, weighted with `weights` (V,) if given.
-
-    >>> text_vectors(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), [[0, 1], [1]]).tolist()
-    [[0.5, 0.5], [0.0, 1.0]]
-    """
-    require(len(texts) > 0 and all(map(len, texts)), "there is no text, or one without a word; give texts with words")
-    check_words(texts, len(words))
-    weights = torch.ones(len(words)) if weights is None else weights
-    rows = []
-    for text in texts:
-        ids = torch.as_tensor(text)
-        rows.append((words[ids] * weights[ids][:, None]).sum(0) / weights[ids].sum())
-    return torch.stack(rows)
-
-
-def rarity(texts: list[list[int]], vocab_size: int) -> Tensor:
-    """Return how well each word tells texts apart, (V,): its inverse document frequency (IDF), as a logarithm.
-
-    Robertson and Zaragoza 2009, "The Probabilistic Relevance Framework: BM25 and Beyond", equation 3.4, plus one
-    inside the logarithm: so a word in most of the texts counts little, but never counts against one.
-    """
-    require(len(texts) > 0, "there are no texts to search; give at least one")
-    check_words(texts, vocab_size)
-    # A set, because how often a text holds the word doesn't matter here.
-    holding = Counter(word for text in texts for word in set(text))
-    found = torch.tensor([holding[word] for word in range(vocab_size)], dtype=torch.float32)
-    return torch.log1p((len(texts) - found + 0.5) / (found + 0.5))
-
-
-class BM25:
-    """Search by words: a text scores for each of the question's words that it holds, above all the rare ones.
-
-    Robertson and Zaragoza 2009, equation 3.15. `k1`: how soon repetition stops counting; `b`: how much length counts.
-    >>> BM25([[0, 1], [2, 3]], vocab_size=4).scores([3]).argmax().item()
-    1
-    """
-
-    def __init__(self, texts: list[list[int]], vocab_size: int, k1: float = 1.2, b: float = 0.75) -> None:
-        self.rarity = rarity(texts, vocab_size)
-        # What each word is worth in each text doesn't depend on the question, so it's worked out once for all searches.
-        counts = torch.stack([torch.bincount(torch.as_tensor(text), minlength=vocab_size) for text in texts]).float()
-        lengths = counts.sum(1, keepdim=True)  # (N, 1), beside counts (N, V)
-        self.weights = counts * (k1 + 1) / (counts + k1 * (1 - b + b * lengths / lengths.mean())) * self.rarity
-
-    def scores(self, question: list[int]) -> Tensor:
-        """Return how well each text fits a question, (N,)."""
-        check_words([question], self.weights.shape[1])
-        # A word that the question repeats is a column taken twice: it counts twice.
-        return self.weights[:, list(question)].sum(1)
-
-
-def fuse(*scores: Tensor, k: int = 60) -> Tensor:
-    """Return one score for each text from several searches: the sum of 1 / (k + rank), (N,).
-
-    Cormack et al. 2009, "Reciprocal Rank Fusion". The larger `k`, the less it matters to be first in one search.
-    """
-    shapes = {tuple(found.shape) for found in scores}
-    require(len(shapes) == 1, f"the searches scored {sorted(shapes)} texts; give at least one, all of the same texts")
-    # Ranks, because the scores of two kinds of search have no common scale. Sorting gives the texts in order; sorting
-    # that order gives each text's position in it, its rank, from 0.
-    return sum(1 / (k + 1 + (-found).argsort().argsort()) for found in scores)

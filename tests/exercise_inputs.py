@@ -75,8 +75,8 @@ def ids(chance: Random, most: int = 25) -> list[int]:
 
 def found_texts(chance: Random) -> tuple:
     count = chance.randrange(1, 7)
-    rankings = [chance.sample(range(9), 7) for _ in range(count)]
-    return rankings, [set(chance.sample(range(9), chance.randrange(1, 4))) for _ in rankings], chance.randrange(1, 6)
+    rankings = [chance.sample(range(7), 7) for _ in range(count)]
+    return rankings, [chance.randrange(7) for _ in rankings], chance.randrange(1, 6)
 
 
 def queries_and_keys(chance: Random) -> tuple:

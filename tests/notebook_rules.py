@@ -155,6 +155,8 @@ def free_names(source: str) -> set[str]:
 
 # What a cell gives away: its code and its output, or its code alone.
 ANSWERS = {"answer", "answer-code"}
+# And code that nobody has to read: helpers that draw or count, the package's own form of what the reader has seen.
+ASIDE = "aside"
 
 
 def spoilers(notebook: NotebookNode, exercises: Sequence[Exercise]) -> Iterator[str]:
@@ -163,8 +165,8 @@ def spoilers(notebook: NotebookNode, exercises: Sequence[Exercise]) -> Iterator[
     asked = [place for place, cell in enumerate(cells) if asks(cell)]
     for place, cell in enumerate(cells):
         tags = set(cell.metadata.get("tags", []))
-        if "setup" not in tags and is_folded(cell) != bool(ANSWERS & tags):
-            yield f"cell {cell.id}: an answer is folded (source_hidden) and tagged answer or answer-code, nothing else"
+        if "setup" not in tags and is_folded(cell) != bool({*ANSWERS, ASIDE} & tags):
+            yield f"cell {cell.id}: what is folded (source_hidden) is tagged answer, answer-code or aside, nothing else"
         if ANSWERS & tags and (not asked or place < asked[0]):
             yield f"cell {cell.id}: an answer before any exercise"
     made = list(definitions_made(cells))

@@ -1,4 +1,4 @@
-"""Word2Vec and search against plain loops and formulas; on a toy language, words that are used alike come close."""
+"""Word2Vec against plain loops and formulas; on a toy language, words that are used alike come close."""
 
 import math
 from collections import Counter
@@ -11,19 +11,15 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from course_utils.embeddings import (
-    BM25,
     Word2Vec,
     cbow_examples,
     co_occurrences,
     contexts,
     cosine,
     fraction_alike,
-    fuse,
     nearest,
     noise_chances,
-    rarity,
     skip_gram_examples,
-    text_vectors,
     train_words,
 )
 
@@ -132,41 +128,6 @@ def test_random_vectors_share_groups_as_often_as_chance_says():
     assert fraction == pytest.approx(chance_level, abs=0.03)
 
 
-def test_a_text_is_the_weighted_mean_of_its_words():
-    words, weights = torch.randn(5, 3), torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0])
-    found = text_vectors(words, [[0, 4, 4], [2]], weights)
-    assert_close(found, torch.stack(((words[0] + 10 * words[4]) / 11, words[2])))
-
-
-TEXTS = [[0, 1, 1, 2], [1, 3], [2, 2, 2, 4, 5, 1], [0, 3, 6]]
-
-
-def test_bm25_equals_its_formula():
-    search, mean = BM25(TEXTS, vocab_size=8), sum(map(len, TEXTS)) / len(TEXTS)
-    for question in ([1], [2, 0], [7], [3, 3, 5]):
-        for number, text in enumerate(TEXTS):
-            score = 0.0
-            for word in question:
-                holding = sum(word in other for other in TEXTS)
-                rare = math.log(1 + (len(TEXTS) - holding + 0.5) / (holding + 0.5))
-                count = text.count(word)
-                score += rare * count * 2.2 / (count + 1.2 * (0.25 + 0.75 * len(text) / mean))
-            assert search.scores(question)[number].item() == pytest.approx(score, abs=1e-5)
-
-
-def test_rare_words_tell_more_and_none_counts_against():
-    found = rarity(TEXTS, vocab_size=8)
-    assert found[6] > found[3] > found[1] > 0
-    assert found[7] > found[6]  # in no text
-
-
-def test_fused_ranks_put_first_what_both_searches_like():
-    fused = fuse(torch.tensor([9.0, 8.0, 1.0, 0.0]), torch.tensor([0.0, 0.8, 0.1, 0.9]))
-    assert fused.argmax() == 1
-    assert_close(fused, torch.tensor([1 / 61 + 1 / 64, 2 / 62, 2 / 63, 1 / 64 + 1 / 61]))
-    assert_close(fuse(torch.tensor([1.0, 9.0, 5.0])), torch.tensor([1 / 63, 1 / 61, 1 / 62]))
-
-
 @pytest.mark.parametrize(
     ("call", "told"),
     [
@@ -178,18 +139,9 @@ def test_fused_ranks_put_first_what_both_searches_like():
         (lambda: cosine(torch.ones(3), torch.ones(3)), r"a is \(3,\)"),
         (lambda: nearest(torch.ones(3, 2), 0, k=3), "k is 3; there are 2 others"),
         (lambda: fraction_alike(torch.ones(3, 2), "ab"), "there are 3 vectors, 2 groups"),
-        (lambda: text_vectors(torch.ones(3, 2), [[1], []]), "one without a word"),
-        (
-            lambda: text_vectors(torch.ones(3, 2), [[1], [2, 3]]),
-            "text 1 holds the word id 3; the vocabulary has ids 0 to 2",
-        ),
-        (lambda: BM25([], 5), "there are no texts to search"),
-        (lambda: BM25([[0], [5]], 5), "text 1 holds the word id 5"),
-        (lambda: BM25([[0], [4]], 5).scores([-1]), "text 0 holds the word id -1"),
-        (lambda: co_occurrences([[0, 5]], 1, 5), "text 0 holds the word id 5"),
+        (lambda: co_occurrences([[0, 5]], 1, 5), "text 0 holds the word id 5; the vocabulary has ids 0 to 4"),
+        (lambda: co_occurrences([[0], [1, -1]], 1, 5), "text 1 holds the word id -1"),
         (lambda: nearest(torch.ones(3, 2), 3), "row is 3; there are rows 0 to 2"),
-        (lambda: fuse(torch.ones(3), torch.ones(2)), r"scored \[\(2,\), \(3,\)\] texts"),
-        (lambda: fuse(), "at least one"),
         (lambda: train_words(Word2Vec(3, 2), torch.ones(0, 1).long(), torch.ones(0).long(), torch.ones(3), 5), "0 exa"),
     ],
 )

@@ -636,6 +636,7 @@ SPOILED = {
     "open": (answered(ASKED, (TWICE, "")), "twice passes exercise 99.1 and stands open below it"),
     "before": (answered((TWICE, ""), ASKED), "twice passes exercise 99.1 and stands before it"),
     "folded but before": (answered((TWICE, "answer"), ASKED), "before"),
+    "an aside before": (answered((TWICE, "aside"), ASKED), "twice passes exercise 99.1 and stands before it"),
     "with a helper": (
         answered(ASKED, ("import operator", ""), ("def f(n):\n    return operator.mul(n, 2)", "")),
         "f passes exercise 99.1",
@@ -647,7 +648,7 @@ SPOILED = {
 @pytest.mark.parametrize(("made", "told"), SPOILED.values(), ids=SPOILED)
 def test_an_answer_that_spoils_its_exercise_is_found(made: NotebookNode, told: str):
     assert list(rules.spoilers(answered(ASKED, (TWICE, "answer"), (HALF, "")), [DOUBLE])) == []
-    assert list(rules.spoilers(answered((HALF, ""), ASKED, (TWICE, "answer-code")), [DOUBLE])) == []
+    assert list(rules.spoilers(answered((HALF, "aside"), ASKED, (TWICE, "answer-code")), [DOUBLE])) == []
     assert told in " ".join(rules.spoilers(made, [DOUBLE]))
 
 

@@ -238,10 +238,11 @@ def test_an_answer_is_folded_with_what_it_prints():
     assert "<details>" not in stored("f()", printed)
 
 
-def test_what_only_the_code_of_an_answer_gives_away_stays_open():
+@pytest.mark.parametrize(("tag", "summary"), [("answer-code", "Show the answer"), ("aside", "Show the code")])
+def test_of_what_only_the_code_is_folded_the_output_stays_open(tag: str, summary: str):
     printed = [new_output("stream", text="forty-two")]
-    folded = stored("f()", printed, jupyter={"source_hidden": True}, tags=["answer-code"])
-    assert re.search(r"<details><summary>Show the answer</summary>.*f.*</details>.*forty-two", folded, re.S)
+    folded = stored("f()", printed, jupyter={"source_hidden": True}, tags=[tag])
+    assert re.search(rf"<details><summary>{summary}</summary>.*f.*</details>.*forty-two", folded, re.S)
 
 
 def test_an_exercise_has_its_hints_and_a_solution_folded(pages: dict[str, Elements], site: Path):
@@ -629,7 +630,7 @@ def browse(folder: Path, question: str, **rest: object) -> Any:
 def test_each_page_is_narrow_accessible_and_without_an_error_in_both_themes(site: Path, pages: dict[str, Elements]):
     found = browse(site, "pages", width=400)
     assert set(found) == set(pages)
-    right = {"troubles": [], "sideways": 0, "formulas": 0, "light": [], "dark": []}
+    right = {"troubles": [], "sideways": 0, "formulas": 0, "themes": ["light", "dark"], "light": [], "dark": []}
     assert {name: page for name, page in found.items() if page != right} == {}
 
 

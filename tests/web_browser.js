@@ -8,8 +8,8 @@ const site = process.argv[2];
 const installed = (name) => require.resolve(name, { paths: [process.env.COURSE_BROWSER] });
 const { chromium } = require(installed("playwright-core"));
 
-// A page opened from its folder without a network. What goes wrong there, and what it asks of a network, is collected.
-async function opened(browser, name, { width = 1280, theme = "light" } = {}) {
+// A window without a network. What goes wrong in it, and what it asks of a network, is collected.
+async function opened(browser, { width = 1280, theme = "light" } = {}) {
   const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme: theme, offline: true });
   context.setDefaultTimeout(300_000); // for a busy machine
   const page = await context.newPage(), troubles = [];
@@ -17,9 +17,10 @@ async function opened(browser, name, { width = 1280, theme = "light" } = {}) {
   page.on("console", (said) => /error|warning/.test(said.type()) && troubles.push(said.text()));
   page.on("requestfailed", (request) => troubles.push(request.url()));
   page.on("request", (request) => /^(file|data|blob):/.test(request.url()) || troubles.push(request.url()));
-  await page.goto(pathToFileURL(path.join(site, name)).href);
   return { page, troubles };
 }
+
+const go = (page, name) => page.goto(pathToFileURL(path.join(site, name)).href);
 
 // Each live part fills itself when it comes near the screen.
 async function fill(page) {
@@ -29,36 +30,50 @@ async function fill(page) {
   }
 }
 
+// axe-core comes into a page. There code becomes plain text: its thousands of coloured words take axe minutes, also where
+// it is told to leave them out, and tests/test_web.py checks the contrast of their few colours.
+async function judged(page) {
+  await page.addScriptTag({ path: installed("axe-core/axe.min.js") });
+  await page.evaluate(() => {
+    for (const word of document.querySelectorAll("pre span")) word.replaceWith(...word.childNodes);
+    document.body.normalize();
+  });
+}
+
 // What axe-core finds: contrast, names of controls, order of headings and more; or by these rules only.
 async function faults(page, rules) {
   // Without `preload`: axe would read the style sheets anew, which a page from a folder may not.
   const options = { resultTypes: ["violations"], preload: false, ...(rules && { runOnly: rules }) };
-  // The thousands of coloured words of code take minutes; tests/test_web.py checks the contrast of their few colours.
-  const { violations } = await page.evaluate((chosen) => axe.run({ exclude: ["pre span"] }, chosen), options);
+  const { violations } = await page.evaluate((chosen) => axe.run(chosen), options);
   return violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 200)).join(" | ")}`);
 }
 
+const theme = (page) => page.evaluate(() => document.documentElement.dataset.theme);
+
 const answers = {
-  // What is wrong with each page on a narrow screen, in both themes.
+  // What is wrong with each page on a narrow screen, in both themes. One window opens them all: a new one takes a second.
   pages: async (browser, { width, names }) => {
-    const found = {};
+    const found = {}, { page, troubles } = await opened(browser, { width });
     for (const name of names ?? fs.readdirSync(site).filter((file) => file.endsWith(".html")).sort()) {
-      const { page, troubles } = await opened(browser, name, { width });
+      await go(page, name);
       await fill(page);
-      await page.addScriptTag({ path: installed("axe-core/axe.min.js") });
       const sideways = await page.evaluate(() => Math.max(0, document.documentElement.scrollWidth - innerWidth));
       const formulas = await page.locator(".katex-error, .math:not(:has(.katex))").count();
-      const light = await faults(page);
+      await judged(page);
+      const themes = [await theme(page)], light = await faults(page);
       await page.locator("#theme").click();
-      found[name] = { troubles, sideways, formulas, light, dark: await faults(page, ["color-contrast"]) };
-      await page.context().close();
+      themes.push(await theme(page));
+      const dark = await faults(page, ["color-contrast"]);
+      await page.evaluate(() => localStorage.clear()); // the next page opens as for a new reader
+      found[name] = { troubles: troubles.splice(0), sideways, formulas, themes, light, dark };
     }
     return found;
   },
 
   // All controls of each live part, and those that the Tab key reaches, in order.
   tab: async (browser) => {
-    const { page, troubles } = await opened(browser, "model.html", { theme: "dark" });
+    const { page, troubles } = await opened(browser, { theme: "dark" });
+    await go(page, "model.html");
     await fill(page);
     const parts = await page.evaluate(() => {
       let number = 0;
@@ -77,7 +92,8 @@ const answers = {
 
   // A greedy tale and an answer of the chat, with no key but Tab and Enter.
   talk: async (browser) => {
-    const { page, troubles } = await opened(browser, "model.html", { width: 800, theme: "dark" });
+    const { page, troubles } = await opened(browser, { width: 800, theme: "dark" });
+    await go(page, "model.html");
     await fill(page);
     await page.locator("[data-part=tale] textarea").focus();
     for (const key of ["Tab", "Tab", "Enter"]) await page.keyboard.press(key); // the slider, the button
@@ -95,14 +111,16 @@ const answers = {
 
   // How far a page is scrolled when it opens, and where the list of pages shows its own entry.
   beginning: async (browser, { name }) => {
-    const { page, troubles } = await opened(browser, name);
+    const { page, troubles } = await opened(browser);
+    await go(page, name);
     const { y } = await page.locator("nav [aria-current]").boundingBox();
     return { scrolled: await page.evaluate(() => scrollY), entry: y, troubles };
   },
 
   // Where the first hit of a search leads, by keyboard.
   search: async (browser, { words }) => {
-    const { page, troubles } = await opened(browser, "index.html", { width: 800 });
+    const { page, troubles } = await opened(browser, { width: 800 });
+    await go(page, "index.html");
     await page.keyboard.press("/");
     await page.keyboard.type(words);
     await page.locator("#hits a").first().waitFor();

@@ -57,9 +57,9 @@ SPLIT = Exercise(
     probes=sentences,
     alternatives=[split_by_hand],
     hints=[
-        "re.findall(pattern, text) returns every place where the pattern fits.",
+        "re.findall(pattern, text) returns every piece that fits the pattern.",
         r"A word is \w+, one or more letters or digits. The sign | between two patterns means: this or that.",
-        r"A punctuation mark is one character that is neither a letter nor white space: [^\w\s].",
+        r"A punctuation mark is one character that's neither a letter nor white space: [^\w\s].",
     ],
     mistakes=[
         Mistake(
@@ -232,7 +232,7 @@ VOCABULARY = Exercise(
             " + list(special_tokens)",
             "",
         ),
-        Mistake("It is the other way round: from the token to its id", "{token: number for", "{number: token for"),
+        Mistake("It's the other way round: from the token to its id", "{token: number for", "{number: token for"),
     ],
 )
 
@@ -246,16 +246,14 @@ BYE_WORLD = Exercise(
     reference=[987, 455, 78, 467],
     hints=[
         "How many pieces does the sentence have?",
-        "Each piece that is not in the vocabulary becomes the id of [UNK].",
+        "Each piece that isn't in the vocabulary becomes the id of [UNK].",
     ],
     mistakes=[
         Mistake(
-            "Bye is not in the vocabulary, and Hello's id would be a wrong word: it becomes [UNK]",
+            "Bye isn't in the vocabulary, and Hello's id would be a wrong word: it becomes [UNK]",
             answer=[64, 455, 78, 467],
         ),
-        Mistake(
-            "An unknown word is not left out: a gap would make a sentence that nobody wrote", answer=[455, 78, 467]
-        ),
+        Mistake("An unknown word isn't left out: a gap would make a sentence that nobody wrote", answer=[455, 78, 467]),
         Mistake("Encoding gives ids, so that of [UNK], not its spelling", answer=["[UNK]", 455, 78, 467]),
         Mistake("The other three pieces are there too", answer=[987]),
         Mistake("The comma is a piece of its own, and so is the !", answer=[987, 78, 467]),
@@ -269,7 +267,7 @@ BYE_WORLD = Exercise(
 
 
 def encode(pieces: Sequence[str], vocab: dict[str, int]) -> list[int]:
-    """Return the id of each piece; one that is not in the vocabulary gets the id of [UNK]."""
+    """Return the id of each piece; one that isn't in the vocabulary gets the id of [UNK]."""
     unknown = vocab["[UNK]"]
     return [vocab.get(piece, unknown) for piece in pieces]
 
@@ -332,12 +330,12 @@ ENCODE = Exercise(
             "An unknown word becomes -1, an id that no token has: take that of [UNK]", "piece, unknown", "piece, -1"
         ),
         Mistake(
-            "The text [UNK] is not an id: look its id up",
+            "The text [UNK] isn't an id: look its id up",
             "piece, unknown",
             'piece, "[UNK]"',
         ),
         Mistake(
-            "You take the last id of the vocabulary for unknown pieces. [UNK] may stand anywhere in it: look its id up",
+            "You take the last id of the vocabulary for unknown pieces. [UNK] may be anywhere in it: look its id up",
             "piece, unknown",
             "piece, list(vocab.values())[-1]",
         ),
@@ -390,22 +388,22 @@ PAD = Exercise(
     alternatives=[pad_by_loop],
     hints=[
         "First find the length of the longest sequence.",
-        "[pad_id] * missing is a list of so many ids; add it at the end of the sequence.",
+        "[pad_id] * missing is a list of that many ids. Add it at the end of the sequence.",
         "The mask follows from the lengths, not from the ids: True for each real token, then False.",
     ],
     mistakes=[
         Mistake(
-            "The mask is turned round: True stands for a real token",
+            "The mask is the wrong way round: True means a real token",
             "place < len(sequence) for",
             "place >= len(sequence) for",
         ),
         Mistake(
-            "You fill at the start: here the padding goes to the end",
+            "You fill at the start: here the padding goes at the end",
             "sequence + [pad_id] * (longest - len(sequence))",
             "[pad_id] * (longest - len(sequence)) + sequence",
         ),
         Mistake(
-            "You fill at the start, and the mask says so too: here the padding goes to the end",
+            "You fill at the start, and the mask says so too: here the padding goes at the end",
             "rows = [sequence + [pad_id] * (longest - len(sequence)) for sequence in sequences]\n"
             "    mask = [[place < len(sequence) for",
             "rows = [[pad_id] * (longest - len(sequence)) + sequence for sequence in sequences]\n"
@@ -439,13 +437,13 @@ PAD = Exercise(
             "[[token != pad_id for token in row] for row in rows]",
         ),
         Mistake(
-            "The first padding is marked as real: n tokens stand at the places 0 to n - 1",
+            "The first padding is marked as real: n tokens are at positions 0 to n - 1",
             "place < len(sequence) for",
             "place <= len(sequence) for",
         ),
         Mistake("The mask is missing: return rows and mask", "return rows, mask", "return rows"),
-        Mistake("Rows and mask are exchanged", "return rows, mask", "return mask, rows"),
-        Mistake("Filled with 0 in place of the padding's own id", "[pad_id] *", "[0] *"),
+        Mistake("Rows and mask are swapped", "return rows, mask", "return mask, rows"),
+        Mistake("You filled with 0 instead of the padding's own id", "[pad_id] *", "[0] *"),
     ],
 )
 
@@ -458,7 +456,7 @@ SPELLING = Exercise(
     name="what_happens",
     reference="refused",
     hints=[
-        "Who wrote the text: you, or somebody you do not know?",
+        "Who wrote the text: you, or somebody you don't know?",
         "What is the safest thing to do while nobody has decided?",
     ],
     mistakes=[
@@ -468,7 +466,7 @@ SPELLING = Exercise(
             answer="one token",
         ),
         Mistake(
-            "That is what you get if you ask for it, with disallowed_special=(). Without a word from you it is neither",
+            "That's what you get if you ask for it, with disallowed_special=(). If you say nothing, you get neither",
             answer="plain text",
         ),
         Mistake(
@@ -504,9 +502,7 @@ COMPRESSION = Exercise(
         "More characters in one token means better compression.",
     ],
     mistakes=[
-        Mistake(
-            "That is tokens per character: turn the fraction round", "len(text) / len(ids)", "len(ids) / len(text)"
-        ),
+        Mistake("That's tokens per character: turn the fraction round", "len(text) / len(ids)", "len(ids) / len(text)"),
         Mistake(
             "Those are bytes per token: é and ï are one character and two bytes", "len(text)", "len(text.encode())"
         ),

@@ -92,8 +92,8 @@ COUNT_PAIRS = Exercise(
     alternatives=[bpe.count_pairs, lambda ids: dict(Counter(pairwise(ids)))],
     hints=[
         "A list of n tokens has n - 1 pairs of neighbours.",
-        "The pair at a place is (ids[place], ids[place + 1]).",
-        "counts.get(pair, 0) is 0 for a pair not met before.",
+        "The pair that begins at position i is (ids[i], ids[i + 1]).",
+        "counts.get(pair, 0) is 0 for a pair that you haven't met yet.",
     ],
     mistakes=[
         Mistake(
@@ -107,11 +107,11 @@ COUNT_PAIRS = Exercise(
             "range(0, len(ids) - 1, 2)",
         ),
         Mistake(
-            "You count a pair only where it does not overlap with the one before, as when merging: aaa holds two",
+            "You skip a pair that overlaps with the one before, as merging does. When you count, aaa holds two",
             answer=count_apart,
         ),
         Mistake(
-            "The last token has no neighbour on its right: stop one place earlier, at len(ids) - 1",
+            "The last token has no neighbour on its right: stop one earlier, at len(ids) - 1",
             "range(len(ids) - 1)",
             "range(len(ids))",
         ),
@@ -121,7 +121,7 @@ COUNT_PAIRS = Exercise(
             "pair = (ids[place], ids[place + 1])",
             "pair = tuple(sorted((ids[place], ids[place + 1])))",
         ),
-        Mistake("Each pair is counted once only: add one each time you meet it", "counts.get(pair, 0) + 1", "1"),
+        Mistake("Each pair is counted only once: add one each time you meet it", "counts.get(pair, 0) + 1", "1"),
         Mistake(
             "Every count is one too low: a pair that you meet for the first time counts 1, not 0",
             "counts.get(pair, 0)",
@@ -207,8 +207,8 @@ MERGE = Exercise(
     probes=to_merge,
     alternatives=[bpe.merge],
     hints=[
-        "Walk from left to right with a place of your own, not with a for loop: a merge uses up two tokens.",
-        "At each place: is this token and the next one the pair? Then append new_id and go on by 2.",
+        "Walk from left to right with a while loop and an index of your own, since a merge uses up two tokens.",
+        "At each position: are this token and the next one the pair? Then append new_id and go on by 2.",
         "Otherwise append the token itself and go on by 1. Mind the last token, which has no next one.",
     ],
     mistakes=[
@@ -226,13 +226,13 @@ MERGE = Exercise(
             answer=from_the_right,
         ),
         Mistake(
-            "Only the first place is merged: go on to the end",
+            "Only the first occurrence is merged: go on to the end",
             "(ids[place], ids[place + 1]) == pair",
             "(ids[place], ids[place + 1]) == pair and new_id not in merged",
         ),
-        Mistake("The pair is gone and nothing stands in its place: append new_id", "merged.append(new_id)", "pass"),
+        Mistake("The pair is gone, and nothing replaces it: append new_id", "merged.append(new_id)", "pass"),
         Mistake(
-            "You merge a pair in either order: (b, a) is not (a, b)",
+            "You merge a pair in either order: (b, a) isn't (a, b)",
             "(ids[place], ids[place + 1]) == pair",
             "(ids[place], ids[place + 1]) in (pair, pair[::-1])",
         ),
@@ -248,7 +248,7 @@ MERGE = Exercise(
         ),
         Mistake(
             "In your text two pairs side by side share a comma, and only the first is replaced. Compare the numbers "
-            "themselves, place by place",
+            "themselves, position by position",
             answer=between_commas,
         ),
         Mistake(
@@ -326,7 +326,7 @@ BEST_PAIR = Exercise(
             "(counts[pair], pair)",
         ),
         Mistake(
-            "With a tie you compare the bytes of both tokens together. The rule goes token by token: (aa, a) before "
+            "With a tie you compare the bytes of both tokens together. The rule goes token by token: (aa, a) beats "
             "(a, b), because aa sorts after a",
             "tokens[pair[0]], tokens[pair[1]])",
             "tokens[pair[0]] + tokens[pair[1]])",
@@ -497,33 +497,33 @@ CUT = Exercise(
     alternatives=[cut_by_loop],
     hints=[
         "re.findall(pattern, text) returns all pieces that fit, from left to right. Alternatives stand between |.",
-        "One or more letters are [A-Za-z]+. A blank that may be there or not is ' ?', with the question mark.",
+        "One or more letters are [A-Za-z]+. A space that may be missing is ' ?', with a question mark.",
         'The other alternative is any character that\'s no letter: [^A-Za-z]. So: r" ?[A-Za-z]+|[^A-Za-z]"',
     ],
     mistakes=[
         Mistake(
-            "The blank goes with the word after it, and yours with the word before", " ?[A-Za-z]+|", "[A-Za-z]+ ?|"
+            "A space belongs to the word after it. Yours goes with the word before", " ?[A-Za-z]+|", "[A-Za-z]+ ?|"
         ),
-        Mistake("Blanks stand alone in yours. One before a word belongs to it", " ?[A-Za-z]+|", "[A-Za-z]+|"),
-        Mistake("Only words are left. Nothing may get lost: marks, digits, blanks and line ends too", "|[^A-Za-z]", ""),
+        Mistake("Your spaces are pieces. One before a word belongs to it", " ?[A-Za-z]+|", "[A-Za-z]+|"),
+        Mistake("Only words are left. Keep everything else too: marks, digits, spaces and line ends", "|[^A-Za-z]", ""),
         Mistake("White space gets lost", "|[^A-Za-z]", r"|[^A-Za-z\s]"),
-        Mistake("You take all blanks before a word. One belongs to it, and the others stand alone", " ?[A", " *[A"),
+        Mistake("You take all spaces before a word. One belongs to it, and the others are pieces", " ?[A", " *[A"),
         Mistake(
-            "You join marks, digits and blanks that stand together. Each is a piece of its own",
+            "You join marks, digits and spaces that are side by side. Each is a piece of its own",
             "|[^A-Za-z]",
             "|[^A-Za-z]+",
         ),
         Mistake("Line ends get lost: a dot in a pattern fits anything but them", "|[^A-Za-z]", "|."),
         Mistake(
-            "Any white space joins the word in yours. Only a blank does, a line end stands alone", " ?[A", r"\s?[A"
+            "In yours, any white space joins the word. Only a space does, and a line end is a piece", " ?[A", r"\s?[A"
         ),
         Mistake(
-            "That's the text cut at white space. Marks stand alone, and a blank belongs to the word after it",
+            "That's the text cut at white space. Marks are pieces too, and a space belongs to the word after it",
             answer=lambda text: text.split(),
         ),
-        Mistake("Each letter is a piece in yours: take as many as there are, with a +", "[A-Za-z]+|", "[A-Za-z]|"),
+        Mistake("In yours, each letter is a piece: take as many as there are, with a +", "[A-Za-z]+|", "[A-Za-z]|"),
         Mistake("Capital letters are letters too", " ?[A-Za-z]+|[^A-Za-z]", " ?[a-z]+|[^a-z]"),
-        Mistake("A blank before a mark stays alone. It goes with letters only", "|[^A-Za-z]", "| ?[^A-Za-z]"),
+        Mistake("A space before a mark is a piece of its own. It joins letters only", "|[^A-Za-z]", "| ?[^A-Za-z]"),
     ],
 )
 
@@ -577,8 +577,8 @@ ENCODE_PIECE = Exercise(
     alternatives=[lambda piece, ranks: encode_piece(bytes(piece), dict(ranks))],
     hints=[
         "Begin with one part for each byte: [bytes([byte]) for byte in piece].",
-        "Look at all neighbours whose bytes together are in ranks. If there are none, you are done.",
-        "Otherwise merge the pair with the lowest rank (of equals the leftmost), and look again.",
+        "Look at all neighbours whose bytes together are in ranks. If there are none, you're done.",
+        "Otherwise merge the pair with the lowest rank (the leftmost, if it occurs twice), and look again.",
     ],
     mistakes=[
         Mistake(
@@ -605,7 +605,7 @@ ENCODE_PIECE = Exercise(
             "min(found, key=lambda pair: (pair[0], -pair[1]))",
         ),
         Mistake(
-            "The number of a byte is not its id: look single bytes up too, ranks[bytes([byte])]",
+            "The number of a byte isn't its id: look single bytes up too, ranks[bytes([byte])]",
             "[ranks[part] for part in parts]",
             "[ranks[part] if len(part) > 1 else part[0] for part in parts]",
         ),
@@ -661,7 +661,7 @@ DECODE = Exercise(
     hints=[
         "A character may be spread over several tokens: put all bytes together first.",
         'b"".join(...) puts them together; .decode("utf-8") makes text of them.',
-        'Bytes that are no character: errors="replace".',
+        'Broken bytes become the replacement character with errors="replace".',
     ],
     mistakes=[
         Mistake(
@@ -711,7 +711,7 @@ MERGES_NEEDED = Exercise(
     mistakes=[
         Mistake("You left out the 256 bytes, which are tokens too", answer=998),
         Mistake("You left out the two special tokens, which need ids too", answer=744),
-        Mistake("Merges are not the only tokens: there are 256 bytes and two special tokens too", answer=1000),
+        Mistake("Merges aren't the only tokens: there are 256 bytes and two special tokens too", answer=1000),
         Mistake("One too many: there are two special tokens, and 256 bytes, from 0 to 255", answer=743),
         Mistake("The 1,000 are all tokens together: take the bytes and the special tokens away from them", answer=1258),
     ],

@@ -41,21 +41,19 @@ FIND_THE_MISTAKE = Exercise(
     name="wrong_line, impossible_word",
     reference=(5, "sed"),
     hints=[
-        "Every target stands in the text.",
+        "Every target is a word of the text.",
         "Go through the targets of each line: are they all among the eight words?",
     ],
     mistakes=[
         Mistake(
-            "Line 4 is fine: its last target is the last word of the text, and that is allowed", answer=(4, "elit,")
+            "Line 4 is fine: its last target is the last word of the text, and that's allowed", answer=(4, "elit,")
         ),
         Mistake("The word is right. Lines are numbered from 1 here: look at the first column", answer=(4, "sed")),
         Mistake(
-            "Line 1 is fine: Lorem is an input there. It is never a target, since nothing precedes it",
+            "Line 1 is fine: Lorem is an input there. It's never a target, since nothing comes before it",
             answer=(1, "Lorem"),
         ),
-        Mistake(
-            "That is the line, but elit, stands in the text. Which word of the line does not?", answer=(5, "elit,")
-        ),
+        Mistake("That's the line, but elit, is in the text. Which word of the line isn't?", answer=(5, "elit,")),
     ],
 )
 
@@ -95,7 +93,7 @@ WINDOWS = Exercise(
     hints=[
         "Loop over the starts: range(0, ..., stride).",
         "A window that starts at `start` has the inputs ids[start : start + max_length].",
-        "The last target stands at start + max_length, so that place must exist: where must the range end?",
+        "The last target is at start + max_length, so that position must exist. Where must the range end?",
     ],
     mistakes=[
         Mistake(
@@ -110,12 +108,12 @@ WINDOWS = Exercise(
             "ids[start + stride : start + stride + max_length]",
         ),
         Mistake(
-            "Your targets are shifted the wrong way: they are the tokens before, the model would learn to look back",
+            "Your targets are shifted the wrong way: they're the tokens before, so the model would learn to look back",
             "inputs = ids[start : start + max_length]\n        targets = ids[start + 1 : start + 1 + max_length]",
             "inputs = ids[start + 1 : start + 1 + max_length]\n        targets = ids[start : start + max_length]",
         ),
         Mistake(
-            "Your targets are the whole next window. Each single token is the question for the one right after it",
+            "Your targets are the whole next window. Each token is the question for the one right after it",
             "ids[start + 1 : start + 1 + max_length]",
             "ids[start + max_length : start + 2 * max_length]",
         ),
@@ -135,7 +133,7 @@ WINDOWS = Exercise(
             "len(ids), stride",
         ),
         Mistake(
-            "Your last window is too short at its end: a window whose last target does not exist is left out",
+            "Your last window is too short at its end: a window whose last target doesn't exist is left out",
             "len(ids) - max_length, stride",
             "len(ids) - max_length + 1, stride",
         ),
@@ -145,7 +143,7 @@ WINDOWS = Exercise(
             "len(ids) - max_length - 1, stride",
         ),
         Mistake(
-            "Your windows stand side by side, whatever the stride: the next one starts `stride` tokens later",
+            "Your windows are side by side, whatever the stride: the next one starts `stride` tokens later",
             "len(ids) - max_length, stride",
             "len(ids) - max_length, max_length",
         ),
@@ -186,7 +184,7 @@ def counts(chance: Random) -> list[Probe]:
 
 FORMULA = "(n_tokens - max_length - 1) // stride + 1"
 GUARD = "if n_tokens <= max_length:\n        return 0\n    return "
-TOO_SHORT = ". And a text that is too short for a window has none: take care of it first"
+TOO_SHORT = ". And a text that's too short for a window has none: take care of it first"
 
 
 def with_and_without_guard(says: str, formula: str) -> list[Mistake]:
@@ -207,7 +205,7 @@ COUNT = Exercise(
     hints=[
         "Where does the last window start, at the latest?",
         "Its last target is token start + max_length, so start is at most n_tokens - max_length - 1.",
-        "Starts are 0, stride, 2 * stride, …: how many of them are not beyond that? Do not forget the first.",
+        "Starts are 0, stride, 2 * stride, …: how many of them are not beyond that? Don't forget the first.",
     ],
     mistakes=[
         *with_and_without_guard(
@@ -223,28 +221,30 @@ COUNT = Exercise(
             answer=lambda n_tokens, max_length, stride: max(0, (n_tokens - max_length) // stride + 1),
         ),
         *with_and_without_guard(
-            "That is right only when the stride divides what is left: count the starts 0, stride, 2 * stride and so on",
+            "That's right only when the stride divides what is left: count the starts 0, stride, 2 * stride and so on",
             "(n_tokens - max_length) // stride",
         ),
         *with_and_without_guard(
-            "That is the number of windows for a stride of 1: with a larger one, fewer windows start",
+            "That's the number of windows for a stride of 1: with a larger one, fewer windows start",
             "n_tokens - max_length",
         ),
         *with_and_without_guard(
-            "That is the number of windows side by side: the stride decides how far apart they start",
+            "That's the number of windows side by side: the stride decides how far apart they start",
             "n_tokens // max_length",
         ),
         *with_and_without_guard(
             "You divide all tokens by the stride: the last starts are too late for a whole window",
             "n_tokens // stride",
         ),
-        *with_and_without_guard("Half a window is none: divide with //, which rounds down", FORMULA.replace("//", "/")),
+        *with_and_without_guard(
+            "There are no half windows: divide with //, which rounds down", FORMULA.replace("//", "/")
+        ),
         Mistake(
-            "Half a window is none: divide with //, which rounds down, before you look for what is below 0",
+            "There are no half windows: divide with //, which rounds down, before you look for what's below 0",
             answer=lambda n_tokens, max_length, stride: max(0, (n_tokens - max_length - 1) / stride + 1),
         ),
         Mistake(
-            "A text that is too short has no window, not a negative number of them: take care of it first",
+            "A text that's too short has no windows, and not a negative number of them: take care of it first",
             GUARD,
             "return ",
         ),
@@ -325,7 +325,7 @@ DATASET = Exercise(
             "return window[:-1], self.ids[start + self.stride :][: self.max_length]",
         ),
         Mistake(
-            "Inputs and targets are exchanged: the inputs come first",
+            "Inputs and targets are swapped: the inputs come first",
             "return window[:-1], window[1:]",
             "return window[1:], window[:-1]",
         ),
@@ -345,7 +345,7 @@ DATASET = Exercise(
             "len(self.ids) // self.max_length",
         ),
         Mistake(
-            "Your length is right only when the stride divides what is left: it is the formula of the exercise before",
+            "Your length is right only when the stride divides what is left. Use the formula of the exercise before",
             "window_count(len(self.ids), self.max_length, self.stride)",
             "(len(self.ids) - self.max_length) // self.stride",
         ),
@@ -383,7 +383,7 @@ WHICH_IS_WHICH = Exercise(
     reference=settings(max_length=64, stride=32, batch_size=8),
     hints=[
         "The shape of a batch is (B, T): how many windows, and how many tokens in each.",
-        "The way from one window's start to the next cannot be seen in a shape: it is the stride.",
+        "The way from one window's start to the next can't be seen in a shape: it's the stride.",
     ],
     mistakes=[
         Mistake(
@@ -391,7 +391,7 @@ WHICH_IS_WHICH = Exercise(
             answer=settings(8, 32, 64),
         ),
         Mistake(
-            "You took the stride for the length of a window. They are equal only when windows stand side by side",
+            "You took the stride for the length of a window. They are equal only when windows are side by side",
             answer=settings(32, 64, 8),
         ),
         Mistake(
@@ -400,15 +400,15 @@ WHICH_IS_WHICH = Exercise(
             answer=settings(64, 8, 32),
         ),
         Mistake(
-            "All three are exchanged: T in the shape (B, T) is the length of a window, and the stride is no part of it",
+            "All three are mixed up: T in the shape (B, T) is the length of a window, and the stride isn't in it",
             answer=settings(8, 64, 32),
         ),
         Mistake(
-            "All three are exchanged: B in the shape (B, T) is the batch size, and the stride is no part of it",
+            "All three are mixed up: B in the shape (B, T) is the batch size, and the stride isn't in it",
             answer=settings(32, 8, 64),
         ),
         Mistake(
-            "With a stride of 64 the windows would stand side by side. Here they overlap by half",
+            "With a stride of 64 the windows would be side by side. Here they overlap by half",
             answer=settings(64, 64, 8),
         ),
         Mistake(
@@ -451,11 +451,11 @@ TIMES_SEEN = Exercise(
     alternatives=[times_seen_by_counting],
     hints=[
         "Start with a list of zeros, one for each token.",
-        "Go through the windows, and in each through the places of its inputs.",
+        "Go through the windows, and in each through the positions of its inputs.",
     ],
     mistakes=[
         Mistake(
-            "You count the targets. Asked is how often a token is an input",
+            "You count the targets. The question is how often a token is an input",
             "range(start, start + max_length)",
             "range(start + 1, start + max_length + 1)",
         ),
@@ -465,12 +465,12 @@ TIMES_SEEN = Exercise(
             "range(start, start + max_length + 1)",
         ),
         Mistake(
-            "You count a window at the end whose last target does not exist",
+            "You count a window at the end whose last target doesn't exist",
             "n_tokens - max_length, stride",
             "n_tokens - max_length + 1, stride",
         ),
         Mistake(
-            "You count windows that do not fit: at the end of the text a window is left out, not cut short",
+            "You count windows that don't fit: at the end of the text a window is left out, not cut short",
             "range(0, n_tokens - max_length, stride):\n        for place in range(start, start + max_length):",
             "range(0, n_tokens, stride):\n        for place in range(start, min(start + max_length, n_tokens)):",
         ),
@@ -490,15 +490,15 @@ TIMES_SEEN = Exercise(
             "n_tokens, stride",
         ),
         Mistake(
-            "It is max_length / stride only in the middle of a text, and on average: count window by window",
+            "It's max_length / stride only in the middle of a text, and on average: count window by window",
             answer=lambda n_tokens, max_length, stride: [max_length / stride] * n_tokens,
         ),
         Mistake(
-            "Nor is it max_length / stride rounded up: at the ends it is fewer. Count window by window",
+            "Rounding max_length / stride up isn't enough: at the ends it's fewer. Count window by window",
             answer=lambda n_tokens, max_length, stride: [-(-max_length // stride)] * n_tokens,
         ),
         Mistake(
-            "It is max_length // stride only in the middle of a text, and where the stride divides. At the ends it is "
+            "It's max_length // stride only in the middle of a text, and where the stride divides. At the ends it's "
             "fewer: count window by window",
             answer=lambda n_tokens, max_length, stride: [max_length // stride] * n_tokens,
         ),
@@ -557,7 +557,7 @@ def keep_apart(parts: Any, ids: list, *_: Any) -> str | None:
     if not shared:
         return None
     return (
-        f"token {shared[0]} stands once in the text and is in both parts: the model is tested on what it has learned. "
+        f"token {shared[0]} occurs once in the text and is in both parts: the model is tested on what it has learned. "
         "Split the tokens first, then cut each part"
     )
 
@@ -576,17 +576,17 @@ SPLIT = Exercise(
     ],
     mistakes=[
         Mistake(
-            "You cut the windows first and dealt them out then: tokens at the edge are in both parts, and with "
+            "You cut the windows first and then dealt them out: tokens at the edge are in both parts, and with "
             "overlapping windows the model is tested on what it has learned. Split the tokens first",
             answer=cut_and_split,
         ),
         Mistake(
-            "The parts are exchanged: `fraction` is the share to train on, and the first part",
+            "The parts are swapped: `fraction` is the part to train on, and it comes first",
             "train, validation = ids[:edge], ids[edge:]",
             "validation, train = ids[:edge], ids[edge:]",
         ),
         Mistake(
-            "`fraction` is the share to train on; yours is the share to validate on",
+            "`fraction` is the part to train on; yours is the part to validate on",
             "len(ids) * fraction",
             "len(ids) * (1 - fraction)",
         ),

@@ -18,20 +18,20 @@ SHAPE = Exercise(
     name="shape",
     reference=(2, 5, 8),
     hints=[
-        "Each id is replaced by its vector. How many ids are there, and in what shape do they stand?",
-        "The shape of the ids stays, and one dimension more comes at the end: the numbers of a vector.",
+        "Each id is replaced by its vector. How many ids are there, and in what shape?",
+        "The shape of the ids stays, and one more dimension comes at the end: the numbers of a vector.",
     ],
     mistakes=[
         Mistake("That is the shape of the ids. Each of them becomes a row of 8 numbers", answer=(2, 5)),
         Mistake("Each of the 10 ids gets a vector of its own, not each of the two texts", answer=(2, 8)),
-        Mistake("That is one text's; there are two", answer=(5, 8)),
-        Mistake("There are 10 vectors of 8, but they stay where their ids stood: 2 texts of 5", answer=(10, 8)),
+        Mistake("That's the shape for one text. There are two", answer=(5, 8)),
+        Mistake("There are 10 vectors of 8, but they keep the shape of their ids: 2 texts of 5", answer=(10, 8)),
         Mistake("The numbers of a vector come last: that is the course's (B, T, C)", answer=(8, 2, 5)),
         Mistake("The texts keep their length of 5, and the 8 numbers come last", answer=(2, 8, 5)),
         Mistake(
             "The size of the vocabulary is the number of rows in the table; what comes out has 8", answer=(2, 5, 100)
         ),
-        Mistake("The whole table has this shape. Of it you get a row for each id", answer=(100, 8)),
+        Mistake("That's the shape of the whole table. You get only a row for each id", answer=(100, 8)),
     ],
 )
 
@@ -40,7 +40,7 @@ SHAPE = Exercise(
 
 
 def one_hot(ids: Tensor, vocab_size: int) -> Tensor:
-    """Return a row for each id, (T, vocab_size): 1 at the id's place and 0 elsewhere."""
+    """Return a row for each id, (T, vocab_size): 1 in the id's column and 0 elsewhere."""
     rows = torch.zeros(len(ids), vocab_size)
     rows[torch.arange(len(ids)), ids] = 1.0
     return rows
@@ -68,23 +68,23 @@ ONE_HOT = Exercise(
     alternatives=[one_hot_by_comparing, lambda ids, vocab_size: F.one_hot(ids, vocab_size).float()],
     hints=[
         "Begin with zeros: one row for each id, one column for each token of the vocabulary.",
-        "In row i, the place ids[i] becomes 1. A loop does it.",
-        "Without a loop: rows[torch.arange(len(ids)), ids] = 1.0 sets one place in each row.",
+        "In row i, column ids[i] becomes 1. A loop does it.",
+        "Without a loop: rows[torch.arange(len(ids)), ids] = 1.0 sets one number in each row.",
     ],
     mistakes=[
         Mistake(
-            "Every row has a 1 for every id of the text: row i has one only, at ids[i]",
+            "Your rows have a 1 for every id of the text. Row i has only one, in column ids[i]",
             "rows[torch.arange(len(ids)), ids]",
             "rows[:, ids]",
         ),
         Mistake(
-            "It lies on its side: a row for each id, a column for each token of the vocabulary",
+            "Rows and columns are swapped: a row for each id, a column for each token of the vocabulary",
             "return rows",
             "return rows.T",
         ),
-        Mistake("A hot place is 1, whatever the id", "= 1.0", "= ids.float()"),
+        Mistake("The number is 1, whatever the id", "= 1.0", "= ids.float()"),
         Mistake(
-            "These are whole numbers; a product with the table takes floating point numbers",
+            "These are whole numbers. A product with the table takes floating point numbers",
             "torch.zeros(len(ids), vocab_size)",
             "torch.zeros(len(ids), vocab_size, dtype=torch.long)",
         ),
@@ -93,24 +93,24 @@ ONE_HOT = Exercise(
             answer=lambda ids, vocab_size: torch.bincount(ids, minlength=vocab_size).clamp(max=1).float(),
         ),
         Mistake(
-            "That sets whole rows, chosen by id: of row i set the place ids[i]",
+            "That sets whole rows, chosen by id. In row i, set only column ids[i]",
             "rows[torch.arange(len(ids)), ids]",
             "rows[ids.clamp(max=len(ids) - 1)]",
         ),
         Mistake("Ids count from 0: the first column belongs to id 0", ", ids] =", ", ids - 1] ="),
-        Mistake("The other places are 0: only the id's own is hot", "torch.zeros(", "torch.ones("),
+        Mistake("All other columns are 0", "torch.zeros(", "torch.ones("),
         Mistake(
-            "Row i has its 1 at place i: it belongs at ids[i]",
+            "Your row i has its 1 in column i. It belongs in column ids[i]",
             answer=lambda ids, vocab_size: torch.eye(len(ids), vocab_size),
         ),
         Mistake(
-            "Your rows end at the largest id of this text. The vocabulary goes on: each row has vocab_size places, as "
+            "Your rows end at the largest id of this text. The vocabulary goes on: each row has vocab_size columns, as "
             "in F.one_hot(ids, vocab_size)",
             answer=lambda ids, vocab_size: F.one_hot(ids).float(),
         ),
         Mistake(
             "Your rows end at the largest id of this text, and they hold whole numbers. Each row has vocab_size "
-            "places: F.one_hot(ids, vocab_size).float()",
+            "columns: F.one_hot(ids, vocab_size).float()",
             answer=lambda ids, vocab_size: F.one_hot(ids),
         ),
     ],
@@ -126,16 +126,16 @@ MOVED = Exercise(
     reference=[3, 5, 9],
     hints=[
         "A row gets a gradient if the loss depends on it. On which rows does it depend?",
-        "Id 5 stands twice in the batch. Its row is one row all the same.",
+        "Id 5 is in the batch twice. It still has only one row.",
     ],
     mistakes=[
         Mistake("The table has one row 5. It is looked up twice, and the two gradients are added", answer=[3, 5, 5, 9]),
-        Mistake("The loss does not depend on rows that were not looked up: their gradient is 0", answer=[*range(10)]),
-        Mistake("Row 5 learns from both of its places: gradients add up, they do not cancel", answer=[3, 9]),
-        Mistake("Every row that was looked up learns, not only the one that returns", answer=[5]),
-        Mistake("Those are places in the batch. Asked are the rows of the table, which are the ids", answer=[0, 1]),
+        Mistake("The loss doesn't depend on rows that weren't looked up: their gradient is 0", answer=[*range(10)]),
+        Mistake("Row 5 learns from both of its positions: gradients add up, they don't cancel", answer=[3, 9]),
+        Mistake("Every row that was looked up learns, not only the one that was looked up twice", answer=[5]),
+        Mistake("Those are the numbers of the texts. The rows of the table are named by the ids", answer=[0, 1]),
         Mistake(
-            "Those are the four places of the batch. The rows of the table are named by the ids", answer=[0, 1, 2, 3]
+            "Those are the four positions in the batch. The rows of the table are named by the ids", answer=[0, 1, 2, 3]
         ),
         Mistake("Both texts of the batch count", answer=[3, 5]),
     ],
@@ -146,7 +146,7 @@ MOVED = Exercise(
 
 
 def pairs(ids: Sequence[int], radius: int) -> list[tuple[int, int]]:
-    """Return each word with each word at most `radius` places from it, from left to right."""
+    """Return each word with each word at most `radius` positions from it, from left to right."""
     found = []
     for place in range(len(ids)):
         for other in range(max(0, place - radius), min(len(ids), place + radius + 1)):
@@ -156,7 +156,7 @@ def pairs(ids: Sequence[int], radius: int) -> list[tuple[int, int]]:
 
 
 def pairs_by_distance(ids: Sequence[int], radius: int) -> list[tuple[int, int]]:
-    """The same, all places with all."""
+    """The same, over all pairs of positions."""
     places = range(len(ids))
     return [(ids[i], ids[j]) for i in places for j in places if 0 < abs(i - j) <= radius]
 
@@ -182,14 +182,14 @@ PAIRS = Exercise(
     probes=texts_and_radius,
     alternatives=[pairs_by_distance],
     hints=[
-        "For each place, go through the places from place - radius to place + radius.",
+        "For each position `place`, go through those from place - radius to place + radius.",
         "Not all of them exist: begin at max(0, place - radius), end before min(len(ids), place + radius + 1).",
-        "Leave out the place itself.",
+        "Leave out the position itself.",
     ],
     mistakes=[
-        Mistake("A word is not its own neighbour: leave out the place itself", "if other != place:", "if True:"),
+        Mistake("A word isn't its own neighbour: leave out the position itself", "if other != place:", "if True:"),
         Mistake(
-            "You leave out equal words, not the place itself: a word may stand beside itself",
+            "You leave out equal words. Leave out only the position itself: the same word may come twice in a row",
             "other != place:",
             "ids[other] != ids[place]:",
         ),
@@ -198,16 +198,14 @@ PAIRS = Exercise(
             "place + radius + 1)",
             "place + radius)",
         ),
-        Mistake("Neighbours stand on the left too", "max(0, place - radius)", "place"),
-        Mistake("Neighbours stand on the right too", "min(len(ids), place + radius + 1)", "place"),
+        Mistake("There are neighbours on the left too", "max(0, place - radius)", "place"),
+        Mistake("There are neighbours on the right too", "min(len(ids), place + radius + 1)", "place"),
         Mistake(
-            "First the word, then its neighbour: yours are exchanged",
+            "First the word, then its neighbour: you've swapped them",
             "(ids[place], ids[other])",
             "(ids[other], ids[place])",
         ),
-        Mistake(
-            "A text ends: the last word is no neighbour of the first. ids[-1] is the last word", answer=around_the_end
-        ),
+        Mistake("The last word isn't a neighbour of the first, but ids[-1] is the last word", answer=around_the_end),
         Mistake(
             "A slice that starts below 0 counts from the end and gives nothing here: begin at max(0, place - radius)",
             answer=lambda ids, radius: [
@@ -225,19 +223,19 @@ PAIRS = Exercise(
                 if j != i
             ],
         ),
-        Mistake("Those are places: return the ids that stand there", "(ids[place], ids[other])", "(place, other)"),
+        Mistake("Those are positions: return the ids at them", "(ids[place], ids[other])", "(place, other)"),
         Mistake(
-            "Only words at exactly this distance are in yours: all nearer ones count too",
+            "You take only words at exactly this distance. All nearer ones count too",
             "other != place:",
             "abs(other - place) == radius:",
         ),
         Mistake(
-            "Places below 0 count from the end: ids[-1] is the last word. Begin at max(0, place - radius)",
+            "Negative indices count from the end: ids[-1] is the last word. Begin at max(0, place - radius)",
             "max(0, place - radius)",
             "place - radius",
         ),
         Mistake(
-            "The pairs are right, their order is not: go through a word's neighbours from left to right",
+            "The pairs are right, but their order isn't: go through a word's neighbours from left to right",
             answer=lambda ids, radius: [
                 (ids[i], ids[j])
                 for i in range(len(ids))
@@ -310,10 +308,10 @@ SAMPLING_LOSS = Exercise(
             answer=lambda v, u, drawn: -(torch.sigmoid(u @ v) + torch.sigmoid(-(drawn @ v)).sum()),
         ),
         Mistake(
-            "σ is missing: a product is no probability",
+            "σ is missing: a product isn't a probability",
             answer=lambda v, u, drawn: -(u @ v - (drawn @ v).sum()),
         ),
-        Mistake("What the drawn words cost is taken away. Both parts are added", "-(yes + no)", "-(yes - no)"),
+        Mistake("You subtract what the drawn words cost. Add both parts", "-(yes + no)", "-(yes - no)"),
         Mistake(
             "That's softmax over all of them, as in a language model. Here each word gets a yes or a no of its own",
             answer=lambda v, u, drawn: -torch.log_softmax(torch.cat((u[None], drawn)) @ v, 0)[0],
@@ -365,7 +363,7 @@ SIMILARITY = Exercise(
         Mistake("That is the dot product. Divide by both lengths, or long vectors win", " / (a.norm() * b.norm())", ""),
         Mistake("You divide by the first length only: both count", "(a.norm() * b.norm())", "a.norm()"),
         Mistake("You divide by the second length only: both count", "(a.norm() * b.norm())", "b.norm()"),
-        Mistake("Multiply the two lengths, do not add them", "a.norm() * b.norm()", "a.norm() + b.norm()"),
+        Mistake("Multiply the two lengths, don't add them", "a.norm() * b.norm()", "a.norm() + b.norm()"),
         Mistake(
             "Without parentheses you divide by the first length and multiply by the second",
             "(a.norm() * b.norm())",
@@ -387,7 +385,7 @@ SIMILARITY = Exercise(
             answer=lambda a, b: 1 - (a * b).sum() / (a.norm() * b.norm()),
         ),
         Mistake("Opposite directions have -1: keep the sign", "(a * b).sum()", "(a * b).sum().abs()"),
-        Mistake("You have a number for each place: add them up, (a * b).sum()", "(a * b).sum()", "(a * b)"),
+        Mistake("You have a number for each dimension: add them up, (a * b).sum()", "(a * b).sum()", "(a * b)"),
     ],
 )
 
@@ -395,30 +393,30 @@ SIMILARITY = Exercise(
 # --- 04.7 ---
 
 
-def recall(rankings: Sequence[Sequence[int]], wanted: Sequence[set[int]], k: int) -> float:
-    """Return the share of questions for which one of the first `k` texts found is among those that answer it."""
-    found = [any(text in right for text in ranking[:k]) for ranking, right in zip(rankings, wanted, strict=True)]
+def recall(rankings: Sequence[Sequence[int]], wanted: Sequence[int], k: int) -> float:
+    """Return the fraction of questions whose right text is among the first `k` that were found."""
+    found = [right in ranking[:k] for ranking, right in zip(rankings, wanted, strict=True)]
     return sum(found) / len(found)
 
 
-def recall_by_loop(rankings: Sequence[Sequence[int]], wanted: Sequence[set[int]], k: int) -> float:
+def recall_by_loop(rankings: Sequence[Sequence[int]], wanted: Sequence[int], k: int) -> float:
     """The same, question by question."""
     hits = 0
     for number, ranking in enumerate(rankings):
-        if set(ranking[:k]) & wanted[number]:
+        if ranking.index(wanted[number]) < k:
             hits += 1
     return hits / len(rankings)
 
 
 def searches(chance: Random) -> list[Probe]:
-    """What a search found for some questions, best first, and which texts answer each."""
+    """What a search found for some questions, best first, and which text is right for each."""
     probes: list[Probe] = [
-        ([[4, 2, 7], [1, 3, 0]], [{2}, {0, 5}], 2),
-        ([[5, 1, 3], [2, 6, 0]], [{1, 5}, {6}], 2),  # all found: only who finds nothing ever gives 0 here
+        ([[4, 2, 7], [1, 3, 0]], [2, 0], 2),
+        ([[5, 1, 3], [6, 2, 0]], [1, 6], 2),  # all found: only who finds nothing ever gives 0 here
     ]
     for count, k in ((3, 1), (5, 2), (6, 3), (8, 4)):
-        rankings = [chance.sample(range(8), 6) for _ in range(count)]
-        probes.append((rankings, [set(chance.sample(range(8), chance.choice((1, 2, 3)))) for _ in rankings], k))
+        rankings = [chance.sample(range(6), 6) for _ in range(count)]
+        probes.append((rankings, [chance.randrange(6) for _ in rankings], k))
     return probes
 
 
@@ -430,42 +428,28 @@ RECALL = Exercise(
     probes=searches,
     alternatives=[recall_by_loop],
     hints=[
-        "A question counts as found if any of its first k texts answers it.",
-        "ranking[:k] are the first k; text in right asks whether one is among the right ones.",
-        "The result is the share of questions found.",
+        "A question counts as found if its right text is among the first k of its ranking.",
+        "ranking[:k] are the first k, and `right in ranking[:k]` asks whether the right text is one of them.",
+        "Count the questions that were found, and divide by how many questions there are.",
     ],
     mistakes=[
-        Mistake("One right text among the first k is enough: you ask for all k to be right", "any(", "all("),
-        Mistake(
-            "One right text is enough: you ask that every text that answers the question be found",
-            "any(text in right for text in ranking[:k])",
-            "right <= set(ranking[:k])",
-        ),
-        Mistake("You look at the first text only: the first k count", "ranking[:k]", "ranking[:1]"),
+        Mistake("You look at the first text only. The first k count", "ranking[:k]", "ranking[:1]"),
         Mistake("You look at one text too few: [:k] are the first k", "ranking[:k]", "ranking[: k - 1]"),
         Mistake("You look at one text too many: [:k] are the first k", "ranking[:k]", "ranking[: k + 1]"),
-        Mistake("You look at the k-th text only: the first k count", "ranking[:k]", "ranking[k - 1 : k]"),
-        Mistake("The last of a ranking are the worst: the first k count", "ranking[:k]", "ranking[-k:]"),
-        Mistake("That is how many questions were found. Asked is their share", " / len(found)", ""),
+        Mistake("You look at the k-th text only. The first k count", "ranking[:k]", "ranking[k - 1 : k]"),
+        Mistake("The last of a ranking are the worst. The first k count", "ranking[:k]", "ranking[-k:]"),
+        Mistake("You look at the whole ranking. Only the first k count", "ranking[:k]", "ranking"),
+        Mistake("That's how many questions were found. Divide by how many there are", " / len(found)", ""),
+        Mistake("That's the fraction of questions that were not found", "right in ranking", "right not in ranking"),
         Mistake(
-            "That is the share of right texts among those found, called precision. Recall here: is one of them right?",
-            answer=lambda rankings, wanted, k: (
-                sum(text in right for ranking, right in zip(rankings, wanted, strict=True) for text in ranking[:k])
-                / (k * len(rankings))
-            ),
+            "You divide by k too. That would be the fraction of the texts found that are right, called precision",
+            " / len(found)",
+            " / (k * len(found))",
         ),
         Mistake(
-            "That is how many of the right texts were found; here one of them is enough",
-            answer=lambda rankings, wanted, k: (
-                sum(len(set(ranking[:k]) & right) / len(right) for ranking, right in zip(rankings, wanted, strict=True))
-                / len(rankings)
-            ),
-        ),
-        Mistake("You look at the whole ranking: only the first k count", "ranking[:k]", "ranking"),
-        Mistake(
-            "A set is never one of the numbers of a list. Ask of each of the first k texts whether it is in the set",
-            "any(text in right for text in ranking[:k])",
+            "Each question has a right text of its own. You accept that of any question",
             "right in ranking[:k]",
+            "not set(wanted).isdisjoint(ranking[:k])",
         ),
     ],
 )

@@ -54,7 +54,7 @@ INPUTS = Exercise(
     ],
     mistakes=[
         Mistake(
-            "You look positions up by the token's id. A position is the place in the text: 0, 1, 2, …",
+            "You look positions up by the token's id. Positions are counted through the text: 0, 1, 2, …",
             "positions[: ids.shape[1]]",
             "positions[ids]",
         ),
@@ -71,30 +71,30 @@ INPUTS = Exercise(
             ),
         ),
         Mistake(
-            "len(ids) is the number of texts. A text's places are ids.shape[1]",
+            "len(ids) is the number of texts. A text has ids.shape[1] positions",
             "positions[: ids.shape[1]]",
             "positions[: len(ids)]",
         ),
         Mistake("The table is longer than the text: take its first T rows", "positions[: ids.shape[1]]", "positions"),
-        Mistake("The first place is 0, not 1", "positions[: ids.shape[1]]", "positions[1 : ids.shape[1] + 1]"),
+        Mistake("The first position is 0, not 1", "positions[: ids.shape[1]]", "positions[1 : ids.shape[1] + 1]"),
         Mistake(
-            "You add the number of the place. It has a vector: a row of positions",
+            "You add the number of the position. Add its vector, which is a row of positions",
             "positions[: ids.shape[1]]",
             "torch.arange(ids.shape[1])[:, None]",
         ),
         Mistake(
-            "Each text gets one position. Each of its places has one of its own",
+            "You give each text one position. Each of its tokens needs one of its own",
             "positions[: ids.shape[1]]",
             "positions[: len(ids)][:, None]",
         ),
         Mistake(
-            "You count places from the end of the text: they go 0, 1, 2, … from its start",
+            "You count positions from the end of the text. They go 0, 1, 2, … from its start",
             "positions[: ids.shape[1]]",
             "positions[: ids.shape[1]].flip(0)",
         ),
         Mistake("The tokens are missing: add their rows", "tokens[ids] + ", "torch.zeros(len(ids), 1, 1) + "),
         Mistake(
-            "That is one row, number T, for all places. The colon is missing: positions[:T] takes the first T rows",
+            "That's one row, number T, for all positions. The colon is missing: positions[:T] takes the first T rows",
             "positions[: ids.shape[1]]",
             "positions[ids.shape[1]]",
         ),
@@ -142,15 +142,15 @@ SINUSOID = Exercise(
             "Sine comes first, then cosine", "[math.sin(angle), math.cos(angle)]", "[math.cos(angle), math.sin(angle)]"
         ),
         Mistake(
-            "All sines stand before all cosines: in this form they alternate",
+            "You put all sines before all cosines. Here they alternate",
             answer=lambda position, n_embd: torch.cat(
                 (sinusoid_at_once(position, n_embd)[::2], sinusoid_at_once(position, n_embd)[1::2])
             ),
         ),
         Mistake("The exponent is 2i / n_embd: the 2 is missing", "(2 * i / n_embd)", "(i / n_embd)"),
-        Mistake("The exponent is a share: divide 2i by n_embd", "(2 * i / n_embd)", "(2 * i)"),
+        Mistake("The exponent is a fraction: divide 2i by n_embd", "(2 * i / n_embd)", "(2 * i)"),
         Mistake(
-            "Waves become longer: divide the position by the power, do not multiply",
+            "Waves become longer: divide the position by the power, don't multiply",
             "position / 10_000",
             "position * 10_000",
         ),
@@ -172,13 +172,13 @@ SINUSOID = Exercise(
             "Does your i go in twos already? Then the exponent has it twice", "(2 * i / n_embd)", "(4 * i / n_embd)"
         ),
         Mistake(
-            "A sine and its cosine share one angle: yours has another one for each number",
+            "A sine and its cosine share one angle. Each of your numbers has a different one",
             answer=lambda position, n_embd: torch.tensor(
                 [(math.cos if j % 2 else math.sin)(position / 10_000 ** (2 * j / n_embd)) for j in range(n_embd)]
             ),
         ),
         Mistake(
-            "math.sin takes radians, as they are: nothing is to be converted",
+            "math.sin takes radians, and the angle is in radians already: convert nothing",
             "angle = position",
             "angle = math.pi / 180 * position",
         ),
@@ -320,7 +320,7 @@ SHIFT = Exercise(
 
 
 def how_far(T: int) -> Tensor:
-    """Return a table (T, T): row i, column j holds how many positions j stands before i."""
+    """Return a table (T, T): row i, column j holds how many positions j is to the left of i."""
     return torch.arange(T)[:, None] - torch.arange(T)
 
 
@@ -332,8 +332,8 @@ HOW_FAR = Exercise(
     probes=lambda chance: [(2,), (3,), (4,), (chance.randrange(5, 8),)],
     alternatives=[lambda T: torch.tensor([[i - j for j in range(T)] for i in range(T)])],
     hints=[
-        "Row 3, column 1: how many positions does number 1 stand before number 3?",
-        "It's i - j. Words still to come have negative numbers.",
+        "Row 3, column 1: how many positions is number 1 to the left of number 3?",
+        "It's i - j, which is negative for words to the right.",
         "torch.arange(T)[:, None] is a column and torch.arange(T) a row. What does their difference look like?",
     ],
     mistakes=[
@@ -343,11 +343,11 @@ HOW_FAR = Exercise(
             "torch.arange(T) - torch.arange(T)[:, None]",
         ),
         Mistake(
-            "You drop the direction. A word that's still to come stands a negative number of positions before",
+            "You drop the direction. Words to the right have negative numbers",
             answer=lambda T: (torch.arange(T)[:, None] - torch.arange(T)).abs(),
         ),
         Mistake(
-            "You set words still to come to 0. They are negative: -1 for the next word",
+            "You set words to the right to 0. They're negative: -1 for the next word",
             answer=lambda T: (torch.arange(T)[:, None] - torch.arange(T)).clamp(min=0),
         ),
         Mistake("A word's distance to itself is 0", "- torch.arange(T)", "- torch.arange(T) + 1"),

@@ -71,7 +71,7 @@ SCORES = Exercise(
         ),
         Mistake("You sum everything: each token gets a score of its own", "x @ query", "(x * query).sum()"),
         Mistake(
-            "Those are scores of the first token with all. The query is the vector that you were given",
+            "Those are the scores of the first token as query. The query is the vector that you were given",
             "x @ query",
             "x @ x[0]",
         ),
@@ -81,17 +81,17 @@ SCORES = Exercise(
             "(x @ query).softmax(0)",
         ),
         Mistake(
-            "Those are cosines. In attention lengths count: leave them in",
+            "Those are cosines. In attention lengths count, so leave them in",
             "x @ query",
             "x @ query / (x.norm(dim=1) * query.norm())",
         ),
         Mistake(
-            "That says how far they are apart; the dot product says how well they go together",
+            "That says how far apart they are. The dot product says how well they go together",
             "x @ query",
             "(x - query).norm(dim=1)",
         ),
         Mistake(
-            "Those are the scores of all tokens with all. Here one query asks: the vector that you were given",
+            "Those are the scores for every token as query. Here only one query asks, the vector that you were given",
             "x @ query",
             "x @ x.T",
         ),
@@ -136,10 +136,12 @@ CONTEXT = Exercise(
         "All at once: weights @ x.",
     ],
     mistakes=[
-        Mistake("The weights do not count: that is the sum of all vectors", "weights @ x", "x.sum(0)"),
-        Mistake("The weights do not count: that is the mean of all vectors", "weights @ x", "x.mean(0)"),
+        Mistake("The weights are missing: that's the sum of all vectors", "weights @ x", "x.sum(0)"),
+        Mistake("The weights are missing: that's the mean of all vectors", "weights @ x", "x.mean(0)"),
         Mistake(
-            "That is the vector with the largest weight alone; all take part", "weights @ x", "x[weights.argmax()]"
+            "That's only the vector with the largest weight. All of them take part",
+            "weights @ x",
+            "x[weights.argmax()]",
         ),
         Mistake(
             "x @ weights goes along the rows, and fits only where there are as many tokens as numbers: weights @ x",
@@ -154,7 +156,7 @@ CONTEXT = Exercise(
         Mistake("The weighted vectors are not added yet: sum over the tokens", "weights @ x", "weights[:, None] * x"),
         Mistake("You sum along each row: sum over the tokens, dim=0", "weights @ x", "(weights[:, None] * x).sum(1)"),
         Mistake(
-            "The weights sum to 1 already: do not divide by the number of tokens",
+            "The weights already add up to 1, so don't divide by the number of tokens",
             "weights @ x",
             "(weights[:, None] * x).mean(0)",
         ),
@@ -202,7 +204,7 @@ ATTENTION = Exercise(
         Mistake(
             "Softmax goes over the queries: each row of weights must sum to 1, so go along dim=-1", "dim=-1", "dim=0"
         ),
-        Mistake("Softmax is missing: scores are no weights", ".softmax(dim=-1)", ""),
+        Mistake("Softmax is missing: scores aren't weights yet", ".softmax(dim=-1)", ""),
         Mistake(
             "Those are the weights. Each token becomes a mixture of vectors: weights @ x",
             "weights @ x",
@@ -214,7 +216,7 @@ ATTENTION = Exercise(
             "(x @ x.T).flatten().softmax(0).view(len(x), len(x))",
         ),
         Mistake(
-            "Scores divided by their sum are no softmax: exp comes first",
+            "Scores divided by their sum aren't softmax: exp comes first",
             "(x @ x.T).softmax(dim=-1)",
             "(x @ x.T) / (x @ x.T).sum(-1, keepdim=True)",
         ),
@@ -249,7 +251,7 @@ SHAPES = Exercise(
     ],
     mistakes=[
         Mistake("The 4 texts are missing: each has tables of its own", answer=((6, 6), (6, 3))),
-        Mistake("The two are exchanged: scores are 6 by 6", answer=((4, 6, 3), (4, 6, 6))),
+        Mistake("You've swapped the two: scores are 6 by 6", answer=((4, 6, 3), (4, 6, 6))),
         Mistake("Texts do not look at each other: each of the 4 has a table of its own", answer=((6, 6), (4, 6, 3))),
         Mistake(
             "Every token looks at every token of its text: scores are 6 by 6 for each text",

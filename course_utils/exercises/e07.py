@@ -33,8 +33,10 @@ QUERY = Exercise(
             "Those are the products of the first column. Add them up, and do the same for the other",
             answer=(0.0, 2.7, 0.3),
         ),
-        Mistake("That is the row of a pure deed. Gave is also a little of a person and of a thing", answer=(3.0, 0.0)),
-        Mistake("The two numbers are exchanged: the first column asks for a person", answer=(0.2, 3.0)),
+        Mistake(
+            "That is the row of a pure action. gave is also a little of a person and of a thing", answer=(3.0, 0.0)
+        ),
+        Mistake("The two numbers are swapped: the first column asks for a person", answer=(0.2, 3.0)),
         Mistake("That is the query of kite: take the row of gave", answer=(1.8, 0.2)),
         Mistake("That is the query of Mara: take the row of gave", answer=(0.5, 0.9)),
         Mistake("That is the key of gave, made with W_key. Its query is made with W_query", answer=(0.4, 0.6)),
@@ -43,12 +45,12 @@ QUERY = Exercise(
             answer=3.2,
         ),
         Mistake(
-            "You added the columns of W_query up. Each of its rows counts as much as gave has of it", answer=(4.0, 1.0)
+            "You added up the columns of W_query. Each of its rows counts as much as gave has of it", answer=(4.0, 1.0)
         ),
         Mistake("That is the value of gave, made with W_value. Its query is made with W_query", answer=(-0.1, 0.9)),
         Mistake(
             "You went along the rows of W_query and got three numbers. Go down its columns: each gives one number, so "
-            "two in all",
+            "two in total",
             answer=(0.2, 2.7, 0.3),
         ),
     ],
@@ -90,16 +92,16 @@ SCORES = Exercise(
     ],
     mistakes=[
         Mistake(
-            "Queries and keys are exchanged: rows belong to the tokens that ask, columns to those asked",
+            "Queries and keys are swapped: rows belong to the tokens that ask, columns to those asked",
             "queries @ keys.T",
             "keys @ queries.T",
         ),
         Mistake(
-            "You turned the queries round in place of the keys: that compares numbers of a vector, not tokens",
+            "You transposed the queries instead of the keys: that compares numbers of a vector, not tokens",
             "queries @ keys.T",
             "queries.T @ keys",
         ),
-        Mistake("The keys are not turned round: each query meets each key with keys.T", "keys.T", "keys"),
+        Mistake("The keys aren't transposed: each query meets each key with keys.T", "keys.T", "keys"),
         Mistake("Queries meet x itself. What they should meet are the keys", "keys.T", "x.T"),
         Mistake("x itself asks. What asks are the queries", "queries @ keys.T", "x @ keys.T"),
         Mistake(
@@ -193,12 +195,12 @@ WEIGHTS = Exercise(
             "\n    return scores.softmax(dim=-1) / keys.shape[-1] ** 0.5",
         ),
         Mistake(
-            "Queries and keys are exchanged: rows belong to the tokens that ask",
+            "Queries and keys are swapped: rows belong to the tokens that ask",
             "queries @ keys.T",
             "keys @ queries.T",
         ),
         Mistake(
-            "You turned the queries round in place of the keys: that compares numbers of a vector, not tokens",
+            "You transposed the queries instead of the keys: that compares numbers of a vector, not tokens",
             "queries @ keys.T",
             "queries.T @ keys",
         ),
@@ -274,17 +276,17 @@ SELF_ATTENTION = Exercise(
     ],
     hints=[
         "Four lines: the three products with x; scores, scaled; softmax; weights @ values.",
-        "In a stack turn the last two dimensions of the keys round: keys.transpose(-2, -1).",
+        "In a stack, swap the last two dimensions of the keys: keys.transpose(-2, -1).",
         "Divide the scores by the root of keys.shape[-1], then softmax along dim=-1.",
     ],
     mistakes=[
         Mistake(
-            "You transpose the wrong axes: texts and tokens change places. Turn the last two round, transpose(-2, -1)",
+            "You transpose the wrong axes: texts and tokens swap. Swap the last two, transpose(-2, -1)",
             "keys.transpose(-2, -1)",
             "keys.transpose(0, 1)",
         ),
         Mistake(
-            "You turned the queries round in place of the keys: that compares numbers of a vector, not tokens",
+            "You transposed the queries instead of the keys: that compares numbers of a vector, not tokens",
             "queries @ keys.transpose(-2, -1)",
             "queries.transpose(-2, -1) @ keys",
         ),
@@ -299,7 +301,7 @@ SELF_ATTENTION = Exercise(
         ),
         Mistake("You forgot to scale: divide the scores by the root of D", " / keys.shape[-1] ** 0.5", ""),
         Mistake(
-            "Queries and keys are exchanged: rows belong to the tokens that ask",
+            "Queries and keys are swapped: rows belong to the tokens that ask",
             "queries @ keys.transpose(-2, -1)",
             "keys @ queries.transpose(-2, -1)",
         ),
@@ -307,8 +309,7 @@ SELF_ATTENTION = Exercise(
         Mistake("You mix the keys, the labels. What is mixed are the values, the content", "@ values", "@ keys"),
         Mistake("Softmax is missing: scores are no weights", ".softmax(dim=-1)", ""),
         Mistake(
-            "keys.T turns round all three dimensions of a batch, texts too. Turn the last two round: "
-            "keys.transpose(-2, -1)",
+            "keys.T reverses all three dimensions of a batch, texts too. Swap the last two: keys.transpose(-2, -1)",
             "keys.transpose(-2, -1)",
             "keys.permute(2, 1, 0)",  # what .T does to three dimensions, without its warning
         ),
@@ -420,7 +421,7 @@ AS_LINEAR = Exercise(
             "matrix.reshape(matrix.shape[::-1])",
         ),
         Mistake(
-            "The layer still has the random numbers it was born with: set its weight",
+            "The layer still has the random numbers it started with: set its weight",
             "    layer.weight = nn.Parameter(matrix.T)\n",
             "",
         ),
@@ -435,7 +436,7 @@ AS_LINEAR = Exercise(
             "matrix.T",
             "matrix.T / matrix.shape[1] ** 0.5",
         ),
-        Mistake("The layer is made and not handed back: end with return layer", "    return layer\n", ""),
+        Mistake("You made the layer but didn't return it: end with return layer", "    return layer\n", ""),
         Mistake(
             "A layer takes a parameter for its weight, and matrix.T is a plain tensor: wrap it, nn.Parameter(matrix.T)",
             "nn.Parameter(matrix.T)",

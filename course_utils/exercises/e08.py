@@ -33,27 +33,27 @@ MASK = Exercise(
     probes=lambda chance: [(T,) for T in (2, 3, 4, 6, 1)],
     alternatives=[mask_by_loop, lambda T: torch.arange(T)[None, :] > torch.arange(T)[:, None]],
     hints=[
-        "Rows ask, columns are asked: square [i, j] is closed if j comes after i.",
+        "Rows ask, columns are asked: square [i, j] is masked if j comes after i.",
         "torch.ones(T, T, dtype=torch.bool) is a table of True.",
         "triu(1) keeps what is above the diagonal, and makes the rest False.",
     ],
     mistakes=[
         Mistake(
-            "You close the past. Rows ask and columns are asked, so the future lies right of the diagonal: triu",
+            "You mask the past. Rows ask and columns are asked, so the future lies right of the diagonal: triu",
             "triu(1)",
             "tril(-1)",
         ),
         Mistake(
-            "You close the diagonal too: a token may see itself. Begin one column further right", "triu(1)", "triu(0)"
+            "You mask the diagonal too: a token may see itself. Begin one column further right", "triu(1)", "triu(0)"
         ),
         Mistake(
-            "The next token is still open, the very one to be guessed. Begin one column further left",
+            "The next token is still visible, the very one to be guessed. Begin one column further left",
             "triu(1)",
             "triu(2)",
         ),
-        Mistake("True stands where a token may look. Turn it round: True marks what is closed", "triu(1)", "tril(0)"),
+        Mistake("You wrote True where a token may look. Swap the two: True marks what is masked", "triu(1)", "tril(0)"),
         Mistake(
-            "You close only the next token. All that come after it must be closed too", "triu(1)", "triu(1).tril(1)"
+            "You mask only the next token. All that come after it must be masked too", "triu(1)", "triu(1).tril(1)"
         ),
         Mistake(
             "Your table holds 1 and 0. A mask is made of True and False: dtype=torch.bool",
@@ -61,23 +61,23 @@ MASK = Exercise(
             "dtype=torch.float32",
         ),
         Mistake(
-            "That is what is added to scores, 0 and -inf. Asked for is which squares are closed: True and False",
+            "That is what is added to scores, 0 and -inf. Here you say which squares are masked: True and False",
             WHOLE_MASK,
             'torch.full((T, T), float("-inf")).triu(1)',
         ),
         Mistake(
-            "Every square but a token's own is closed: the past must stay open",
+            "Every square but a token's own is masked: the past must stay visible",
             WHOLE_MASK,
             "~torch.eye(T, dtype=torch.bool)",
         ),
         Mistake(
             "It is the wrong way round, and holds 1 and 0. A mask is made of True and False, with True where a square "
-            "is closed: above the diagonal",
+            "is masked: above the diagonal",
             WHOLE_MASK,
             "torch.tril(torch.ones(T, T))",
         ),
         Mistake(
-            "It holds 1 and 0, and closes the diagonal too. A mask is made of True and False, and a token may see "
+            "It holds 1 and 0, and masks the diagonal too. A mask is made of True and False, and a token may see "
             "itself: dtype=torch.bool, triu(1)",
             WHOLE_MASK,
             "torch.triu(torch.ones(T, T))",
@@ -90,7 +90,7 @@ MASK = Exercise(
 
 
 def causal_weights(scores: Tensor) -> Tensor:
-    """Return the weights (T, T) for scores (T, T): softmax along each row, the future closed with -inf before."""
+    """Return the weights (T, T) for scores (T, T): softmax along each row, the future masked with -inf before."""
     T = len(scores)
     future = torch.ones(T, T, dtype=torch.bool).triu(1)
     return torch.softmax(scores.masked_fill(future, float("-inf")), dim=-1)
@@ -144,30 +144,30 @@ WEIGHTS = Exercise(
     alternatives=[weights_by_loop, weights_renormalised],
     rules=[open_future, uneven_rows],
     hints=[
-        "Three steps: make the mask, close the scores, take the softmax along each row.",
+        "Three steps: make the mask, mask the scores, take the softmax along each row.",
         "scores.masked_fill(future, number) returns scores with the number where future is True.",
         'The number is float("-inf"): its power is 0, so the square gets no weight and adds nothing to the sum.',
     ],
     mistakes=[
         Mistake(
-            "You close with 0, which is an ordinary score: its power is 1. Close with minus infinity",
+            "You mask with 0, which is an ordinary score: its power is 1. Mask with minus infinity",
             'float("-inf")',
             "0.0",
         ),
         Mistake(
-            "You close with a number that is only rather small. Scores may be smaller still, and then the future gets "
-            'all the weight: close with float("-inf")',
+            "You mask with a number that is only rather small. Scores may be smaller still, and then the future gets "
+            'all the weight: mask with float("-inf")',
             'float("-inf")',
             "-100.0",
         ),
         Mistake(
-            "Nothing is closed: each token sees the whole text. masked_fill leaves scores as they are and returns a "
+            "Nothing is masked: each token sees the whole text. masked_fill leaves scores as they are and returns a "
             "new table: use what it returns",
             CLOSED,
             "scores",
         ),
         Mistake(
-            "You set weights to 0 after the softmax, and the rows sum to less than 1. Close the scores before it, or "
+            "You set weights to 0 after the softmax, and the rows sum to less than 1. Mask the scores before it, or "
             "divide each row by its sum",
             SOFTMAX,
             KEPT,
@@ -187,9 +187,9 @@ WEIGHTS = Exercise(
             "dim=-1",
             "dim=0",
         ),
-        Mistake("The mask is on the wrong side: you close the past and leave the future open", "triu(1)", "tril(-1)"),
+        Mistake("The mask is on the wrong side: you mask the past and leave the future visible", "triu(1)", "tril(-1)"),
         Mistake(
-            "The mask closes the diagonal too, so the first row has nothing left and becomes nan: begin one "
+            "The mask covers the diagonal too, so the first row has nothing left and becomes nan: begin one "
             "column further right",
             "triu(1)",
             "triu(0)",
@@ -200,20 +200,20 @@ WEIGHTS = Exercise(
             "triu(2)",
         ),
         Mistake(
-            "You close what should be open: masked_fill writes where the mask is True. True belongs above the "
+            "You mask what should stay visible: masked_fill writes where the mask is True. True belongs above the "
             "diagonal, triu(1)",
             "triu(1)",
             "tril()",
         ),
-        Mistake("The scores are closed; now make weights of them: softmax along each row", SOFTMAX, CLOSED),
+        Mistake("The scores are masked; now make weights of them: softmax along each row", SOFTMAX, CLOSED),
         Mistake(
-            "A second softmax gives the zeros weight again, since the power of 0 is 1. Close the scores before a "
+            "A second softmax gives the zeros weight again, since the power of 0 is 1. Mask the scores before a "
             "single softmax",
             SOFTMAX,
             f"torch.softmax({KEPT}, dim=-1)",
         ),
         Mistake(
-            "False times infinity is nan, not 0, and one nan spoils its whole row. Close the scores with masked_fill",
+            "False times infinity is nan, not 0, and one nan spoils its whole row. Mask the scores with masked_fill",
             CLOSED,
             'scores + future * float("-inf")',
         ),
@@ -353,7 +353,11 @@ MOVES = Exercise(
             "range(1, len(x))",
             "range(len(x))",
         ),
-        Mistake("True stands where the past stays the same. Asked is where it moves", "bool((diff", "not bool((diff"),
+        Mistake(
+            "You wrote True where the past stays the same. It marks where the past moves",
+            "bool((diff",
+            "not bool((diff",
+        ),
         Mistake(
             "That is one answer for all places. Return a list with one for each",
             "return moved",
@@ -403,21 +407,21 @@ MOVES = Exercise(
 
 CAUGHT = Exercise(
     number="08.4",
-    title="Which test notices which break",
+    title="Which test notices which bug",
     name="caught",
     reference=("both", "future", "both"),
     hints=[
-        "For each break ask twice: what does a row sum to, and does anything from the future enter a row?",
+        "For each bug ask twice: what does a row sum to, and does anything from the future enter a row?",
         "The future can enter by its weight, and also by the sum that a weight is divided by.",
         "In a column, the rows further down are later queries.",
     ],
     mistakes=[
         Mistake(
-            "The first and the third leak too: their weights were divided by sums in which the future stands",
+            "The first and the third leak too: their weights were divided by sums that include the future",
             answer=("rows", "future", "rows"),
         ),
         Mistake(
-            "The first leaks too: softmax divided by a sum over all places, the future among them",
+            "The first leaks too: softmax divided by a sum over all tokens, the future among them",
             answer=("rows", "future", "both"),
         ),
         Mistake(
@@ -425,7 +429,7 @@ CAUGHT = Exercise(
             answer=("both", "future", "rows"),
         ),
         Mistake(
-            "The second keeps its row sums: softmax makes them 1, whatever is closed before it",
+            "The second keeps its row sums: softmax makes them 1, whatever is masked before it",
             answer=("both", "both", "both"),
         ),
         Mistake(
@@ -531,7 +535,9 @@ DROPOUT = Exercise(
             "Dropout is left on in evaluation: drop and scale only if training is True", "if training:", "if True:"
         ),
         Mistake("You multiply by 1 - p, which shrinks what is left: divide by it", "/ (1 - p)", "* (1 - p)"),
-        Mistake("You divide by p, the share that is dropped: divide by the share that stays, 1 - p", "(1 - p)", "p"),
+        Mistake(
+            "You divide by p, the fraction that is dropped: divide by the fraction that stays, 1 - p", "(1 - p)", "p"
+        ),
         Mistake("You drop what should stay: keep is True where a weight stays", "* keep", "* ~keep"),
         Mistake(
             "You drop numbers of the values. Drop weights: who listens to whom, not what is said",
@@ -595,7 +601,7 @@ def attention_by_cutting(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 
 def far_below_zero(chance: Random, T: int) -> tuple[Tensor, ...]:
-    """Queries, keys and values whose scores are all near -256, below any number that only nearly closes."""
+    """Queries, keys and values whose scores are all near -256, below any number that only nearly masks."""
     q, k, v = (numbers(chance, 2, T, 4) for _ in range(3))
     q[..., 0], k[..., 0] = 16.0, -32.0
     return q, k, v
@@ -619,7 +625,7 @@ ATTENTION = Exercise(
         lambda q, k, v: torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True),
     ],
     hints=[
-        "Four steps: scores (B, T, T), closed scores, weights, weights @ v.",
+        "Four steps: scores (B, T, T), masked scores, weights, weights @ v.",
         "The scores are q @ k.transpose(-2, -1), divided by the square root of D, the last dimension.",
         "The mask is (T, T), without a batch dimension: masked_fill uses it for each text.",
     ],
@@ -650,7 +656,7 @@ ATTENTION = Exercise(
         ),
         Mistake("Softmax goes over the texts of the batch: go along each row, dim=-1", "dim=-1", "dim=0"),
         Mistake(
-            "You close with 0, an ordinary score. Close with minus infinity, before the softmax",
+            "You mask with 0, an ordinary score. Mask with minus infinity, before the softmax",
             'float("-inf")',
             "0.0",
         ),
@@ -660,8 +666,8 @@ ATTENTION = Exercise(
             KEPT,
         ),
         Mistake(
-            "You close with a number that is only rather small. Scores may be smaller still, and then the future gets "
-            'all the weight: close with float("-inf")',
+            "You mask with a number that is only rather small. Scores may be smaller still, and then the future gets "
+            'all the weight: mask with float("-inf")',
             'float("-inf")',
             "-100.0",
         ),
@@ -669,9 +675,9 @@ ATTENTION = Exercise(
             "All texts of the batch have become one: tokens attend to other texts too. Leave (B, T, D) as it is",
             answer=lambda q, k, v: causal_attention(*(x.flatten(0, 1)[None] for x in (q, k, v))).view(v.shape),
         ),
-        Mistake("The mask is on the wrong side: you close the past", "triu(1)", "tril(-1)"),
+        Mistake("The mask is on the wrong side: you mask the past", "triu(1)", "tril(-1)"),
         Mistake(
-            "You close what should be open: masked_fill writes where the mask is True. True belongs above the "
+            "You mask what should stay visible: masked_fill writes where the mask is True. True belongs above the "
             "diagonal, triu(1)",
             "triu(1)",
             "tril()",
@@ -682,7 +688,7 @@ ATTENTION = Exercise(
             "scores",
         ),
         Mistake(
-            "The mask closes a token's own square too, and the first row becomes nan: begin one column further right",
+            "The mask covers a token's own square too, and the first row becomes nan: begin one column further right",
             "triu(1)",
             "triu(0)",
         ),
@@ -697,7 +703,7 @@ ATTENTION = Exercise(
             "k.permute(2, 1, 0)",  # what k.T does, without its warning
         ),
         Mistake(
-            "The keys are not turned round: each query meets each key with k.transpose(-2, -1)",
+            "The keys aren't transposed: each query meets each key with k.transpose(-2, -1)",
             "k.transpose(-2, -1)",
             "k",
         ),

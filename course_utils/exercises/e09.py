@@ -63,17 +63,17 @@ PACK = Exercise(
             "[*queries, *keys, *values], dim=1",
         ),
         Mistake(
-            "Keys and values are exchanged: queries, keys, values is the order",
+            "Keys and values are swapped: queries, keys, values is the order",
             "[*queries, *keys, *values]",
             "[*queries, *values, *keys]",
         ),
         Mistake(
-            "Queries and keys are exchanged: queries, keys, values is the order",
+            "Queries and keys are swapped: queries, keys, values is the order",
             "[*queries, *keys, *values]",
             "[*keys, *queries, *values]",
         ),
         Mistake(
-            "The heads come in the wrong order: the first head's rows stand first",
+            "The heads come in the wrong order: the first head's rows come first",
             "[*queries, *keys, *values]",
             "[*queries[::-1], *keys[::-1], *values[::-1]]",
         ),
@@ -83,7 +83,7 @@ PACK = Exercise(
             "torch.stack",
         ),
         Mistake(
-            "The result is turned round: nn.Linear keeps a row for each number that it makes, so do not transpose",
+            "The result is transposed: nn.Linear keeps a row for each number that it makes, so do not transpose",
             "[*queries, *keys, *values])",
             "[*queries, *keys, *values]).T",
         ),
@@ -118,11 +118,11 @@ SHAPES = Exercise(
             answer=((2, 6, 8), (2, 4, 6, 2), (2, 4, 6, 6), (2, 4, 6, 2), (2, 6, 8)),
         ),
         Mistake(
-            "Each head gets a share of the vector, 8 / 4 numbers, not the whole of it",
+            "Each head gets a part of the vector, 8 / 4 numbers, not the whole of it",
             answer=((2, 6, 24), (2, 4, 6, 8), (2, 4, 6, 6), (2, 4, 6, 8), (2, 6, 8)),
         ),
         Mistake(
-            "The number of heads and their size are exchanged: 4 heads of 2 numbers",
+            "The number of heads and their size are swapped: 4 heads of 2 numbers",
             answer=((2, 6, 24), (2, 2, 6, 4), (2, 2, 6, 6), (2, 2, 6, 4), (2, 6, 8)),
         ),
         Mistake(
@@ -139,7 +139,7 @@ SHAPES = Exercise(
             answer=((6, 24), (4, 6, 2), (4, 6, 6), (4, 6, 2), (6, 8)),
         ),
         Mistake(
-            "Each head has an opinion of its own: 4 tables of scores for each text",
+            "Each head has an attention pattern of its own: 4 tables of scores for each text",
             answer=((2, 6, 24), (2, 4, 6, 2), (2, 6, 6), (2, 4, 6, 2), (2, 6, 8)),
         ),
         Mistake(
@@ -188,25 +188,25 @@ SPLIT_HEADS = Exercise(
         lambda x, n_head: x.unflatten(-1, (n_head, -1)).transpose(1, 2),
     ],
     hints=[
-        "First cut the last dimension in two: C numbers become H shares of D numbers. The tokens stay where they are.",
-        "x.view(B, T, n_head, C // n_head) cuts. Now the heads stand after the tokens.",
-        ".transpose(1, 2) exchanges tokens and heads.",
+        "First cut the last dimension in two: C numbers become H pieces of D numbers. The tokens stay where they are.",
+        "x.view(B, T, n_head, C // n_head) cuts. Now the heads come after the tokens.",
+        ".transpose(1, 2) swaps tokens and heads.",
     ],
     mistakes=[
         Mistake(
             "view straight to (B, H, T, D) mixes tokens: it deals the numbers out in the order of the memory, so the "
-            "first head gets all of the first tokens. Cut the last dimension with view, then exchange tokens and heads "
+            "first head gets all of the first tokens. Cut the last dimension with view, then swap tokens and heads "
             "with transpose",
             "x.view(B, T, n_head, C // n_head).transpose(1, 2)",
             "x.view(B, n_head, T, C // n_head)",
         ),
         Mistake(
-            "The vectors are cut. Now the heads must stand before the tokens: transpose(1, 2)",
+            "The vectors are cut. Now the heads must come before the tokens: transpose(1, 2)",
             ".transpose(1, 2)",
             "",
         ),
         Mistake(
-            "The number of heads and their size are exchanged: n_head shares of C // n_head numbers each",
+            "The number of heads and their size are swapped: n_head pieces of C // n_head numbers each",
             "n_head, C // n_head).t",
             "C // n_head, n_head).t",
         ),
@@ -216,33 +216,33 @@ SPLIT_HEADS = Exercise(
             "x.view(B, T, C // n_head, n_head).permute(0, 3, 1, 2)",
         ),
         Mistake(
-            "The heads stand before the texts: the batch stays first, (B, H, T, D)",
+            "The heads come before the texts: the batch stays first, (B, H, T, D)",
             ".transpose(1, 2)",
             ".permute(2, 0, 1, 3)",
         ),
         Mistake(
-            "You exchange texts and tokens. With the batch in front, tokens and heads are dimensions 1 and 2: "
+            "You swap texts and tokens. With the batch in front, tokens and heads are dimensions 1 and 2: "
             "transpose(1, 2)",
             ".transpose(1, 2)",
             ".transpose(0, 1)",
         ),
         Mistake(
-            "You exchange heads and their numbers. Exchange tokens and heads: transpose(1, 2)",
+            "You swap heads and their numbers. Swap tokens and heads: transpose(1, 2)",
             ".transpose(1, 2)",
             ".transpose(2, 3)",
         ),
         Mistake(
-            "Each head gets the whole vector. It gets its share of it: C // n_head numbers",
+            "Each head gets the whole vector. It gets its part of it: C // n_head numbers",
             "x.view(B, T, n_head, C // n_head).transpose(1, 2)",
             "x.view(B, 1, T, C).expand(B, n_head, T, C)",
         ),
         Mistake(
-            "The last two dimensions are turned round as well: that is what the keys need later, and only they",
+            "The last two dimensions are swapped as well: that is what the keys need later, and only they",
             ".transpose(1, 2)",
             ".permute(0, 2, 3, 1)",
         ),
         Mistake(
-            "You exchange before you cut, so the cut goes through the tokens. Cut with view(B, T, n_head, C // n_head) "
+            "You swap before you cut, so the cut goes through the tokens. Cut with view(B, T, n_head, C // n_head) "
             "first, then transpose(1, 2)",
             "x.view(B, T, n_head, C // n_head).transpose(1, 2)",
             "x.transpose(1, 2).reshape(B, n_head, T, C // n_head)",
@@ -294,13 +294,13 @@ JOIN_HEADS = Exercise(
             "heads.permute(0, 2, 3, 1)",
         ),
         Mistake(
-            "The heads are joined in the wrong order: the last one stands first",
+            "The heads are joined in the wrong order: the last one comes first",
             "heads.transpose(1, 2)",
             "heads.flip(1).transpose(1, 2)",
         ),
-        Mistake("The heads are added up. They stand side by side", "transpose(1, 2).reshape(B, T, H * D)", "sum(1)"),
+        Mistake("The heads are added up. They go side by side", "transpose(1, 2).reshape(B, T, H * D)", "sum(1)"),
         Mistake(
-            "You take the mean over the heads. They stand side by side, so that none is lost",
+            "You take the mean over the heads. They go side by side, so that none is lost",
             "transpose(1, 2).reshape(B, T, H * D)",
             "mean(1)",
         ),
@@ -310,18 +310,18 @@ JOIN_HEADS = Exercise(
             "",
         ),
         Mistake(
-            "You put the heads one after the other along the tokens. They stand side by side in each token's vector",
+            "You put the heads one after the other along the tokens. They go side by side in each token's vector",
             "heads.transpose(1, 2).reshape(B, T, H * D)",
             "heads.reshape(B, H * T, D)",
         ),
         Mistake(
-            "You exchange texts and heads. With the batch in front, heads and tokens are dimensions 1 and 2: "
+            "You swap texts and heads. With the batch in front, heads and tokens are dimensions 1 and 2: "
             "transpose(1, 2)",
             "heads.transpose(1, 2)",
             "heads.transpose(0, 1)",
         ),
         Mistake(
-            "You exchange tokens and the numbers of a head. Exchange heads and tokens: transpose(1, 2)",
+            "You swap tokens and the numbers of a head. Swap heads and tokens: transpose(1, 2)",
             "heads.transpose(1, 2)",
             "heads.transpose(2, 3)",
         ),
@@ -364,7 +364,7 @@ COUNT = Exercise(
     hints=[
         "A linear layer from C to D numbers learns C · D weights and, if it has a bias, D numbers more.",
         "qkv goes from C to 3C, proj from C to C.",
-        "Is there any place at which the number of heads comes in?",
+        "Does the number of heads come in anywhere?",
     ],
     mistakes=[
         Mistake(
@@ -531,13 +531,13 @@ ATTENTION = Exercise(
         "__init__ keeps n_head, makes the layers qkv (C to 3C) and proj (C to C), and registers the mask as a buffer.",
         "forward: B, T, C = x.shape, then self.qkv(x), (B, T, 3C). Cut it with view(B, T, 3, H, D).",
         "permute(2, 0, 3, 1, 4) brings the three kinds to the front and the heads before the tokens: q, k, v.",
-        "Scores q @ k.transpose(-2, -1) / √D; the future closed with -inf, by the mask's first T rows and columns, "
+        "Scores q @ k.transpose(-2, -1) / √D; the future masked with -inf, by the mask's first T rows and columns, "
         "[:T, :T], since a text may be shorter than context_length; softmax along dim=-1; weights @ v.",
         "Join with transpose(1, 2).reshape(B, T, C), and return self.proj of it.",
     ],
     mistakes=[
         Mistake(
-            "view straight to (B, H, T, D) mixes tokens. Cut each vector first, (B, T, H, D), then exchange tokens and "
+            "view straight to (B, H, T, D) mixes tokens. Cut each vector first, (B, T, H, D), then swap tokens and "
             "heads with transpose(1, 2)",
             SPLIT,
             VIEWED,
@@ -586,21 +586,21 @@ ATTENTION = Exercise(
             "",
         ),
         Mistake(
-            "The mask is on the wrong side: it closes the past. Close what is above the diagonal", "triu(1)", "tril(-1)"
+            "The mask is on the wrong side: it covers the past. Mask what is above the diagonal", "triu(1)", "tril(-1)"
         ),
         Mistake(
-            "triu() keeps the diagonal: the token itself is closed too, the first one may look nowhere, and its row is "
-            "nan. Close what is above the diagonal: triu(1)",
+            "triu() keeps the diagonal: the token itself is masked too, the first one may look nowhere, and its row is "
+            "nan. Mask what is above the diagonal: triu(1)",
             "triu(1)",
             "triu()",
         ),
         Mistake(
-            "triu(2) begins one place too far right: each token still sees the next one. Close from triu(1) on",
+            "triu(2) begins one column too far right: each token still sees the next one. Mask from triu(1) on",
             "triu(1)",
             "triu(2)",
         ),
         Mistake(
-            "tril() says who may look, and you close those: past and token itself. masked_fill closes where the mask "
+            "tril() says who may look, and you mask those: past and token itself. masked_fill masks where the mask "
             "is True, so the mask must be what is above the diagonal, triu(1)",
             "triu(1)",
             "tril()",
@@ -627,15 +627,13 @@ ATTENTION = Exercise(
             "q, k, v",
             "q, v, k",
         ),
-        Mistake(
-            "Queries and keys are exchanged: rows of the scores are queries, columns are keys", "q @ k.t", "k @ q.t"
-        ),
+        Mistake("Queries and keys are swapped: rows of the scores are queries, columns are keys", "q @ k.t", "k @ q.t"),
         Mistake(
             "The heads have the wrong size: each is as wide as the whole vector. Heads share it, D = C // n_head",
             answer=WideHeads,
         ),
         Mistake(
-            "The number of heads and their size are exchanged: n_head heads of C // n_head numbers",
+            "The number of heads and their size are swapped: n_head heads of C // n_head numbers",
             "D = C // self.n_head\n        q, k, v = self.qkv(x).view(B, T, 3, self.n_head, D)",
             "D = self.n_head\n        q, k, v = self.qkv(x).view(B, T, 3, C // self.n_head, D)",
         ),
@@ -703,7 +701,7 @@ SILENCE = Exercise(
             "head * D",
         ),
         Mistake(
-            "Heads stand side by side, D dimensions each. You take every n_head-th dimension",
+            "Heads go side by side, D dimensions each. You take every n_head-th dimension",
             "head * D : (head + 1) * D",
             "head::n_head",
         ),

@@ -18,14 +18,14 @@ SHAPE = Exercise(
     reference=(5, 3),
     hints=[
         "Write the two shapes under each other, their last numbers in one column.",
-        "A 1 is stretched, a gap counts as 1.",
+        "A 1 is stretched, and a gap counts as 1.",
     ],
     mistakes=[
         Mistake("Nothing is lost: the 1 is stretched to the 3 of the other tensor", answer=(5, 1)),
-        Mistake("Shapes are lined up at their ends: the 3 stands under the 1, not under the 5", answer=(3, 5)),
+        Mistake("Shapes are lined up at their ends: the 3 is below the 1, not below the 5", answer=(3, 5)),
         Mistake("The result has as many dimensions as the larger of the two", answer=(5,)),
-        Mistake("There are 15 numbers, and they stand in 5 rows of 3", answer=(15,)),
-        Mistake("That is a text: write the tuple without quotation marks", answer="(5, 3)"),
+        Mistake("There are 15 numbers, in 5 rows of 3", answer=(15,)),
+        Mistake("That's a text: write the tuple without quotation marks", answer="(5, 3)"),
         Mistake("No dimension is added: shapes are lined up, not put one after the other", answer=(5, 1, 3)),
     ],
 )
@@ -63,7 +63,7 @@ MATMUL = Exercise(
     probes=matrices,
     alternatives=[matmul_by_broadcasting, torch.matmul],
     hints=[
-        "Place [i, j] of the result: row i of a, times column j of b, number by number, then summed.",
+        "Number [i, j] of the result: row i of a times column j of b, number by number, then summed.",
         "Begin with torch.zeros(a.shape[0], b.shape[1]) and fill it in two loops.",
         "Row i is a[i, :], column j is b[:, j].",
     ],
@@ -74,20 +74,20 @@ MATMUL = Exercise(
             "b[j, :]).sum()",
         ),
         Mistake(
-            "That is the product number by number; the matrix product sums over a row times a column",
+            "That's the product number by number; the matrix product sums over a row times a column",
             answer=lambda a, b: a * b,
         ),
         Mistake(
-            "Place [i, j] is one number: the products of row i and column j are to be summed",
+            "[i, j] is one number: sum the products of row i and column j",
             "(a[i, :] * b[:, j]).sum()",
             "a[i, :] * b[:, j]",
         ),
         Mistake(
-            "The order is exchanged: row i belongs to a, column j to b",
+            "The order is reversed: row i belongs to a, column j to b",
             answer=lambda a, b: b @ a,
         ),
         Mistake(
-            "Each place holds the last product only: add them up",
+            "Each number is only the last product: add all of them up",
             "(a[i, :] * b[:, j]).sum()",
             "a[i, -1] * b[-1, j]",
         ),
@@ -143,13 +143,13 @@ SOFTMAX = Exercise(
     hints=[
         "Two steps: make every score positive with torch.exp, then divide each row by its sum.",
         "keepdim=True keeps the sum as a column, so that it is divided row by row.",
-        "exp(1000) is too large a number. Softmax does not change when the same is taken from all scores of a row: "
-        "take the largest.",
+        "exp(1000) is too large a number. Softmax doesn't change when you subtract one number from all scores of a "
+        "row: take the largest.",
     ],
     mistakes=[
         Mistake(
-            "For large scores exp gives infinity, and infinity by infinity is not a number: take the row's largest "
-            "score from all of them first",
+            "For large scores exp gives infinity, and infinity divided by infinity isn't a number: subtract the row's "
+            "largest score from all of them first",
             "torch.exp(scores - scores.max(dim=-1, keepdim=True).values)",
             "torch.exp(scores)",
         ),
@@ -179,7 +179,7 @@ SOFTMAX = Exercise(
             "powers",
         ),
         Mistake(
-            "That is softmax down the columns: each row is a distribution of its own, so go along dim=-1",
+            "That's softmax down the columns: each row is a distribution of its own, so go along dim=-1",
             answer=lambda scores: scores.softmax(0),
         ),
         Mistake(
@@ -246,13 +246,13 @@ CROSS_ENTROPY = Exercise(
     ],
     hints=[
         "First the probabilities: softmax over the last dimension.",
-        "Of each row take the probability of the right class: probabilities[torch.arange(n), targets].",
+        "From each row take the probability of the right class: probabilities[torch.arange(n), targets].",
         "Its negative logarithm is the surprise; the result is the mean of all.",
     ],
     mistakes=[
         Mistake("Surprise is positive: a minus is missing", "-right.log()", "right.log()"),
         Mistake(
-            "That is what the probability lacks to 1. The surprise is its negative logarithm",
+            "That's 1 minus the probability. The surprise is its negative logarithm",
             "-right.log().mean()",
             "1 - right.mean()",
         ),
@@ -267,9 +267,9 @@ CROSS_ENTROPY = Exercise(
             "probabilities[:, targets]",
         ),
         Mistake(
-            "You sum. The loss is the mean, so that it does not grow with the number of examples", ".mean()", ".sum()"
+            "You sum. The loss is the mean, so that it doesn't grow with the number of examples", ".mean()", ".sum()"
         ),
-        Mistake("That is the surprise of each row. The loss is one number, their mean", ".mean()", ""),
+        Mistake("That's the surprise of each row. The loss is one number, their mean", ".mean()", ""),
         Mistake(
             "You take the mean over all classes: of each row only the right one counts",
             "probabilities[torch.arange(len(targets)), targets]",
@@ -282,7 +282,7 @@ CROSS_ENTROPY = Exercise(
         ),
         Mistake("In nats the logarithm is the natural one, torch.log", "right.log()", "right.log2()"),
         Mistake(
-            "Scores are no probabilities: softmax comes first",
+            "Scores aren't probabilities: softmax comes first",
             "probabilities = logits.softmax(-1)",
             "probabilities = logits",
         ),
@@ -322,18 +322,18 @@ SLOPE = Exercise(
             "2 * (w * x - y) * x",
             "2 * (w * x - y)",
         ),
-        Mistake("That is the loss itself. How fast does it grow with w?", "2 * (w * x - y) * x", "(w * x - y) ** 2"),
+        Mistake("That's the loss itself. How fast does it grow with w?", "2 * (w * x - y) * x", "(w * x - y) ** 2"),
         Mistake("The derivative of u² is 2u: the 2 is missing", "2 * (w * x - y) * x", "(w * x - y) * x"),
         Mistake(
             "The sign is wrong: the slope is that of the loss itself", "2 * (w * x - y) * x", "2 * (y - w * x) * x"
         ),
         Mistake(
-            "y stands still, so its slope is 0: of w * x - y only x remains",
+            "y doesn't change, so its slope is 0: of w * x - y only x remains",
             "(w * x - y) * x",
             "(w * x - y) * (x - y)",
         ),
         Mistake(
-            "That is the slope with respect to x: asked is the one with respect to w",
+            "That's the slope with respect to x: the exercise asks for the one with respect to w",
             "(w * x - y) * x",
             "(w * x - y) * w",
         ),
@@ -361,7 +361,7 @@ STEP = Exercise(
     alternatives=[lambda weights, gradient, learning_rate: torch.sub(weights, gradient, alpha=learning_rate)],
     hints=[
         "The gradient points uphill. The loss should fall.",
-        "Take the learning rate times the gradient from the weights.",
+        "Subtract the learning rate times the gradient from the weights.",
     ],
     mistakes=[
         Mistake(
@@ -380,12 +380,12 @@ STEP = Exercise(
             "gradient / learning_rate",
         ),
         Mistake(
-            "That is the change. Return the new weights",
+            "That's the change. Return the new weights",
             "weights - learning_rate * gradient",
             "-learning_rate * gradient",
         ),
         Mistake(
-            "That is how far to go. Take it away from the weights, and return those",
+            "That's how far to go. Take it away from the weights, and return those",
             "weights - learning_rate * gradient",
             "learning_rate * gradient",
         ),

@@ -54,7 +54,7 @@ ALIBI = Exercise(
             "torch.zeros(T, T)",
         ),
         Mistake(
-            "Later keys get a bias as if they stood in the past: they get -inf",
+            "Later keys get a bias as if they came earlier: they get -inf",
             answer=lambda slope, T: -slope * (torch.arange(T)[:, None] - torch.arange(T)).abs().float(),
         ),
         Mistake(
@@ -184,16 +184,16 @@ TURN = Exercise(
 SAME_PRODUCT = Exercise(
     number="B.3",
     title="Where is the product the same?",
-    name="places",
+    name="positions",
     reference=(10, 6),
     hints=[
         "The product of a rotated query and a rotated key depends on how far apart the two are.",
-        "The query at 7 stands four positions after the key at 3.",
+        "The query at 7 comes four positions after the key at 3.",
     ],
     mistakes=[
         Mistake("There the key comes after the query: the distance is -4, not 4", answer=(3, 7)),
         Mistake("Twice the positions are twice the distance, 8: the difference counts, not the ratio", answer=(14, 6)),
-        Mistake("There the distance is 5: only the key has stayed", answer=(8, 3)),
+        Mistake("There the distance is 5: only the query has moved", answer=(8, 3)),
         Mistake("There's only one: give that pair alone", answer=((10, 6),)),
         Mistake(
             "With sinusoids (3, 7) has the same product too. Here it doesn't: the key comes after the query there",
@@ -287,12 +287,12 @@ LASTING = Exercise(
     reference="alibi",
     hints=[
         "At position 100, which schemes meet a vector or a distance that never occurred in training?",
-        "What far away tokens contribute should behave as in training. Which scheme makes sure of that?",
+        "Far tokens should contribute as they did in training. Which scheme makes sure of that?",
     ],
     mistakes=[
         Mistake("Rotary depends on distance alone, but distances of 60 never occurred in training", answer="rotary"),
         Mistake(
-            "It holds up better than most, since all far distances share one number, yet another loses less",
+            "It holds up better than most, since all far distances share one number. But another's loss grows less",
             answer="relative bias",
         ),
         Mistake("A sinusoid exists for every position, but the model never saw the later ones", answer="sinusoidal"),

@@ -173,7 +173,7 @@ GROUPS = {
     "parts": {
         "two blocks": ALL,
         "no MLP": replace(ALL, mlp=0),
-        "MLP 1 times as wide": replace(ALL, mlp=1),
+        "MLP as wide as the vectors": replace(ALL, mlp=1),
         "MLP 8 times as wide": replace(ALL, mlp=8),
         "ReLU": replace(ALL, activation="relu"),
         "no output projection": replace(ALL, proj=False),

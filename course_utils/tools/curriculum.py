@@ -187,7 +187,7 @@ NOTEBOOKS = (
         ("fine-tune",),
         does="teach the base model to answer in three minutes, mark every answer, say how sure you are of the marks, "
         "and see what it forgot; then talk to it",
-        builds=("finetuning", "answers"),
+        builds=("finetuning", "answers", "attention_supervision"),
     ),
     Notebook(
         "15_lora",

@@ -95,9 +95,9 @@ def code_cell(cell: NotebookNode, body: Body, name: str) -> str:
         return code + outputs
     tags = cell.metadata.get("tags", [])
     # An answer that stands open would spoil the exercise above it. What the setup says is part of the text, and so is
-    # a picture that gives away nothing but by its code.
-    summary = "Setup" if "setup" in tags else "Show the answer"
-    below = outputs if {"setup", "answer-code"} & {*tags} else ""
+    # a picture that gives away nothing but by its code, or whose code nobody has to read.
+    summary = "Setup" if "setup" in tags else "Show the code" if "aside" in tags else "Show the answer"
+    below = outputs if {"setup", "answer-code", "aside"} & {*tags} else ""
     inside = code if below else code + outputs
     return f"<details><summary>{summary}</summary>{inside}</details>{below}"
 
