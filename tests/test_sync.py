@@ -176,7 +176,7 @@ def test_borrowed_names_times_and_copies_are_told_in_the_header(course: sync.Cou
     saved = "# course_utils/bpe.py\nclass Pair: ..."
     made = stamped(course, notebook(saved, minutes=30, seconds=20))
     header = marked(made, "header").source
-    assert "Borrowed today: `read`, built in notebook 03; `GPT`, built in notebook 10." in header
+    assert "<summary>Borrowed from later notebooks</summary>read (03); GPT (10)</details>" in header
     assert "Time: about 30 minutes to read and do; its cells run in about 20 s on two processor cores." in header
     assert "an exact copy of the package's text" in header
 
@@ -184,8 +184,8 @@ def test_borrowed_names_times_and_copies_are_told_in_the_header(course: sync.Cou
 @pytest.mark.parametrize(
     ("dtype", "told"),
     [
-        ("bfloat16", "s on two cores of a server processor, one with units for bfloat16; on an ordinary laptop, allow"),
-        ("float32", "s on two cores of an ordinary laptop, without units for bfloat16."),
+        ("bfloat16", "s on two cores of a server processor; on an ordinary laptop, allow"),
+        ("float32", "s on two cores of an ordinary laptop."),
         ("float16", "s on two processor cores."),
     ],
 )

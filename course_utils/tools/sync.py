@@ -86,8 +86,8 @@ CHECK = re.compile(r"""^check\("([^"]+)",""", re.M)  # of an exercise, by its nu
 # Whose two cores a stated time is from, by the dtype that is fast there. Twice is what `bench notebooks` holds it to.
 MACHINES = {
     "": "processor cores",
-    "bfloat16": "cores of a server processor, one with units for bfloat16; on an ordinary laptop, allow twice that",
-    "float32": "cores of an ordinary laptop, without units for bfloat16",
+    "bfloat16": "cores of a server processor; on an ordinary laptop, allow twice that",
+    "float32": "cores of an ordinary laptop",
 }
 
 # README's table of notebooks stands between these two lines.
@@ -291,16 +291,17 @@ def stored_dtype(notebook: NotebookNode) -> str:
 
 
 def borrowed_line(names: tuple[str, ...], notebooks: tuple[Notebook, ...] = NOTEBOOKS) -> str:
-    """Return the line that lists what is used before its turn.
+    """Return the line that lists what is used before its turn, folded.
 
     >>> borrowed_line(("training.train", "generation.generate", "training.evaluate"))
-    'Borrowed today: `train`, `evaluate`, built in notebook 11; `generate`, built in notebook 12.'
+    '<details><summary>Borrowed from later notebooks</summary>train, evaluate (11); generate (12)</details>'
     """
     lenders: dict[str, list[str]] = {}
     for name in names:
-        lenders.setdefault(built_in(name, notebooks), []).append(f"`{name.rpartition('.')[2]}`")
-    told = [f"{', '.join(lenders[lender])}, built in notebook {lender}" for lender in sorted(lenders)]
-    return f"Borrowed today: {'; '.join(told)}." if told else ""
+        lenders.setdefault(built_in(name, notebooks), []).append(name.rpartition(".")[2])
+    told = "; ".join(f"{', '.join(lenders[lender])} ({lender})" for lender in sorted(lenders))
+    # Folded: names that nobody has met yet aren't a way to begin.
+    return f"<details><summary>Borrowed from later notebooks</summary>{told}</details>" if told else ""
 
 
 def stamp_links(notebook: NotebookNode, own: Notebook, course: Course) -> list[str]:
