@@ -217,6 +217,17 @@ def test_a_race_is_told_as_work_by_time_and_ratios_round_by_round():
     assert theirs[3:] == ("1.00 x", "1.00 to 1.00")
 
 
+def test_what_was_measured_of_fine_tuning_is_kept_and_new_rows_stand_in_their_place(tmp_path, monkeypatch):
+    path, last = tmp_path / "finetuning.json", list(finetuning_table.CHANGES)[-1]
+    columns = dict.fromkeys(("answerable", "not told", "style", "tales"), 0.5)
+    path.write_text(json.dumps([{"change": last, "seed": 0, **columns, "tales": 0.25}]), encoding="utf-8")
+    monkeypatch.setattr(finetuning_table, "train_changed", lambda change, seed: columns)
+    finetuning_table.finetuning("2", path)
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    assert [(row["seed"], row["change"]) for row in rows] == list(itertools.product((0, 1), finetuning_table.CHANGES))
+    assert [row["tales"] for row in rows if row["change"] == last] == [0.25, 0.5]
+
+
 def test_the_contestant_in_training_is_the_same_model_and_learns_the_same():
     torch.manual_seed(0)
     ours = Trainer(GPT(PLAIN), TrainingConfig(10**6, learning_rate=1e-3, warmup=0.0, weight_decay=0.01))
@@ -835,7 +846,7 @@ def test_the_kernels_of_a_step_are_about_as_many_as_the_table_says(case):
 STEPS_TAKEN = {
     "00": ["gpu=8_000"],
     "11": ["laptop=32, gpu=64", "gpu=6000", "laptop=2, gpu=6)"],
-    "14": ["batch_size=32", "gpu=1500"],
+    "14": ["gpu=32", "gpu=1500"],
     "15": ["rows=16", "rows=8", "laptop=100, gpu=600"],
     "16": ["FreshPairs(tokenizer, 64)", "gpu=1500"],
     "B": ["gpu=STEPS"],

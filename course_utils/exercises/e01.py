@@ -466,7 +466,7 @@ SPELLING = Exercise(
             answer="one token",
         ),
         Mistake(
-            "That's what you get if you ask for it, with disallowed_special=(). If you say nothing, you get neither",
+            "That's what you get with disallowed_special=(). Without any other argument, you get neither",
             answer="plain text",
         ),
         Mistake(

@@ -19,13 +19,13 @@ def numbers(chance: Random, *shape: int) -> Tensor:
 
 
 def inputs(ids: Tensor, tokens: Tensor, positions: Tensor) -> Tensor:
-    """Return each token's row plus its place's row: ids (B, T), tables (V, C) and (longest, C), out (B, T, C)."""
+    """Return each token's row plus its position's row: ids (B, T), tables (V, C) and (longest, C), out (B, T, C)."""
     return tokens[ids] + positions[: ids.shape[1]]
 
 
 def inputs_by_loop(ids: Tensor, tokens: Tensor, positions: Tensor) -> Tensor:
-    """The same, place by place."""
-    rows = [torch.stack([tokens[i] + positions[place] for place, i in enumerate(row)]) for row in ids]
+    """The same, position by position."""
+    rows = [torch.stack([tokens[i] + positions[position] for position, i in enumerate(row)]) for row in ids]
     return torch.stack(rows)
 
 
