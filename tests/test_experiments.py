@@ -1146,7 +1146,8 @@ def test_the_forms_get_equal_time_and_what_is_measured_is_kept(monkeypatch, tiny
     monkeypatch.setattr(phrases, "reached", reached)
     phrases.phrases("100", "2", "0.5", "phrases.json")
     assert asked == [("the recipe", 0, 100), ("phrases", 0, 200), ("the recipe", 1, 100), ("phrases", 1, 200)]
-    phrases.phrases("100", "3", "0.5", "phrases.json")
+    monkeypatch.setattr(phrases, "step_cost", lambda: pytest.fail("measured again"))
+    phrases.phrases("100", "3", "", "phrases.json")
     assert asked[4:] == [("the recipe", 2, 100), ("phrases", 2, 200)]
     assert capsys.readouterr().out.splitlines()[-1].split() == [
         *("phrases", "100", "median", "200"),

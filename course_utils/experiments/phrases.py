@@ -295,8 +295,8 @@ def phrases(
 ) -> None:
     """Train the recipe for so many steps, and the form with phrases for as long; write a list of rows to a JSON file.
 
-    `cost` is what a step with phrases takes beside one of the recipe, measured if it isn't given. What the file holds
-    already is not measured again; delete it to start anew.
+    `cost` is what a step with phrases takes beside one of the recipe: the file's if it isn't given, or else measured.
+    What the file holds already is not measured again; delete it to start anew.
     """
     lengths = steps.split(",")
     require(all(part.isdigit() and int(part) for part in lengths), f"steps is {steps!r}; it takes numbers such as 750")
@@ -304,7 +304,9 @@ def phrases(
     path = Path(path)
     rows = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
     done = {(row["form"], row["recipe_steps"], row["seed"]) for row in rows}
-    costs = dict(zip(FORMS, (1.0, float(cost) if cost else step_cost()), strict=True))
+    # One for all rows, so that every seed gets the same steps.
+    kept = [row["cost"] for row in rows if row["form"] == "phrases"]
+    costs = {"the recipe": 1.0, "phrases": float(cost) if cost else kept[0] if kept else step_cost()}
     for length, seed, name in itertools.product(map(int, lengths), range(int(seeds)), FORMS):
         if (name, length, seed) not in done:
             found = reached(name, seed, max(1, round(length / costs[name])))
