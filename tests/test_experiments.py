@@ -37,6 +37,7 @@ from course_utils.experiments import (
     notebooks_run,
     older,
     parts,
+    phrases,
     questions,
     shakespeare,
     speedrun,
@@ -44,7 +45,7 @@ from course_utils.experiments import (
     timing,
     training_speed,
 )
-from course_utils.gpt import GPT, GPTConfig, count_parameters
+from course_utils.gpt import GPT, GPTConfig, KVCache, count_parameters
 from course_utils.llama import Llama
 from course_utils.optimizers import Muon
 from course_utils.recipe import CHAT_TOKENS, SMALL, FreshTales, initialise_small, tales_tokenizer
@@ -91,6 +92,7 @@ def tiny(tmp_path, monkeypatch):
         finetuning_table: {"BATCH": 2, "STEPS": 1, "BASE": Path("tiny.safetensors")}
         | {"CHANGES": dict(list(finetuning_table.CHANGES.items())[:2])},
         modern: {"TALES": 3, "SHORT_BATCH": 2, "CHANGES": changes, "OLD": replace(modern.OLD, context_length=12)},
+        phrases: {"TALES": 3, "BATCH": 2, "FORMS": short_forms()},
         questions: {"SMALL": replace(SMALL, **TINY)},
         strategies: {"STRATEGIES": {"top_k": {2: strategies.STRATEGIES["top_k"][2]}}},
         shakespeare: {"load_text": lambda name: text * 7, "USUAL": TrainingConfig(2)},
@@ -104,6 +106,7 @@ def tiny(tmp_path, monkeypatch):
             monkeypatch.setattr(module, "tales_tokenizer", tokenizer)
     monkeypatch.setattr(modern.step_costs, "__defaults__", (1,))  # rounds
     monkeypatch.setattr(speedrun.round_of, "__defaults__", (2,))  # looks
+    monkeypatch.setattr(phrases.step_cost, "__defaults__", (1,))  # rounds
     monkeypatch.setattr(ladder.train_parts, "__defaults__", (1,))  # steps
     monkeypatch.setattr(ladder, "unseen", lambda: unseen(2))
     monkeypatch.setattr(finetuning_table.train_changed, "__defaults__", (1, 3, 2))  # steps, asked, told
@@ -115,6 +118,20 @@ def tiny(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_WORK", str(tmp_path / "work"))
 
 
+def short_forms():
+    """The recipe and the form with phrases as small as they go."""
+    return {
+        name: (replace(form, sizes=replace(form.sizes, **TINY, context_length=12)), make)
+        for (name, (form, _)), make in zip(phrases.FORMS.items(), (tokenizer, phrased), strict=True)
+    }
+
+
+@cache
+def phrased():
+    """A tokenizer of forty phrases, learned from the shipped tales."""
+    return phrases.PhraseTokenizer.from_texts(tales.corpus(), 40)
+
+
 def shorter(record):
     """A record of the speedrun in its smallest form: two steps, small vectors, tables of pairs at most."""
     settings = record.settings
@@ -124,6 +141,7 @@ def shorter(record):
 
 
 RECORDED = "record steps seconds loss reached of the recipe's time what is new"
+PHRASED = "form steps of the recipe seed steps nats a tale sentences tales"
 TRAINED = "training seed steps seconds loss sentences tales"
 CHANGED = "change measured by seed steps time of a step loss sentences tales"
 MARKED = "| question | asked | right | 95 % interval | wrong | refused | unclear |"
@@ -149,6 +167,7 @@ SMALLEST = {
         ("1", "1", Path("modern.json")),
         "change measured by seed steps time of a step loss sentences tales",
     ),
+    "bench phrases": (("1,2", "1", "", Path("phrases.json")), PHRASED),
     "bench questions": (("1", "20"), "question steps asked right commonest answer"),
     "bench recipe": (("1", "2", "1"), "recipe pair steps seconds validation loss share of the time"),
     "bench speedrun": (("all", "1", Path("speedrun.json")), RECORDED),
@@ -196,6 +215,17 @@ def test_a_race_is_told_as_work_by_time_and_ratios_round_by_round():
     _, ours, theirs = timing.race_rows(taken, work=60, unit="tokens/s")
     assert ours == ("ours", "20.0", "15.0 to 30.0", "2.00 x", "1.00 to 2.00")
     assert theirs[3:] == ("1.00 x", "1.00 to 1.00")
+
+
+def test_what_was_measured_of_fine_tuning_is_kept_and_new_rows_stand_in_their_place(tmp_path, monkeypatch):
+    path, last = tmp_path / "finetuning.json", list(finetuning_table.CHANGES)[-1]
+    columns = dict.fromkeys(("answerable", "not told", "style", "tales"), 0.5)
+    path.write_text(json.dumps([{"change": last, "seed": 0, **columns, "tales": 0.25}]), encoding="utf-8")
+    monkeypatch.setattr(finetuning_table, "train_changed", lambda change, seed: columns)
+    finetuning_table.finetuning("2", path)
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    assert [(row["seed"], row["change"]) for row in rows] == list(itertools.product((0, 1), finetuning_table.CHANGES))
+    assert [row["tales"] for row in rows if row["change"] == last] == [0.25, 0.5]
 
 
 def test_the_contestant_in_training_is_the_same_model_and_learns_the_same():
@@ -332,6 +362,21 @@ def test_the_table_of_minutes_ends_each_time_with_the_median(monkeypatch, capsys
     assert [row[-1] for row in rows] == ["90.0%", "20.0%", "40.0%", "40.0%", "50.0%", "60.0%", "70.0%", "60.0%"]
     with pytest.raises(ValueError, match="seeds is 'many'"):
         ablation.minutes("60", "many")
+
+
+def test_the_minutes_are_those_of_the_form_that_is_asked_for(monkeypatch):
+    asked = []
+    found = {"steps": 7, "seconds": 3, "loss": 0.5, "sentences": 0.9, "tales": 0.5}
+    monkeypatch.setattr(ablation, "measure", lambda s, seed, *rest: asked.append(rest[:2]) or found | {"seed": seed})
+    monkeypatch.setattr(phrases, "FORMS", short_forms())
+    ablation.minutes("1", "1")
+    ablation.minutes("1", "1", "", "phrases")
+    assert [(type(form), own) for form, own in asked] == [
+        (ablation.Variant, tokenizer()),
+        (phrases.Phrases, phrased()),
+    ]
+    with pytest.raises(ValueError, match="form is 'words'"):
+        ablation.minutes("1", "1", "", "words")
 
 
 def test_modern_changes_get_equal_steps_and_equal_time_and_go_on_where_they_stopped(monkeypatch, tiny):
@@ -801,7 +846,7 @@ def test_the_kernels_of_a_step_are_about_as_many_as_the_table_says(case):
 STEPS_TAKEN = {
     "00": ["gpu=8_000"],
     "11": ["laptop=32, gpu=64", "gpu=6000", "laptop=2, gpu=6)"],
-    "14": ["batch_size=32", "gpu=1500"],
+    "14": ["gpu=32", "gpu=1500"],
     "15": ["rows=16", "rows=8", "laptop=100, gpu=600"],
     "16": ["FreshPairs(tokenizer, 64)", "gpu=1500"],
     "B": ["gpu=STEPS"],
@@ -1027,6 +1072,97 @@ def test_records_measured_already_are_kept(tiny, monkeypatch, capsys):
 def test_settings_that_there_are_not_are_told(changes, told):
     with pytest.raises(ValueError, match=told):
         speedrun.Settings(**changes)
+
+
+# --- tokens longer than a word ---
+
+
+def test_a_phrase_is_joined_where_the_left_one_mostly_goes_on_so():
+    # " the" goes on in three ways, a third of the time each; " ran" in one.
+    texts = [f"Mara ran to the {thing}" for thing in ("mill", "well", "pier") for _ in range(30)]
+    assert phrases.train_phrases(texts, 9, sure=0.5) == [(" to", " the"), (" ran", " to the")]
+    assert (" ran to the", " mill") in phrases.train_phrases(texts, 9, sure=0.3)
+    assert phrases.train_phrases(texts, 9, sure=0.5, least=91) == []
+    assert len(phrases.train_phrases(texts, 1)) == 1
+
+
+def test_no_phrase_has_a_capital_inside_and_the_text_comes_back():
+    joined = [token for token in phrased().vocab if token.count(" ") > 1]
+    assert joined
+    assert not any(letter.isupper() for token in joined for letter in token)
+    for seed in range(200):
+        text = tales.generate(10**6 + seed)
+        assert phrased().decode(phrased().encode(text)) == text
+    with pytest.raises(ValueError, match="ψ"):
+        phrased().encode("Mara saw a ψ.")
+
+
+def test_the_pair_that_was_learned_first_is_joined_first():
+    own = phrases.PhraseTokenizer({" a": 0}, {}, [(" b", " c"), (" a", " b")])
+    assert own.joined((" a", " b", " c", " a", " b")) == [" a", " b c", " a b"]
+    assert phrases.join_pairs([" a", " a", " a"], (" a", " a")) == [" a a", " a"]
+
+
+def test_a_model_that_begins_with_the_last_tokens_sees_the_same_with_a_cache_and_no_future():
+    form, _ = short_forms()["phrases"]
+    model = form.trainer(phrased(), RUN, 2).model.double().eval()
+    idx = torch.randint(len(phrased().vocab), (3, 9), generator=torch.Generator().manual_seed(0))
+    for part in model.parameters():
+        torch.nn.init.normal_(part, generator=torch.Generator().manual_seed(part.numel()))
+    whole, cache_ = model.hidden_states(idx), KVCache(model, 3)
+    in_parts = [model.hidden_states(part, cache_) for part in idx.split([1, 4, 1, 3], dim=1)]
+    assert_close(torch.cat(in_parts, dim=1), whole)
+    assert_close(model.hidden_states(idx[:, :6]), whole[:, :6])
+    padded, mask = torch.cat([idx[:, :2], idx], dim=1), torch.ones(3, 11, dtype=torch.bool)
+    mask[:, :2] = False
+    assert_close(model.hidden_states(padded, None, mask)[:, 2:], whole)
+    model.blocks = torch.nn.ModuleList()  # without attention, a token is seen by itself and by the next two
+    changed = idx.clone()
+    changed[:, 5] = (idx[:, 5] + 1) % 9
+    seen = (model.hidden_states(idx) != model.hidden_states(changed)).any(-1).any(0)
+    assert seen.nonzero().flatten().tolist() == [5, 6, 7]
+
+
+def test_tight_batches_learn_the_same_targets_in_less_width():
+    loose, tight = (kind(phrased(), 4, 100, 1) for kind in (FreshTales, phrases.TightTales))
+    for step in range(9):
+        (inputs, targets), (own, short) = loose(step), tight(step)
+        width = own.shape[1]
+        assert_close(own, inputs[:, :width])
+        assert_close(short, targets[:, :width])
+        assert (targets[:, width:] == -100).all()
+        assert (short[:, -4:] != -100).any()
+        assert width % 4 == 0
+
+
+def test_the_forms_get_equal_time_and_what_is_measured_is_kept(monkeypatch, tiny, capsys):
+    asked = []
+    found = {"nats": 40.0, "sentences": 0.5, "tales": 0.25}
+
+    def reached(name, seed, steps):
+        asked.append((name, seed, steps))
+        return {"steps": steps, **found}
+
+    monkeypatch.setattr(phrases, "reached", reached)
+    phrases.phrases("100", "2", "0.5", "phrases.json")
+    assert asked == [("the recipe", 0, 100), ("phrases", 0, 200), ("the recipe", 1, 100), ("phrases", 1, 200)]
+    phrases.phrases("100", "3", "0.5", "phrases.json")
+    assert asked[4:] == [("the recipe", 2, 100), ("phrases", 2, 200)]
+    assert capsys.readouterr().out.splitlines()[-1].split() == [
+        *("phrases", "100", "median", "200"),
+        *("40.0", "50.0%", "25.0%"),
+    ]
+    with pytest.raises(ValueError, match="steps is '0'"):
+        phrases.phrases("0")
+    with pytest.raises(ValueError, match="seeds is 'many'"):
+        phrases.phrases("1", "many")
+
+
+@pytest.mark.skipif(not (DATA / "phrases.json").is_file(), reason="it's measured in an hour")
+def test_the_shipped_runs_had_equal_time():
+    for row in json.loads((DATA / "phrases.json").read_text(encoding="utf-8")):
+        assert row["form"] in phrases.FORMS
+        assert row["steps"] == round(row["recipe_steps"] / row["cost"])
 
 
 @pytest.mark.skipif(not (DATA / "speedrun.json").is_file(), reason="the log is measured on two quiet cores")

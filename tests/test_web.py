@@ -264,6 +264,13 @@ def test_outputs_are_escaped_and_without_colours_of_a_terminal():
     assert "<b>" not in text
 
 
+@pytest.mark.parametrize("text", ["Mara had a kite.\nBen saw it.", "tensor([1, 2])", "a  b\nc  d", "[[1],\n  [2]]"])
+def test_printed_prose_wraps_and_printed_columns_scroll_by_keyboard_too(text: str):
+    columns = "  " in text
+    shown = stored("", [new_output("stream", text=text)])
+    assert ("data-wraps" in shown, 'class="output" tabindex="0"' in shown) == (not columns, columns)
+
+
 def test_a_folder_with_other_files_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture):
     (tmp_path / "thesis.txt").write_text("years of work")
     assert main(["--out", str(tmp_path), "--model", str(BASE)]) == 1
@@ -294,6 +301,13 @@ def test_a_model_of_ones_own_gets_a_page_by_itself(tmp_path: Path):
     assert dead_ends(out, pages) == []
     assert set(pages["index.html"].values("data-model")) == {"model"}
     assert [page.name for page in out.glob("*.html")] == ["index.html"]
+
+
+def test_only_a_model_that_answers_gets_a_chat_in_its_page(tmp_path: Path):
+    for checkpoint, chat, asked in ((BASE, None, False), (CHAT, None, True), (BASE, True, True)):
+        page = Elements(build_model_page(checkpoint, tmp_path / "page", chat) / "index.html")
+        assert page.values("data-part") == [part.name for part in PARTS if asked or part.name != "chat"]
+        assert ("static/live/chat.js" in page.values("src")) == asked
 
 
 def test_a_model_whose_tokenizer_the_page_cannot_read_is_refused(tmp_path: Path):

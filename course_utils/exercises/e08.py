@@ -173,7 +173,7 @@ WEIGHTS = Exercise(
             KEPT,
         ),
         Mistake(
-            "You renormalise columns: divide each row by its own sum, sum(-1, keepdim=True)",
+            "You renormalize columns: divide each row by its own sum, sum(-1, keepdim=True)",
             SOFTMAX,
             f"(kept := {KEPT}) / kept.sum(0, keepdim=True)",
         ),
@@ -661,7 +661,7 @@ ATTENTION = Exercise(
             "0.0",
         ),
         Mistake(
-            "You set weights to 0 after the softmax and forget to renormalise: the rows sum to less than 1",
+            "You set weights to 0 after the softmax and forget to renormalize: the rows sum to less than 1",
             SOFTMAX,
             KEPT,
         ),

@@ -26,6 +26,10 @@ BENCHES = {
     ),
     "notebooks": (HERE + "notebooks_run:notebooks", "each notebook as on an ordinary laptop: time, memory, assertions"),
     "older": (HERE + "older:older", "the tests of the model with the oldest supported packages"),
+    "phrases": (
+        HERE + "phrases:phrases",
+        "the recipe and tokens longer than a word, for as long, to data/phrases.json",
+    ),
     "questions": (HERE + "questions:questions", "whether a model of this size can learn to answer about tales"),
     "recipe": (HERE + "shakespeare:shakespeare", "the recipe beside the usual one on tiny Shakespeare"),
     "speedrun": (HERE + "speedrun:speedrun", "records in speed beside nanoGPT's recipe, to data/speedrun.json"),

@@ -116,17 +116,24 @@ def conditions(run: Runtime) -> str:
     return f"{TALES} tales a row, temperature {TEMPERATURE}, batches of {BATCH} tales, {threads} threads, {dtype}"
 
 
-def minutes(seconds: str = "60,180", seeds: str = "5", dtype: str = "") -> None:
-    """Print what the recipe reaches in so many seconds of training, for several seeds, and the median of each."""
+def minutes(seconds: str = "60,180", seeds: str = "5", dtype: str = "", form: str = "the recipe") -> None:
+    """Print what the recipe reaches in so many seconds of training, for several seeds, and the median of each.
+
+    With another `form`, such as "phrases", it's that form of the recipe.
+    """
+    from course_utils.experiments.phrases import FORMS  # it builds on this module
+
     require(seeds.isdigit() and int(seeds) > 0, f"seeds is {seeds!r}; it takes a whole number from 1 on")
-    run, tokenizer = runtime.start(), tales_tokenizer()
+    require(form in FORMS, f"form is {form!r}; it takes one of {', '.join(FORMS)}")
+    run, (variant, make) = runtime.start(), FORMS[form]
+    tokenizer = make()
     if dtype:
         run = replace(run, dtype=getattr(torch, dtype))
     lines: list[tuple] = [HEAD]
     for wanted in seconds.split(","):
         rows = []
         for seed in range(int(seeds)):
-            rows.append(measure(float(wanted), seed, Variant(), tokenizer, run))
+            rows.append(measure(float(wanted), seed, variant, tokenizer, run))
             lines.append(row(f"{wanted} s", rows[-1]))
             print(*lines[-1], flush=True)
         lines.append(median_row(f"{wanted} s", rows))

@@ -36,9 +36,9 @@ CHANGES = {
     "the recipe": Change(),
     "no loss mask": Change(masked=False),
     "no tales among the data": Change(plain_every=0),
-    "two heads told where to look": Change(looking=0.2),
     "30 % of the conversations": Change(data=0.3),
     "10 % of the conversations": Change(data=0.1),
+    "two heads told where to look": Change(looking=0.2),
 }
 
 
@@ -68,7 +68,7 @@ def train_changed(change: Change, seed: int, steps: int = STEPS, asked: int = 60
     return {name: round(value, 4) for name, value in row.items()}
 
 
-def finetuning(seeds: str = "2", path: Path = DATA / "finetuning.json") -> None:
+def finetuning(seeds: str = "1", path: Path = DATA / "finetuning.json") -> None:
     """Fine-tune in every way of `CHANGES`, and write what came of it; rows that are there already are kept."""
     rows = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
     done = {(row["change"], row["seed"]) for row in rows}
@@ -76,6 +76,7 @@ def finetuning(seeds: str = "2", path: Path = DATA / "finetuning.json") -> None:
         for name, change in CHANGES.items():
             if (name, seed) not in done:
                 rows.append({"change": name, "seed": seed, **train_changed(change, seed)})
+                rows.sort(key=lambda row: (row["seed"], list(CHANGES).index(row["change"])))
                 write_whole(path, (json.dumps(rows) + "\n").encode())
     print_table(
         [("change", "seed", "answerable", "not told", "style", "tales"), *(tuple(row.values()) for row in rows)]

@@ -94,7 +94,7 @@ def export(
     files = save_folder(found.model, found.tokenizer, folder, chat)
     files += further_files(found, folder, chat, onnx, web, gguf)
     if web:
-        build_model_page(path, folder / "page")
+        build_model_page(path, folder / "page", chat)
         files.append("page")
     return "\n".join([written(folder, files, chat), *next_steps(folder, chat, onnx, web, gguf)])
 

@@ -18,11 +18,12 @@ from pathlib import Path
 
 import nbformat
 
-from course_utils.checkpoints import BASE, CHAT
+from course_utils.checkpoints import BASE, CHAT, load_checkpoint
 from course_utils.common import DATA, require
+from course_utils.export.folder import is_chat
 from course_utils.tools.curriculum import NOTEBOOKS, Notebook
 from course_utils.web.cells import Body, Section, notebook_body
-from course_utils.web.live import PARTS, part_html, parts_of, scripts_for
+from course_utils.web.live import PARTS, Part, part_html, parts_of, scripts_for
 from course_utils.web.model import gpt2_script, model_scripts
 from course_utils.web.page import STATIC, Page, page_html, search_index
 from course_utils.web.reference import REFERENCE, front_page, reference_body
@@ -80,15 +81,17 @@ def notebook_page(notebook: Notebook, stored: nbformat.NotebookNode) -> tuple[Pa
     return page, body
 
 
-def model_page(name: str = "model", model: str = "", title: str = "The model in the page") -> Page:
-    """Return the page that has all live parts; with `model`, all of them ask that one."""
+def model_page(
+    name: str = "model", model: str = "", title: str = "The model in the page", parts: Sequence[Part] = PARTS
+) -> Page:
+    """Return the page that has all live parts, or some; with `model`, all of them ask that one."""
     intro = (
         f"<h1>{title}</h1><p>Everything here is computed in your browser, by a readable page of JavaScript with the "
         "model's own weights. Nothing you type leaves this page.</p>"
     )
-    sections = [Section(part.title, part.name, 2, [part.says]) for part in PARTS]
-    inside = intro + "".join(part_html(part, model) for part in PARTS)
-    return Page(name, title, inside, "Try it", sections=sections, scripts=scripts_for(PARTS))
+    sections = [Section(part.title, part.name, 2, [part.says]) for part in parts]
+    inside = intro + "".join(part_html(part, model) for part in parts)
+    return Page(name, title, inside, "Try it", sections=sections, scripts=scripts_for(parts))
 
 
 def reference_page(path: Path) -> Page:
@@ -97,10 +100,16 @@ def reference_page(path: Path) -> Page:
     return Page(path.stem, title, body.html, "Reference", sections=body.sections)
 
 
-def build_model_page(checkpoint: str | Path, out: Path) -> Path:
-    """Write a folder with one page in which this checkpoint's model talks, and return it."""
+def build_model_page(checkpoint: str | Path, out: Path, chat: bool | None = None) -> Path:
+    """Write a folder with one page in which this checkpoint's model talks, and return it.
+
+    The chat is for a `chat` model; by default the model is asked one question to find out (`is_chat`).
+    """
     scripts = model_scripts(checkpoint, "model")  # first, since it may refuse the checkpoint
-    page = model_page("index", "model", f"The model {Path(checkpoint).stem}")
+    found = load_checkpoint(checkpoint)
+    chat = is_chat(found.model, found.tokenizer) if chat is None else chat
+    parts = [part for part in PARTS if chat or part.model != "chat"]
+    page = model_page("index", "model", f"The model {Path(checkpoint).stem}", parts)
     write_site(out, [page], scripts | gpt2_script(), {})
     return out
 

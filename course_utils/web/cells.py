@@ -137,7 +137,18 @@ def output_html(output: NotebookNode) -> str:
         return ""
     if text.startswith("Run this cell to move "):
         return f'<p class="output note">In the notebook, sliders move {html.escape(text[22:].rstrip("."))} here.</p>'
-    return f'<pre class="output" tabindex="0">{html.escape(text)}</pre>'
+    # What scrolls can be reached by the keyboard; what wraps needn't be.
+    kind = 'tabindex="0"' if has_columns(text) else 'data-wraps=""'
+    return f'<pre class="output" {kind}>{html.escape(text)}</pre>'
+
+
+def has_columns(text: str) -> bool:
+    """Return whether a printed text is set out by its spaces: then it may not be wrapped on a narrow screen.
+
+    >>> has_columns("Mara had a kite. It flew."), has_columns("Mara  1\\nBen   2")
+    (False, True)
+    """
+    return "  " in text or "\t" in text
 
 
 def both_themes(ink: re.Match) -> str:

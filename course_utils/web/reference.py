@@ -56,7 +56,7 @@ def glossary(text: str, body: Body) -> str:
     for term, means, number in sorted(table_rows(text), key=lambda row: plain(row[0]).lower()):
         anchor = slug(plain(term))
         body.sections.append(Section(plain(term), anchor, 3, [plain(means)]))
-        where = f"Introduced in {notebook_links(number)}."
+        where = f"Introduced in&nbsp;{notebook_links(number)}."
         items.append(f'<dt id="{anchor}">{inline(term)}</dt><dd>{inline(means)} <small>{where}</small></dd>')
     return f"<dl>{''.join(items)}</dl>"
 

@@ -71,7 +71,7 @@ function tokenRow(rows, kind = "") {
 }
 
 function percent(fraction) {
-  return `${(100 * fraction).toFixed(1)} %`;
+  return `${(100 * fraction).toFixed(1)}\u00a0%`;
 }
 
 // --- starting: a part loads its model when it comes near the screen, so that a page opens without waiting for it ---
