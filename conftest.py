@@ -46,8 +46,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Notebooks that train for long are slow tests; what is slow comes first, so that no worker ends alone with it."""
     for item in items:
-        if item.path.suffix == ".ipynb" and is_long(item.parent.nb):
-            item.add_marker("slow")
+        if item.path.suffix == ".ipynb":
+            item.add_marker(pytest.mark.timeout(0))  # nbval ends a cell in good order
+            if is_long(item.parent.nb):
+                item.add_marker("slow")
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 

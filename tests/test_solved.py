@@ -61,7 +61,7 @@ def test_with_the_solutions_filled_in_every_check_passes(path: Path, tmp_path: P
     places = {"COURSE_PRESET": "smoke", "COURSE_DEVICE": "cpu", "COURSE_WORK": str(tmp_path)}
     environment = {**os.environ, **AS_LAPTOP, **places}
     place = {"metadata": {"path": path.parent}}
-    client = NotebookClient(notebook, timeout=3000, startup_timeout=600, kernel_name="python3", resources=place)
+    client = NotebookClient(notebook, timeout=1500, startup_timeout=600, kernel_name="python3", resources=place)
     client.execute(env=environment)
     monkeypatch.setenv("COURSE_WORK", str(tmp_path))
     passed = [name for name, row in read_record().items() if row["passed"]]
