@@ -288,7 +288,7 @@ ADD_BLOCK = Exercise(
     alternatives=[add_block_at_once],
     hints=[
         "The new largest score is torch.maximum(largest, scores.max()).",
-        "What was summed up before was divided by e^largest. Multiply it by e^(largest - new), and it's divided by e^new.",
+        "What was summed up before was divided by e^largest. Times e^(largest - new), it is divided by e^new.",
         "Then add the block's own: its weights are exp(scores - new), their sum goes to `total`, and weights @ values "
         "goes to `mixed`.",
     ],
