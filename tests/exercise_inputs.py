@@ -363,8 +363,8 @@ INPUTS: dict[str, Inputs] = {
     "01.1": lambda chance: (text(chance),),
     "01.2": lambda chance: (words(chance), chance.sample(["[PAD]", "<|end|>", "[BOS]"], chance.randrange(4))),
     "01.4": lambda chance: (words(chance), {"b": 4, "ab": 0, "[UNK]": 7, "é": 2}),
-    "01.5": lambda chance: ([ids(chance, 6) for _ in range(chance.randrange(1, 5))], chance.randrange(30)),
-    "01.7": lambda chance: (text(chance), [0] * chance.randrange(1, 30)),
+    "01.5": lambda chance: (text(chance), [0] * chance.randrange(1, 30)),
+    "01.6": lambda chance: ([ids(chance, 6) for _ in range(chance.randrange(1, 5))], chance.randrange(30)),
     "02.2": lambda chance: ([chance.randrange(4) for _ in range(chance.randrange(12))],),
     "02.3": lambda chance: (
         [chance.randrange(3) for _ in range(chance.randrange(15))],

@@ -78,8 +78,8 @@ WRONG: list[tuple[str, str, Any]] = [
 
 # Right answers, given in another form than the one that was thought of.
 RIGHT: list[tuple[str, Any]] = [
-    ("01.6", "Refused"),
-    ("01.6", " refused. "),
+    ("01.7", "Refused"),
+    ("01.7", " refused. "),
     ("03.2", (5, "Sed")),
     ("03.2", [5, "sed "]),
     ("08.4", ("Both", "future.", "both")),

@@ -23,6 +23,7 @@ from course_utils import plots, tales
 from course_utils.plots import (
     LiveLoss,
     cards,
+    chat_box,
     curves,
     draw_batches,
     draw_differences,
@@ -855,6 +856,13 @@ def test_marks_stand_out_on_light_and_dark_pages():
     for _, _, border in tale_card.MARKS.values():
         colour = border.split()[-1]
         assert min(contrast(colour, "#FFFFFF"), contrast(colour, "#111111")) >= 3
+
+
+@pytest.mark.parametrize("verdict", chat_box.MARKS)
+def test_the_verdict_on_a_reply_brings_its_own_ground(verdict: str):
+    told = chat_box.row("Hugo", "Aye.", verdict)
+    ground, ink = re.search(r"background-color: (#\w{6}); color: (#\w{6})", told).groups()
+    assert contrast(ink, ground) >= 4.5
 
 
 def test_a_true_tale_is_fine_throughout(capsys: pytest.CaptureFixture[str]):

@@ -1,4 +1,4 @@
-"""Exercises of notebook 01: splitting, a vocabulary, unknown words, padding, a dangerous spelling, compression."""
+"""Exercises of notebook 01: splitting, a vocabulary, unknown words, compression, padding, a dangerous spelling."""
 
 import re
 from collections.abc import Sequence
@@ -351,6 +351,43 @@ ENCODE = Exercise(
 # --- 01.5 ---
 
 
+def characters_per_token(text: str, ids: Sequence[int]) -> float:
+    """Return how many characters of a text one token stands for, on average."""
+    return len(text) / len(ids)
+
+
+COMPRESSION = Exercise(
+    number="01.5",
+    title="Compression",
+    name="characters_per_token",
+    reference=characters_per_token,
+    probes=lambda chance: [
+        ("abc", [1, 2]),
+        ("naïve café", [3, 1, 4, 1]),
+        ("élan ñandú", [2, 2, 5]),
+        *((" ".join(some_words(chance, n)), list(range(n))) for n in (4, 9)),
+    ],
+    alternatives=[lambda text, ids: sum(1 for _ in text) / sum(1 for _ in ids)],
+    hints=[
+        "How many characters are there, and how many tokens?",
+        "More characters in one token means better compression.",
+    ],
+    mistakes=[
+        Mistake("That's tokens per character: turn the fraction round", "len(text) / len(ids)", "len(ids) / len(text)"),
+        Mistake(
+            "Those are bytes per token: é and ï are one character and two bytes", "len(text)", "len(text.encode())"
+        ),
+        Mistake("That rounds down: divide with /", "len(text) / len(ids)", "len(text) // len(ids)"),
+        Mistake("A token counts each time it occurs", "len(ids)", "len(set(ids))"),
+        Mistake("Those are words per token: count the characters", "len(text)", "len(text.split())"),
+        Mistake("You left the spaces out: they are characters too", "len(text)", 'len(text.replace(" ", ""))'),
+    ],
+)
+
+
+# --- 01.6 ---
+
+
 def pad(sequences: Sequence[list[int]], pad_id: int) -> tuple[list[list[int]], list[list[bool]]]:
     """Return the sequences, filled at their ends to the length of the longest, and True where a token is real."""
     longest = max(len(sequence) for sequence in sequences)
@@ -380,7 +417,7 @@ def unequal(chance: Random) -> list[Probe]:
 
 
 PAD = Exercise(
-    number="01.5",
+    number="01.6",
     title="Padding, and the mask that goes with it",
     name="pad",
     reference=pad,
@@ -448,10 +485,10 @@ PAD = Exercise(
 )
 
 
-# --- 01.6 ---
+# --- 01.7 ---
 
 SPELLING = Exercise(
-    number="01.6",
+    number="01.7",
     title="A user writes a special token",
     name="what_happens",
     reference="refused",
@@ -476,41 +513,4 @@ SPELLING = Exercise(
     ],
 )
 
-
-# --- 01.7 ---
-
-
-def characters_per_token(text: str, ids: Sequence[int]) -> float:
-    """Return how many characters of a text one token stands for, on average."""
-    return len(text) / len(ids)
-
-
-COMPRESSION = Exercise(
-    number="01.7",
-    title="Compression",
-    name="characters_per_token",
-    reference=characters_per_token,
-    probes=lambda chance: [
-        ("abc", [1, 2]),
-        ("naïve café", [3, 1, 4, 1]),
-        ("élan ñandú", [2, 2, 5]),
-        *((" ".join(some_words(chance, n)), list(range(n))) for n in (4, 9)),
-    ],
-    alternatives=[lambda text, ids: sum(1 for _ in text) / sum(1 for _ in ids)],
-    hints=[
-        "How many characters are there, and how many tokens?",
-        "More characters in one token means better compression.",
-    ],
-    mistakes=[
-        Mistake("That's tokens per character: turn the fraction round", "len(text) / len(ids)", "len(ids) / len(text)"),
-        Mistake(
-            "Those are bytes per token: é and ï are one character and two bytes", "len(text)", "len(text.encode())"
-        ),
-        Mistake("That rounds down: divide with /", "len(text) / len(ids)", "len(text) // len(ids)"),
-        Mistake("A token counts each time it occurs", "len(ids)", "len(set(ids))"),
-        Mistake("Those are words per token: count the characters", "len(text)", "len(text.split())"),
-        Mistake("You left the spaces out: they are characters too", "len(text)", 'len(text.replace(" ", ""))'),
-    ],
-)
-
-EXERCISES = [SPLIT, VOCABULARY, BYE_WORLD, ENCODE, PAD, SPELLING, COMPRESSION]
+EXERCISES = [SPLIT, VOCABULARY, BYE_WORLD, ENCODE, COMPRESSION, PAD, SPELLING]

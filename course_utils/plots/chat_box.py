@@ -11,8 +11,10 @@ from course_utils.plots.cards import CODE, PAGE, in_notebook
 Message = dict[str, str]
 Reply = Callable[[list[Message]], Iterable[str]]
 Judge = Callable[[list[Message]], str]
-# What a judge may say, with its mark; never by colour alone.
-MARKS = {"right": ("✓ right", "#0A7D55"), "wrong": ("✗ wrong", "#B3261E"), "refused": ("? it does say", "#B06000")}
+# What a judge may say, with its mark, never by colour alone. White on these reads well on any page: no green is dark
+# enough for a white page and light enough for a black one.
+MARKS = {"right": ("✓ right", "#0A7D55"), "wrong": ("✗ wrong", "#B3261E"), "refused": ("? it does say", "#A35900")}
+LABEL = "color: #FFFFFF; font-weight: bold; border-radius: 4px; padding: 0.1em 0.4em; white-space: nowrap"
 
 
 def show_chat(reply: Reply, said: Sequence[str] = (), judge: Judge | None = None, name: str = "assistant") -> None:
@@ -124,7 +126,7 @@ def row(who: str, text: str, verdict: str) -> str:
     """Return one message as a row of a table in HTML."""
     cell = "text-align: left; vertical-align: top; padding: 0.15em 1em 0.15em 0; background: none"
     label, colour = mark(verdict)
-    told = f'<span style="color: {colour}; font-weight: bold">{html.escape(label)}</span>' if label else ""
+    told = f' <span style="background-color: {colour}; {LABEL}">{html.escape(label.strip())}</span>' if label else ""
     name = f'<td style="{cell}; font-weight: bold; white-space: nowrap">{html.escape(who)}</td>'
     said = f'<td style="{cell}; {CODE}; font-family: inherit">{html.escape(text)}{told}</td>'
     return f'<tr style="background: none">{name}{said}</tr>'
