@@ -1,4 +1,4 @@
-"""Exercises of refresher A: shapes, products, softmax, cross-entropy, a slope, a step of training, order and masks."""
+"""Exercises of refresher A: shapes, products, order, softmax, cross-entropy, masks, a slope and a step of training."""
 
 import math
 from random import Random
@@ -102,6 +102,28 @@ MATMUL = Exercise(
 
 # --- A.3 ---
 
+ORDER = Exercise(
+    number="A.3",
+    title="What transposing does to the order",
+    name="order",
+    reference=[0, 3, 1, 4, 2, 5],
+    hints=[
+        "reshape(2, 3) has the rows 0 1 2 and 3 4 5. What are its columns?",
+        "Transposed, the rows are 0 3, 1 4 and 2 5. The last reshape reads them one after the other.",
+    ],
+    mistakes=[
+        Mistake("That's the order before. Transposing has made rows of the columns", answer=[0, 1, 2, 3, 4, 5]),
+        Mistake("The columns are right, and each is read upwards: go down", answer=[3, 0, 4, 1, 5, 2]),
+        Mistake("Those are the even and the odd ones. Rows of three are 0 1 2 and 3 4 5", answer=[0, 2, 4, 1, 3, 5]),
+        Mistake("The rows have swapped places. Transposing makes rows of the columns", answer=[3, 4, 5, 0, 1, 2]),
+        Mistake("It's in one row: reshape(6) takes the lines away", answer=[[0, 3], [1, 4], [2, 5]]),
+        Mistake("Nothing is turned round: the first number stays the first", answer=[5, 4, 3, 2, 1, 0]),
+    ],
+)
+
+
+# --- A.4 ---
+
 
 def softmax(scores: Tensor) -> Tensor:
     """Return probabilities, one row a distribution, from scores (rows, n)."""
@@ -130,7 +152,7 @@ def rows_sum_to_one(result: Tensor, scores: Tensor) -> str | None:
 
 
 SOFTMAX = Exercise(
-    number="A.3",
+    number="A.4",
     title="Softmax",
     name="softmax",
     reference=softmax,
@@ -217,7 +239,7 @@ SOFTMAX = Exercise(
 )
 
 
-# --- A.4 ---
+# --- A.5 ---
 
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
@@ -235,7 +257,7 @@ def scores_and_classes(chance: Random) -> list[Probe]:
 
 
 CROSS_ENTROPY = Exercise(
-    number="A.4",
+    number="A.5",
     title="Cross-entropy",
     name="cross_entropy",
     reference=cross_entropy,
@@ -293,7 +315,75 @@ CROSS_ENTROPY = Exercise(
 )
 
 
-# --- A.5 ---
+# --- A.6 ---
+
+
+def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    """Return the mean of the values at which the mask is True; both have one shape, and at least one is True."""
+    return (values * mask).sum() / mask.sum()
+
+
+def masked_mean_by_loop(values: Tensor, mask: Tensor) -> float:
+    """The same, number by number."""
+    chosen = [value for value, on in zip(values.flatten().tolist(), mask.flatten().tolist(), strict=True) if on]
+    return sum(chosen) / len(chosen)
+
+
+def values_and_masks(chance: Random) -> list[Probe]:
+    """Small tensors with masks that are True at some places and False at others."""
+    probes: list[Probe] = [(torch.tensor([4.0, 1.0, 2.0]), torch.tensor([True, False, True]))]
+    for shape in ((5,), (2, 3), (3, 4), (6,)):
+        mask = torch.zeros(shape, dtype=torch.bool).flatten()
+        mask[chance.sample(range(len(mask)), len(mask) // 2)] = True
+        mask[0], mask[1] = True, False
+        probes.append((numbers(chance, *shape), mask.view(shape)))
+    return probes
+
+
+MASKED_MEAN = Exercise(
+    number="A.6",
+    title="A mean under a mask",
+    name="masked_mean",
+    reference=masked_mean,
+    probes=values_and_masks,
+    alternatives=[masked_mean_by_loop, lambda values, mask: values[mask].mean()],
+    hints=[
+        "values[mask] are the numbers at which the mask is True, in one row.",
+        "Its mean is their sum divided by how many there are: values[mask].mean().",
+    ],
+    mistakes=[
+        Mistake(
+            "You divide by the number of all values. Only those under the mask count",
+            "(values * mask).sum() / mask.sum()",
+            "(values * mask).mean()",
+        ),
+        Mistake(
+            "That's the mean of all values: leave out those at which the mask is False",
+            "(values * mask).sum() / mask.sum()",
+            "values.mean()",
+        ),
+        Mistake(
+            "You take those at which the mask is False",
+            answer=lambda values, mask: values[~mask].mean(),
+        ),
+        Mistake("That's their sum. Divide by how many there are, mask.sum()", " / mask.sum()", ""),
+        Mistake("Those are the numbers. Return their mean", answer=lambda values, mask: values[mask]),
+        Mistake(
+            "You have a number for each row. The mean is over all of them",
+            answer=lambda values, mask: (
+                (values * mask).sum(-1) / mask.sum(-1) if values.dim() > 1 else values[mask].mean()[None]
+            ),
+        ),
+        Mistake(
+            "That's how many there are. Return the mean of the values",
+            "(values * mask).sum() / mask.sum()",
+            "mask.sum()",
+        ),
+    ],
+)
+
+
+# --- A.7 ---
 
 
 def slope(w: float, x: float, y: float) -> float:
@@ -302,7 +392,7 @@ def slope(w: float, x: float, y: float) -> float:
 
 
 SLOPE = Exercise(
-    number="A.5",
+    number="A.7",
     title="A slope, by hand",
     name="slope",
     reference=slope,
@@ -341,7 +431,7 @@ SLOPE = Exercise(
 )
 
 
-# --- A.6 ---
+# --- A.8 ---
 
 
 def step(weights: Tensor, gradient: Tensor, learning_rate: float) -> Tensor:
@@ -350,7 +440,7 @@ def step(weights: Tensor, gradient: Tensor, learning_rate: float) -> Tensor:
 
 
 STEP = Exercise(
-    number="A.6",
+    number="A.8",
     title="One step of training",
     name="step",
     reference=step,
@@ -397,94 +487,4 @@ STEP = Exercise(
     ],
 )
 
-
-# --- A.7 ---
-
-ORDER = Exercise(
-    number="A.7",
-    title="What transposing does to the order",
-    name="order",
-    reference=[0, 3, 1, 4, 2, 5],
-    hints=[
-        "reshape(2, 3) has the rows 0 1 2 and 3 4 5. What are its columns?",
-        "Transposed, the rows are 0 3, 1 4 and 2 5. The last reshape reads them one after the other.",
-    ],
-    mistakes=[
-        Mistake("That's the order before. Transposing has made rows of the columns", answer=[0, 1, 2, 3, 4, 5]),
-        Mistake("The columns are right, and each is read upwards: go down", answer=[3, 0, 4, 1, 5, 2]),
-        Mistake("Those are the even and the odd ones. Rows of three are 0 1 2 and 3 4 5", answer=[0, 2, 4, 1, 3, 5]),
-        Mistake("The rows have swapped places. Transposing makes rows of the columns", answer=[3, 4, 5, 0, 1, 2]),
-        Mistake("It's in one row: reshape(6) takes the lines away", answer=[[0, 3], [1, 4], [2, 5]]),
-        Mistake("Nothing is turned round: the first number stays the first", answer=[5, 4, 3, 2, 1, 0]),
-    ],
-)
-
-
-# --- A.8 ---
-
-
-def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Return the mean of the values at which the mask is True; both have one shape, and at least one is True."""
-    return (values * mask).sum() / mask.sum()
-
-
-def masked_mean_by_loop(values: Tensor, mask: Tensor) -> float:
-    """The same, number by number."""
-    chosen = [value for value, on in zip(values.flatten().tolist(), mask.flatten().tolist(), strict=True) if on]
-    return sum(chosen) / len(chosen)
-
-
-def values_and_masks(chance: Random) -> list[Probe]:
-    """Small tensors with masks that are True at some places and False at others."""
-    probes: list[Probe] = [(torch.tensor([4.0, 1.0, 2.0]), torch.tensor([True, False, True]))]
-    for shape in ((5,), (2, 3), (3, 4), (6,)):
-        mask = torch.zeros(shape, dtype=torch.bool).flatten()
-        mask[chance.sample(range(len(mask)), len(mask) // 2)] = True
-        mask[0], mask[1] = True, False
-        probes.append((numbers(chance, *shape), mask.view(shape)))
-    return probes
-
-
-MASKED_MEAN = Exercise(
-    number="A.8",
-    title="A mean under a mask",
-    name="masked_mean",
-    reference=masked_mean,
-    probes=values_and_masks,
-    alternatives=[masked_mean_by_loop, lambda values, mask: values[mask].mean()],
-    hints=[
-        "values[mask] are the numbers at which the mask is True, in one row.",
-        "Its mean is their sum divided by how many there are: values[mask].mean().",
-    ],
-    mistakes=[
-        Mistake(
-            "You divide by the number of all values. Only those under the mask count",
-            "(values * mask).sum() / mask.sum()",
-            "(values * mask).mean()",
-        ),
-        Mistake(
-            "That's the mean of all values: leave out those at which the mask is False",
-            "(values * mask).sum() / mask.sum()",
-            "values.mean()",
-        ),
-        Mistake(
-            "You take those at which the mask is False",
-            answer=lambda values, mask: values[~mask].mean(),
-        ),
-        Mistake("That's their sum. Divide by how many there are, mask.sum()", " / mask.sum()", ""),
-        Mistake("Those are the numbers. Return their mean", answer=lambda values, mask: values[mask]),
-        Mistake(
-            "You have a number for each row. The mean is over all of them",
-            answer=lambda values, mask: (
-                (values * mask).sum(-1) / mask.sum(-1) if values.dim() > 1 else values[mask].mean()[None]
-            ),
-        ),
-        Mistake(
-            "That's how many there are. Return the mean of the values",
-            "(values * mask).sum() / mask.sum()",
-            "mask.sum()",
-        ),
-    ],
-)
-
-EXERCISES = [SHAPE, MATMUL, SOFTMAX, CROSS_ENTROPY, SLOPE, STEP, ORDER, MASKED_MEAN]
+EXERCISES = [SHAPE, MATMUL, ORDER, SOFTMAX, CROSS_ENTROPY, MASKED_MEAN, SLOPE, STEP]
