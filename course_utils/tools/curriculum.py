@@ -248,6 +248,14 @@ NOTEBOOKS = (
         borrows=("checkpoints.CHAT", "checkpoints.load_checkpoint", "finetuning.replies"),
         after="04",
     ),
+    Notebook(
+        "D_attention_in_practice",
+        "Attention in practice",
+        ("attention",),
+        does="two texts of unequal length in one batch, a row that may look nowhere, what a long text costs, and a "
+        "softmax that never sees its whole row",
+        after="09",
+    ),
 )
 NUMBERS = tuple(notebook.number for notebook in NOTEBOOKS)
 
