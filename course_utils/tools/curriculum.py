@@ -194,7 +194,7 @@ NOTEBOOKS = (
         ("fine-tune", "chat model"),
         does="measure how narrow the change of fine-tuning is, train only that much, merge it, save it, swap two "
         "characters in a running model, match peft's, and take it to GPT-2 with a chat of your own",
-        builds=("lora",),
+        builds=("lora", "finetuning.Conversations"),
     ),
     Notebook(
         "16_encoder_decoder",
