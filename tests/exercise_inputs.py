@@ -79,6 +79,11 @@ def found_texts(chance: Random) -> tuple:
     return rankings, [chance.randrange(7) for _ in rankings], chance.randrange(1, 6)
 
 
+def library(chance: Random) -> tuple:
+    texts = [[chance.choice("abcde") for _ in range(chance.randrange(1, 7))] for _ in range(chance.randrange(1, 7))]
+    return (texts,)
+
+
 def queries_and_keys(chance: Random) -> tuple:
     T, D = sizes(chance, 2, 7)
     return floats(chance, T, D, spread=0.8), floats(chance, T, D, spread=0.8)
@@ -143,6 +148,28 @@ def to_join(chance: Random) -> tuple:
 def to_attend(chance: Random) -> tuple:
     B, T, H, D = heads_of(chance)
     return H * D, H, floats(chance, B, T, H * D, spread=1.0)
+
+
+def padded_rows(chance: Random) -> torch.Tensor:
+    """Marks of what is text, (B, T)."""
+    B, T = sizes(chance, 2, 7)
+    return torch.tensor([[chance.random() < 0.6 for _ in range(T)] for _ in range(B)])
+
+
+def to_mask(chance: Random) -> tuple:
+    """Scores and what is masked of them; in a row of some, everything."""
+    n, m = sizes(chance, 2, 7)
+    masked = torch.tensor([[chance.random() < 0.4 for _ in range(m)] for _ in range(n)])
+    masked[chance.randrange(n)] |= chance.random() < 0.5
+    return floats(chance, n, m), masked
+
+
+def next_block(chance: Random) -> tuple:
+    """What is known of some keys, or of none yet, and the scores and values of the next ones."""
+    n, D = sizes(chance, 2)
+    state = floats(chance, 1)[0], floats(chance, 1)[0].exp(), floats(chance, D)
+    none = torch.tensor(-torch.inf), torch.tensor(0.0), torch.zeros(D)
+    return state if chance.random() < 0.8 else none, floats(chance, n), floats(chance, n, D)
 
 
 def padded_targets(chance: Random) -> tuple:
@@ -374,19 +401,26 @@ INPUTS: dict[str, Inputs] = {
     "B.1": lambda chance: (chance.uniform(0.05, 2), chance.randrange(1, 8)),
     "B.2": lambda chance: (floats(chance, 2), chance.uniform(-7, 7)),
     "B.4": rotary_head,
+    "C.1": found_texts,
+    "C.2": library,
+    "C.3": lambda chance: (chance.randrange(1, 9), chance.randrange(1, 300), chance.uniform(50, 150)),
     "A.2": product,
     "A.4": lambda chance: (floats(chance, *sizes(chance, 2), spread=chance.choice((1, 300))),),
     "A.5": classes,
     "A.6": masked,
     "A.7": lambda chance: (chance.gauss(0, 2), chance.gauss(0, 2), chance.gauss(0, 2)),
     "A.8": lambda chance: (floats(chance, 3, 2), floats(chance, 3, 2), chance.random() + 0.1),
+    "D.2": lambda chance: (padded_rows(chance),),
+    "D.3": to_mask,
+    "D.4": lambda chance: tuple(sizes(chance, 4, 9)),
+    "D.5": next_block,
     "04.2": lambda chance: (torch.tensor([chance.randrange(7) for _ in range(chance.randrange(1, 9))]), 7),
     "04.4": lambda chance: (ids(chance, 12), chance.randrange(1, 5)),
     "04.5": lambda chance: (lambda n: (floats(chance, n), floats(chance, n), floats(chance, 3, n)))(
         chance.randrange(2, 6)
     ),
     "04.6": lambda chance: (lambda n: (floats(chance, n), floats(chance, n)))(chance.randrange(2, 7)),
-    "04.7": found_texts,
+    "04.7": lambda chance: (ids(chance, 12), chance.randrange(1, 5)),
     "05.1": lambda chance: (
         torch.tensor([[chance.randrange(6) for _ in range(4)] for _ in range(chance.randrange(1, 4))]),
         floats(chance, 6, 3),
