@@ -145,6 +145,28 @@ def to_attend(chance: Random) -> tuple:
     return H * D, H, floats(chance, B, T, H * D, spread=1.0)
 
 
+def padded_rows(chance: Random) -> torch.Tensor:
+    """Marks of what is text, (B, T)."""
+    B, T = sizes(chance, 2, 7)
+    return torch.tensor([[chance.random() < 0.6 for _ in range(T)] for _ in range(B)])
+
+
+def to_mask(chance: Random) -> tuple:
+    """Scores and what is masked of them; in a row of some, everything."""
+    n, m = sizes(chance, 2, 7)
+    masked = torch.tensor([[chance.random() < 0.4 for _ in range(m)] for _ in range(n)])
+    masked[chance.randrange(n)] |= chance.random() < 0.5
+    return floats(chance, n, m), masked
+
+
+def next_block(chance: Random) -> tuple:
+    """What is known of some keys, or of none yet, and the scores and values of the next ones."""
+    n, D = sizes(chance, 2)
+    state = floats(chance, 1)[0], floats(chance, 1)[0].exp(), floats(chance, D)
+    none = torch.tensor(-torch.inf), torch.tensor(0.0), torch.zeros(D)
+    return state if chance.random() < 0.8 else none, floats(chance, n), floats(chance, n, D)
+
+
 def padded_targets(chance: Random) -> tuple:
     """Logits and targets, the last ones of each text not counted; at least one counts."""
     B, T, V = sizes(chance, 3)
@@ -380,6 +402,10 @@ INPUTS: dict[str, Inputs] = {
     "A.6": masked,
     "A.7": lambda chance: (chance.gauss(0, 2), chance.gauss(0, 2), chance.gauss(0, 2)),
     "A.8": lambda chance: (floats(chance, 3, 2), floats(chance, 3, 2), chance.random() + 0.1),
+    "D.2": lambda chance: (padded_rows(chance),),
+    "D.3": to_mask,
+    "D.4": lambda chance: tuple(sizes(chance, 4, 9)),
+    "D.5": next_block,
     "04.2": lambda chance: (torch.tensor([chance.randrange(7) for _ in range(chance.randrange(1, 9))]), 7),
     "04.4": lambda chance: (ids(chance, 12), chance.randrange(1, 5)),
     "04.5": lambda chance: (lambda n: (floats(chance, n), floats(chance, n), floats(chance, 3, n)))(

@@ -240,6 +240,14 @@ NOTEBOOKS = (
         borrows=("recipe.tales_tokenizer",),
         after="09",
     ),
+    Notebook(
+        "D_attention_in_practice",
+        "Attention in practice",
+        ("attention",),
+        does="two texts of unequal length in one batch, a row that may look nowhere, what a long text costs, and a "
+        "softmax that never sees its whole row",
+        after="09",
+    ),
 )
 NUMBERS = tuple(notebook.number for notebook in NOTEBOOKS)
 
