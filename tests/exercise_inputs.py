@@ -79,6 +79,11 @@ def found_texts(chance: Random) -> tuple:
     return rankings, [chance.randrange(7) for _ in rankings], chance.randrange(1, 6)
 
 
+def library(chance: Random) -> tuple:
+    texts = [[chance.choice("abcde") for _ in range(chance.randrange(1, 7))] for _ in range(chance.randrange(1, 7))]
+    return (texts,)
+
+
 def queries_and_keys(chance: Random) -> tuple:
     T, D = sizes(chance, 2, 7)
     return floats(chance, T, D, spread=0.8), floats(chance, T, D, spread=0.8)
@@ -396,6 +401,9 @@ INPUTS: dict[str, Inputs] = {
     "B.1": lambda chance: (chance.uniform(0.05, 2), chance.randrange(1, 8)),
     "B.2": lambda chance: (floats(chance, 2), chance.uniform(-7, 7)),
     "B.4": rotary_head,
+    "C.1": found_texts,
+    "C.2": library,
+    "C.3": lambda chance: (chance.randrange(1, 9), chance.randrange(1, 300), chance.uniform(50, 150)),
     "A.2": product,
     "A.4": lambda chance: (floats(chance, *sizes(chance, 2), spread=chance.choice((1, 300))),),
     "A.5": classes,
@@ -412,7 +420,7 @@ INPUTS: dict[str, Inputs] = {
         chance.randrange(2, 6)
     ),
     "04.6": lambda chance: (lambda n: (floats(chance, n), floats(chance, n)))(chance.randrange(2, 7)),
-    "04.7": found_texts,
+    "04.7": lambda chance: (ids(chance, 12), chance.randrange(1, 5)),
     "05.1": lambda chance: (
         torch.tensor([[chance.randrange(6) for _ in range(4)] for _ in range(chance.randrange(1, 4))]),
         floats(chance, 6, 3),

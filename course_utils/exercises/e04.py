@@ -1,4 +1,4 @@
-"""Exercises of notebook 04: shapes, one-hot rows, which rows learn, pairs of neighbours, cosine, and recall."""
+"""Exercises of notebook 04: shapes, one-hot rows, which rows learn, pairs and bags of neighbours, a loss, cosine."""
 
 from collections.abc import Sequence
 from random import Random
@@ -393,65 +393,70 @@ SIMILARITY = Exercise(
 # --- 04.7 ---
 
 
-def recall(rankings: Sequence[Sequence[int]], wanted: Sequence[int], k: int) -> float:
-    """Return the fraction of questions whose right text is among the first `k` that were found."""
-    found = [right in ranking[:k] for ranking, right in zip(rankings, wanted, strict=True)]
-    return sum(found) / len(found)
+def bags(ids: Sequence[int], radius: int) -> list[tuple[list[int], int]]:
+    """Return, for each word, the list of the words at most `radius` positions from it, and the word."""
+    found = []
+    for place in range(len(ids)):
+        before = ids[max(0, place - radius) : place]
+        after = ids[place + 1 : place + radius + 1]
+        found.append(([*before, *after], ids[place]))
+    return found
 
 
-def recall_by_loop(rankings: Sequence[Sequence[int]], wanted: Sequence[int], k: int) -> float:
-    """The same, question by question."""
-    hits = 0
-    for number, ranking in enumerate(rankings):
-        if ranking.index(wanted[number]) < k:
-            hits += 1
-    return hits / len(rankings)
+def bags_by_distance(ids: Sequence[int], radius: int) -> list[tuple[list[int], int]]:
+    """The same, over all pairs of positions."""
+    places = range(len(ids))
+    return [([ids[j] for j in places if 0 < abs(i - j) <= radius], ids[i]) for i in places]
 
 
-def searches(chance: Random) -> list[Probe]:
-    """What a search found for some questions, best first, and which text is right for each."""
-    probes: list[Probe] = [
-        ([[4, 2, 7], [1, 3, 0]], [2, 0], 2),
-        ([[5, 1, 3], [6, 2, 0]], [1, 6], 2),  # all found: only who finds nothing ever gives 0 here
-    ]
-    for count, k in ((3, 1), (5, 2), (6, 3), (8, 4)):
-        rankings = [chance.sample(range(6), 6) for _ in range(count)]
-        probes.append((rankings, [chance.randrange(6) for _ in rankings], k))
-    return probes
+def turned_round(ids: Sequence[int], radius: int) -> list[tuple[int, int]]:
+    """The mistake of one pair for each neighbour."""
+    return [(other, word) for word, other in pairs(ids, radius)]
 
 
-RECALL = Exercise(
+def bags_of_positions(ids: Sequence[int], radius: int) -> list[tuple[list[int], int]]:
+    """The mistake of leaving positions where ids belong."""
+    return bags(range(len(ids)), radius)
+
+
+BAGS = Exercise(
     number="04.7",
-    title="Recall at k",
-    name="recall",
-    reference=recall,
-    probes=searches,
-    alternatives=[recall_by_loop],
+    title="The word from its neighbours",
+    name="bags",
+    reference=bags,
+    probes=texts_and_radius,
+    alternatives=[bags_by_distance],
     hints=[
-        "A question counts as found if its right text is among the first k of its ranking.",
-        "ranking[:k] are the first k, and `right in ranking[:k]` asks whether the right text is one of them.",
-        "Count the questions that were found, and divide by how many questions there are.",
+        "Each word of the text gives one pair: the list of its neighbours, then the word.",
+        "The neighbours on the left are ids[max(0, place - radius) : place].",
+        "Those on the right are ids[place + 1 : place + radius + 1]. A slice may run past the end.",
     ],
     mistakes=[
-        Mistake("You look at the first text only. The first k count", "ranking[:k]", "ranking[:1]"),
-        Mistake("You look at one text too few: [:k] are the first k", "ranking[:k]", "ranking[: k - 1]"),
-        Mistake("You look at one text too many: [:k] are the first k", "ranking[:k]", "ranking[: k + 1]"),
-        Mistake("You look at the k-th text only. The first k count", "ranking[:k]", "ranking[k - 1 : k]"),
-        Mistake("The last of a ranking are the worst. The first k count", "ranking[:k]", "ranking[-k:]"),
-        Mistake("You look at the whole ranking. Only the first k count", "ranking[:k]", "ranking"),
-        Mistake("That's how many questions were found. Divide by how many there are", " / len(found)", ""),
-        Mistake("That's the fraction of questions that were not found", "right in ranking", "right not in ranking"),
+        Mistake("The word that's to be predicted mustn't be in its own bag", "ids[place + 1 :", "ids[place:"),
         Mistake(
-            "You divide by k too. That would be the fraction of the texts found that are right, called precision",
-            " / len(found)",
-            " / (k * len(found))",
+            "First the neighbours, then the word: you've swapped them",
+            "([*before, *after], ids[place])",
+            "(ids[place], [*before, *after])",
+        ),
+        Mistake("There are neighbours on the right too", "[*before, *after]", "[*before]"),
+        Mistake("There are neighbours on the left too", "[*before, *after]", "[*after]"),
+        Mistake(
+            "The last neighbour on the right is missing: a slice ends before its end",
+            "place + radius + 1]",
+            "place + radius]",
         ),
         Mistake(
-            "Each question has a right text of its own. You accept that of any question",
-            "right in ranking[:k]",
-            "not set(wanted).isdisjoint(ranking[:k])",
+            "A slice that starts below 0 counts from the end and gives nothing here: begin at max(0, place - radius)",
+            "max(0, place - radius)",
+            "place - radius",
+        ),
+        Mistake("That's skip-gram turned round. Here all neighbours of a word go into one list", answer=turned_round),
+        Mistake("Those are positions: return the ids at them", answer=bags_of_positions),
+        Mistake(
+            "Words near an end have neighbours too, only fewer",
+            answer=lambda ids, radius: bags(ids, radius)[radius : len(ids) - radius],
         ),
     ],
 )
 
-EXERCISES = [SHAPE, ONE_HOT, MOVED, PAIRS, SAMPLING_LOSS, SIMILARITY, RECALL]
+EXERCISES = [SHAPE, ONE_HOT, MOVED, PAIRS, SAMPLING_LOSS, SIMILARITY, BAGS]

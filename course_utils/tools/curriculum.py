@@ -97,8 +97,7 @@ NOTEBOOKS = (
         "Embeddings",
         ("embed",),
         ("embedding vectors",),
-        does="look up and prove what a lookup is, train word vectors, measure their neighbours, open GPT's own table, "
-        "search a thousand texts for an answer",
+        does="look up and prove what a lookup is, train word vectors, measure their neighbours, open GPT's own table",
         builds=("embeddings",),
         borrows=("checkpoints.BASE", "checkpoints.load_checkpoint"),
     ),
@@ -239,6 +238,15 @@ NOTEBOOKS = (
         builds=("positions",),
         borrows=("recipe.tales_tokenizer",),
         after="09",
+    ),
+    Notebook(
+        "C_search",
+        "Search",
+        ("embed",),
+        does="find one tale in a thousand: count words, weigh them, build BM25, try vectors, measure each, and let a "
+        "chat model read what was found",
+        borrows=("checkpoints.CHAT", "checkpoints.load_checkpoint", "finetuning.replies"),
+        after="04",
     ),
     Notebook(
         "D_attention_in_practice",
