@@ -60,7 +60,7 @@ class CrossAttention(nn.Module):
 
 
 class DecoderBlock(Block):
-    """A GPT's block with a third layer in the middle, which attends to the source. (B, T, C) -> (B, T, C)"""
+    """A GPT's block with a third part in the middle, which attends to the source. (B, T, C) -> (B, T, C)"""
 
     def __init__(self, config: GPTConfig, layer: int = 0) -> None:
         super().__init__(config, layer)

@@ -138,7 +138,7 @@ class LlamaContext(Context):
 
 
 class LlamaAttention(nn.Module):
-    """Causal self-attention in which several queries share a key and a value: (B, T, C) -> (B, T, C).
+    """Causal self-attention in which several heads share keys and values: (B, T, C) -> (B, T, C).
 
     Ainslie et al. 2023, "GQA", section 2.2; with one pair for all it is multi-query attention (Shazeer 2019).
     """

@@ -510,7 +510,10 @@ DECAYING = Exercise(
 
 
 def rate_at(step: int, steps: int, warmup: int, stable: int) -> float:
-    """Return the fraction of the full rate at `step`, from 0: `warmup` steps up, `stable` level, half a cosine to 0."""
+    """Return the fraction of the full rate at `step`, which counts from 0.
+
+    `warmup` steps climb, `stable` steps stay at 1, and half a cosine falls over the rest, to 0 at `steps`.
+    """
     if step < warmup:
         return (step + 1) / warmup
     if step < warmup + stable:
@@ -553,7 +556,7 @@ RATE = Exercise(
     ],
     alternatives=[rate_by_square],
     hints=[
-        "There are three cases: step below warmup, below warmup + stable, and all others.",
+        "All four are numbers of steps. Three cases: step below warmup, below warmup + stable, and all others.",
         "Steps count from 0. The first of four warm-up steps has a quarter of the rate, the last has all of it.",
         "In the last phase, `done` goes from 0 to 1. (1 + cos(pi · done)) / 2 then goes from 1 to 0.",
     ],
