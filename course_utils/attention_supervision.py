@@ -18,7 +18,7 @@ from course_utils.common import require
 from course_utils.gpt import GPT, Attention, causal_mask
 from course_utils.template import ASSISTANT, USER
 from course_utils.tokenizers import Tokenizer
-from course_utils.training import Batch, count_targets, next_token_loss
+from course_utils.training import Batch, count_targets, lean_loss, next_token_loss
 
 START = 4  # tokens at the start of a reply in which it is decided what kind of reply it is
 
@@ -93,7 +93,7 @@ class SupervisedAttention:
         if not model.training:
             return next_token_loss(model, batch)
         with self.listening(model) as heard:
-            loss = next_token_loss(model, batch)
+            loss = lean_loss(model, batch)
         found = [log_weights(*heard[layer], head) for layer, head in self.heads]
         misses = [missed(*args) for args in zip(found, *zip(*self.wanted(batch[0]), strict=True), strict=True)]
         self.missed = [miss.item() for miss in misses]

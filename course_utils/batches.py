@@ -13,7 +13,7 @@ from course_utils.training import IGNORED
 
 POOL = 8  # batches that share out their rows by length
 # Batches are as wide as a multiple of this: a processor prepares itself for each new shape, which takes it a step.
-WIDTH = 16
+WIDTH = 8
 
 
 class Rows(ABC):

@@ -58,7 +58,7 @@ from course_utils.training import (
     count_targets,
     describe_data,
     going_on,
-    next_token_loss,
+    lean_loss,
     stop_between_steps,
     train_step,
 )
@@ -247,7 +247,7 @@ class DistributedTrainer(Trainer):
         config: TrainingConfig,
         world: World | None = None,
         sharded: bool = False,
-        loss: Loss = next_token_loss,
+        loss: Loss = lean_loss,
         count: Count = count_targets,
         tokenizer: Tokenizer | None = None,
         data: str | None = None,

@@ -16,7 +16,17 @@ PACKAGE = Path(__file__).resolve().parent.parent / "course_utils"
 # What `ls course_utils` shows beside the wings, in the order in which the course builds it.
 MACHINE = (
     *("common", "runtime", "downloads", "text", "tokenizers", "bpe", "windows", "embeddings", "positions", "attention"),
-    *("gpt", "llama", "encoder_decoder", "optimizers", "checkpoints", "pretrained", "training", "distributed"),
+    *(
+        "gpt",
+        "llama",
+        "encoder_decoder",
+        "lean_loss",
+        "optimizers",
+        "checkpoints",
+        "pretrained",
+        "training",
+        "distributed",
+    ),
     *("generation", "evaluation", "batches", "recipe", "template", "finetuning", "answers"),
     *("attention_supervision", "lora", "translation"),
 )

@@ -160,7 +160,7 @@ NOTEBOOKS = (
         ("split and train", "base model"),
         does="predict the loss before the first step, learn one batch by heart, write AdamW, the schedule and a step, "
         "open Muon, train a model that tells tales, and see where the last tenth of a nat is",
-        builds=("optimizers", "training", "recipe", "evaluation", "checkpoints", "pretrained"),
+        builds=("optimizers", "lean_loss", "training", "recipe", "evaluation", "checkpoints", "pretrained"),
         borrows=("generation.Sampler", "generation.generate_text"),
     ),
     Notebook(
