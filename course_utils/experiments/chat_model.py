@@ -23,7 +23,7 @@ from course_utils.gpt import GPT
 from course_utils.recipe import recipe
 from course_utils.tales.words import PEOPLE, PLACES, THINGS
 from course_utils.tokenizers import Tokenizer
-from course_utils.training import Loss, Progress, ProgressBar, TrainingConfig, next_token_loss, train
+from course_utils.training import Loss, Progress, ProgressBar, TrainingConfig, lean_loss, train
 
 BATCH, LOOKS, ASKED = 32, 8, 400
 
@@ -118,7 +118,7 @@ class Examiner:
 
 def loss_of(tokenizer: Tokenizer, looking: float) -> Loss:
     """Return the next token's loss, and with `looking` above 0 that of two heads besides."""
-    return SupervisedAttention(tokenizer, WORDS, HEADS, weight=looking) if looking else next_token_loss
+    return SupervisedAttention(tokenizer, WORDS, HEADS, weight=looking) if looking else lean_loss
 
 
 def run_stage(number: int, stage: Stage, model: GPT, tokenizer: Tokenizer, dtype: Any) -> bool:
