@@ -691,6 +691,16 @@ def test_a_page_opens_at_its_beginning_with_its_entry_in_sight(site: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("width", "opens"), [(400, True), (1280, False)])
+def test_a_picture_that_is_drawn_small_opens_by_itself(site: Path, width: int, opens: bool):
+    name = "03_sliding_window_sampling.html"
+    found = browse(site, "picture", name=name, width=width)
+    assert (found["address"] != name) == opens
+    assert found["address"].endswith(".png" if opens else ".html")
+    assert found["troubles"] == []
+
+
+@pytest.mark.slow
 def test_search_finds_a_section_and_leads_there(site: Path):
     found = browse(site, "search", words="sliding window")
     assert found["address"].startswith("03_sliding_window_sampling.html#")

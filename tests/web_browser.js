@@ -117,6 +117,15 @@ const answers = {
     return { scrolled: await page.evaluate(() => scrollY), entry: y, troubles };
   },
 
+  // What is shown after a click on the first picture of a page.
+  picture: async (browser, { name, width }) => {
+    const { page, troubles } = await opened(browser, { width });
+    await go(page, name);
+    await page.locator("figure img").first().click();
+    await page.waitForTimeout(1000);
+    return { address: page.url().split("/").pop(), troubles };
+  },
+
   // Where the first hit of a search leads, by keyboard.
   search: async (browser, { words }) => {
     const { page, troubles } = await opened(browser, { width: 800 });

@@ -21,6 +21,12 @@ addEventListener("DOMContentLoaded", () => {
   }
 });
 
+// Where a picture is drawn at less than two thirds of its size, as on a phone, a tap opens it by itself, to be enlarged.
+addEventListener("click", ({ target }) => {
+  const small = target.matches("figure img") && target.width < target.getAttribute("width") * 2 / 3;
+  if (small) location.href = target.src;
+});
+
 // --- search: an index that is loaded when it is first asked for ---
 
 function openSearch() {
