@@ -168,8 +168,8 @@ MASKED_SOFTMAX = Exercise(
     hints=[
         "Softmax makes 1/3, 1/3, 1/3 of three equal scores, however low they are, as long as they're finite. So what "
         "could you fill in instead of -inf?",
-        "lowest = torch.finfo(scores.dtype).min is the lowest finite number. With scores.masked_fill(masked, lowest), a "
-        "row without a key gets equal weights, and no nan.",
+        "lowest = torch.finfo(scores.dtype).min is the lowest finite number. With scores.masked_fill(masked, lowest), "
+        "a row without a key gets equal weights, and no nan.",
         "Those weights should be 0. After softmax, return weights.masked_fill(masked, 0.0).",
     ],
     mistakes=[
