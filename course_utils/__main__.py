@@ -26,10 +26,6 @@ AUTHORS = {
     "train": "course_utils.tools.train:main",
     "web": "course_utils.web.build:main",
 }
-# PyTorch's threads wait for each other some hundred times in a training step. Left alone, GNU OpenMP lets them spin for
-# long, on the very core that the others need: on a busy machine a step then takes several times as long (`bench busy`).
-# It's read when torch is loaded, and what is started from here inherits it: JupyterLab, its kernels, the tests.
-SPINS = "1000"
 NAMED = ("bench", "rebuild")  # each takes a name, which course_utils.experiments knows
 
 USAGE = """Text to Transformer. In its folder, `python3 -m course_utils` (Windows: `py -m course_utils`) takes
@@ -143,7 +139,6 @@ def main(arguments):
         sys.stderr.write(TOO_OLD % (OLDEST + tuple(sys.version_info[:2])))
         return 1
     importlib.import_module("course_utils.common").print_anything(sys.stdout)
-    os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
     environment = importlib.import_module("course_utils.tools.environment")
     try:
         return run(environment.as_laptop(arguments))

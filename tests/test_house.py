@@ -83,7 +83,7 @@ STANDARD_LIBRARY_ONLY += ("experiments", "__main__")
 # Which test file a module has, where it isn't test_<module>.py: a wing has one for its face and all behind it.
 TESTED_BY = {"__main__": "main"} | {wing: wing for wing in WINGS if wing != "tools"}
 TESTED_BY |= {f"plots.{name}": name for name in ("cards", "matrices", "widgets", "chat_box")}
-UNTESTED = {"__init__", "tools"}  # nothing in them but a docstring
+UNTESTED = {"__init__", "tools"}  # a docstring, and what tests/test_main.py tests
 
 
 def ordered(name: str) -> str:

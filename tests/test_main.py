@@ -9,11 +9,12 @@ import sys
 import textwrap
 from pathlib import Path
 
+import nbformat
 import pytest
 
+from course_utils import SPINS
 from course_utils import __main__ as entry
 from course_utils.common import AS_LAPTOP
-from course_utils.experiments import busy
 from course_utils.tools import environment
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -80,14 +81,20 @@ def test_every_character_can_be_printed_whatever_standard_output_is(inside, monk
 
 
 @pytest.mark.parametrize("own", ["", "7"])
-def test_what_is_started_has_threads_that_spin_little_unless_told_otherwise(monkeypatch, own):
-    monkeypatch.setenv("GOMP_SPINCOUNT", own)  # so that it's taken back, whatever `main` does
-    if not own:
-        monkeypatch.delenv("GOMP_SPINCOUNT")
-    started = [sys.executable, "-c", "import os; print(os.environ['GOMP_SPINCOUNT'])"]
-    monkeypatch.setattr(entry, "run", lambda arguments: subprocess.check_output(started, text=True))
-    assert entry.main(["lab"]).strip() == (own or entry.SPINS)
-    assert busy.WAITING["as the course does"] == entry.SPINS
+def test_threads_spin_little_unless_told_otherwise_in_what_imports_the_course_and_what_that_starts(own):
+    environment = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
+    environment |= {"GOMP_SPINCOUNT": own} if own else {}
+    inner = "import os; print(os.environ['GOMP_SPINCOUNT'])"
+    code = f"import sys, course_utils; assert 'torch' not in sys.modules; {inner}; sys.stdout.flush()"
+    code += f"; import subprocess; subprocess.run([sys.executable, '-c', {inner!r}])"
+    told = subprocess.check_output([sys.executable, "-c", code], env=environment, text=True, cwd=PROJECT)
+    assert told.split() == [own or SPINS] * 2
+
+
+def test_each_notebook_imports_the_course_before_pytorch():
+    for path in PROJECT.glob("notebooks/*.ipynb"):
+        code = "".join("".join(cell.source) + "\n" for cell in nbformat.read(path, 4).cells if cell.cell_type == "code")
+        assert code.index("from course_utils import") < code.index("import torch"), path.name
 
 
 @pytest.mark.parametrize(("asked", "words"), [("", ["--as-laptop"]), ("1", []), ("0", [])])
@@ -96,7 +103,7 @@ def test_any_command_can_be_held_to_an_ordinary_laptop(inside, monkeypatch, caps
     assert entry.main(["bench", "echo", *words, "--short"]) == 0
     assert capsys.readouterr().out.startswith("--short\n")  # the benchmark isn't told
     held = AS_LAPTOP if asked == "1" or words else {"COURSE_LAPTOP": "0"}
-    assert os.environ == {"GOMP_SPINCOUNT": entry.SPINS} | held
+    assert os.environ == held
 
 
 def test_a_value_that_cannot_be_meant_is_told_without_a_traceback(inside, monkeypatch, capsys):

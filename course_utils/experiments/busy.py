@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import torch
 
-from course_utils import runtime
+from course_utils import SPINS, runtime
 from course_utils.common import require
 from course_utils.experiments.timing import print_table
 from course_utils.experiments.training_speed import CASES
@@ -21,7 +21,7 @@ from course_utils.gpt import GPT
 from course_utils.training import Trainer, TrainingConfig
 
 # What a process waits with -> its environment: GNU OpenMP's own count of spins, and the package's.
-WAITING = {"as OpenMP does": None, "as the course does": "1000"}
+WAITING = {"as OpenMP does": None, "as the course does": SPINS}
 CASE = next(iter(CASES))  # notebook 00's sizes and batch
 
 
@@ -41,7 +41,8 @@ def run_child(steps: str) -> None:
 def measure(spins: str | None, steps: str) -> tuple[float, float]:
     """Return what `run_child` prints in a process of its own, which waits with so many spins."""
     environment = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
-    code = f"from {__name__} import run_child; run_child({steps!r})"
+    # PyTorch first: the package would see to the waiting itself.
+    code = f"import torch; from {__name__} import run_child; run_child({steps!r})"
     environment |= {"GOMP_SPINCOUNT": spins} if spins else {}
     child = subprocess.run([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True, check=True)
     clock, worked = map(float, child.stdout.split())

@@ -69,9 +69,10 @@ if not find_spec("course_utils"):
         "In VS Code, do so once, then choose the kernel .venv (Select Kernel, Python Environments)."
     )
 
-import torch
-
+# The course before PyTorch, whose threads it tells how to wait for each other.
 from course_utils import plots, runtime
+
+import torch
 
 %config InlineBackend.figure_formats = ["retina"]
 torch.set_printoptions(precision=4, sci_mode=False)
