@@ -403,9 +403,8 @@ TRAIN = Exercise(
     alternatives=[train_by_steps],
     hints=[
         "Each round: count the pairs, choose one, merge it everywhere, note it. count_pairs and merge are above.",
-        "Keep a list of what each id stands for: 256 single bytes, and after each merge one more, both halves joined. "
-        "You need it for ties.",
-        "The pair is max(counts, key=lambda p: (counts[p], tokens[p[0]], tokens[p[1]])), and the new id len(tokens).",
+        "The pair is best_pair(counts, tokens), and the new id is len(tokens).",
+        "After each merge, append tokens[pair[0]] + tokens[pair[1]] to tokens. It's needed for ties.",
         "If counts is empty, no pair is left: stop.",
     ],
     mistakes=[

@@ -130,7 +130,7 @@ SHAPES = Exercise(
             answer=((2, 6, 24), (2, 6, 4, 2), (2, 4, 6, 6), (2, 6, 4, 2), (2, 6, 8)),
         ),
         Mistake(
-            "With the heads after the tokens, each token would compare its own heads, 4 by 4, and no token another. "
+            "With the heads after the tokens, each token would compare its own heads, 4 by 4, and see no other token. "
             "The heads come before the tokens, (B, H, T, D)",
             answer=((2, 6, 24), (2, 6, 4, 2), (2, 6, 4, 4), (2, 6, 4, 2), (2, 6, 8)),
         ),
@@ -277,7 +277,7 @@ JOIN_HEADS = Exercise(
         lambda heads: heads.permute(0, 2, 1, 3).flatten(2),
     ],
     hints=[
-        "It is the way back of split_heads: the same two steps, in the other order.",
+        "It's split_heads backwards: the same two steps, in reverse order.",
         "transpose(1, 2) brings the tokens before the heads.",
         "Then .reshape(B, T, H * D): view would refuse, since the numbers no longer lie in that order.",
     ],

@@ -166,9 +166,11 @@ MASKED_SOFTMAX = Exercise(
         lambda scores, masked: torch.softmax(scores.masked_fill(masked, -torch.inf), -1).nan_to_num(0.0),
     ],
     hints=[
-        "With -inf a row without a key is 0 / 0. What if you fill in a number that's very low, but finite?",
-        "torch.finfo(scores.dtype).min is the lowest there is. Such a row then has equal weights, and no nan.",
-        "Set the weights to 0 where `masked` is True: masked_fill again, after softmax.",
+        "Softmax makes 1/3, 1/3, 1/3 of three equal scores, however low they are, as long as they're finite. So what "
+        "could you fill in instead of -inf?",
+        "lowest = torch.finfo(scores.dtype).min is the lowest finite number. With scores.masked_fill(masked, lowest), "
+        "a row without a key gets equal weights, and no nan.",
+        "Those weights should be 0. After softmax, return weights.masked_fill(masked, 0.0).",
     ],
     mistakes=[
         Mistake(
