@@ -136,12 +136,15 @@ def next_token_loss(model: nn.Module, batch: Batch) -> Tensor:
 
 
 def lean_loss(model: nn.Module, batch: Batch) -> Tensor:
-    """`next_token_loss`, in slices where the model's scores are a plain product of matrices: less time and memory."""
-    plain = type(model) in (GPT, Llama) and type(model.lm_head) is nn.Linear
+    """`next_token_loss`, on a CPU in slices where scores are a plain product of matrices: less time and memory.
+
+    A GPU holds them all, and would wait for the many small operations to be prepared.
+    """
+    inputs, targets = batch
+    plain = type(model) in (GPT, Llama) and type(model.lm_head) is nn.Linear and inputs.device.type == "cpu"
     # A hook on either wants to see the scores, and what wraps a model wants to be called.
     if not plain or model._forward_hooks or model._forward_pre_hooks or model.lm_head._forward_hooks:
         return next_token_loss(model, batch)
-    inputs, targets = batch
     return linear_cross_entropy(model.hidden_states(inputs), model.lm_head.weight, targets)
 
 

@@ -832,6 +832,7 @@ def test_operations_and_seconds_by_hand():
     weights = 12 * 16 + (12 + 4 + 16 + 4) + 3 * 8 + 8 * 4
     case = gpu_sizes.Case("00", "by hand", sizes, rows=2, tokens=5, steps=10, kernels=7, batch=0.5)
     assert case.operations() == 2 * 5 * (6 * weights + 12 * 4 * 5)
+    assert replace(case, frozen=True).operations() == 2 * 5 * (4 * weights + 12 * 4 * 5)
     tied = replace(case, sizes=replace(sizes, tied=True))
     assert tied.operations() == case.operations()
     card = gpu_sizes.Card("slow", peak=1000, fraction=0.5, launch=0.25, slower=2)

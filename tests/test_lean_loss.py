@@ -182,3 +182,10 @@ def test_whoever_listens_for_the_scores_hears_them(who):
     handle.remove()
     lean_loss(model, batch_of(model))
     assert len(heard) == 1
+
+
+def test_a_device_other_than_the_processor_gets_all_scores_at_once(monkeypatch):
+    model = GPT(GPTConfig(**SIZES)).to("meta")
+    monkeypatch.setattr("course_utils.training.linear_cross_entropy", None)
+    inputs, targets = (part.to("meta") for part in batch_of(model))
+    assert lean_loss(model, (inputs, targets)).device.type == "meta"

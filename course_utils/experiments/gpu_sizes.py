@@ -16,7 +16,7 @@ from course_utils.experiments.lengths import SIZES as PLACED
 from course_utils.experiments.timing import markdown_table
 from course_utils.gpt import GPT, GPTConfig
 from course_utils.recipe import SMALL, recipe
-from course_utils.training import Trainer
+from course_utils.training import Trainer, next_token_loss
 from course_utils.translation import translation_loss
 
 VOCABULARY = 2048
@@ -49,7 +49,8 @@ CARDS = (Card("T4", 65e12, 0.25, 20e-6, 2.0), Card("A100", 312e12, 0.4, 10e-6, 1
 class Case:
     """A training run of the preset `gpu`: the model's sizes, rows and tokens of a batch, steps, kernels of a step.
 
-    `batch` is the seconds in which one core makes a batch, measured on an ordinary laptop's.
+    `batch` is the seconds in which one core makes a batch, measured on an ordinary laptop's. `frozen`: only an adapter
+    learns.
     """
 
     notebook: str
@@ -61,19 +62,20 @@ class Case:
     kernels: int
     batch: float = 0.0
     make: Callable[[GPTConfig], nn.Module] = GPT
+    frozen: bool = False
 
     def operations(self) -> float:
         """Return the operations of one step: six for each weight and token, and those of attention.
 
         Chowdhery et al. 2022, "PaLM", appendix B: 6 N + 12 L C T a token. Weights of a table that's only looked up
-        are none, and a table that's also the output counts once.
+        are none, and a table that's also the output counts once. A frozen weight needs no gradient of its own: 4 N.
         """
         with torch.device("meta"):
             model = self.make(self.sizes)
         weights = sum(weight.numel() for name, weight in model.named_parameters() if "embedding" not in name)
         weights += self.sizes.vocab_size * self.sizes.n_embd * self.sizes.tied
         scores = 12 * self.sizes.n_layer * self.sizes.n_embd * self.tokens
-        return self.rows * self.tokens * (6 * weights + scores)
+        return self.rows * self.tokens * ((4 if self.frozen else 6) * weights + scores)
 
     def seconds(self, card: Card) -> tuple[float, float]:
         """Return what all steps take the card and its host; both work at once, so the larger counts."""
@@ -87,7 +89,7 @@ CASES = (
     Case("11", "six layers", replace(SMALL_SIZES, n_layer=6), 64, 128, 6_000, 452, 0.025),
     Case("14", "conversations", BASE_SIZES, 32, 256, 1_500, 452, 0.047),
     Case("15", "two voices, and one in all weights", BASE_SIZES, 16, 256, 3 * 600, 452, 0.024),
-    Case("15", "a chat of your own, GPT-2's weights", GPT2, 8, 256, 600, 747),
+    Case("15", "a chat of your own, GPT-2's weights", GPT2, 8, 256, 600, 747, frozen=True),
     Case("16", "English to Spanish", PAIRS, 64, 34, 1_500, 445, 0.014, EncoderDecoder),
     Case("B", "six schemes of positions", replace(PLACED, vocab_size=VOCABULARY), 64, 32, 6 * 250, 256),
 )
@@ -110,7 +112,7 @@ def kernels(case: Case) -> int:
     torch.manual_seed(0)
     sizes = replace(case.sizes, vocab_size=32, n_embd=8 * case.sizes.n_head)
     pairs = case.make is EncoderDecoder
-    trainer = Trainer(case.make(sizes), recipe(3), **({"loss": translation_loss} if pairs else {}))
+    trainer = Trainer(case.make(sizes), recipe(3), loss=translation_loss if pairs else next_token_loss)
     ids = torch.randint(32, (2, 9))
     batch = (ids, ids >= 0, ids, ids) if pairs else (ids, ids)
     trainer.step(*batch)  # the first one also makes the optimisers' state
