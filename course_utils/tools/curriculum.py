@@ -233,7 +233,7 @@ NOTEBOOKS = (
         "B_relative_positions",
         "Relative positions",
         ("embed",),
-        does="build a relative bias, ALiBi and RoPE, prove what each depends on, and measure which of six schemes "
+        does="build ALiBi and RoPE, prove what each depends on, and measure which of six schemes "
         "reads texts longer than it was trained on",
         builds=("positions",),
         borrows=("recipe.tales_tokenizer",),
