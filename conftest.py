@@ -28,6 +28,10 @@ settings.register_profile("all", deadline=None, suppress_health_check=[HealthChe
 settings.register_profile("quick", settings.get_profile("all"), max_examples=25)
 
 
+# What these prepare for all their tests, a site or a run of several processes, takes longer than the tests themselves.
+PREPARED = ("tests/test_distributed.py", "tests/test_plots.py", "tests/test_web.py")
+
+
 def is_long(notebook: NotebookNode) -> bool:
     """Tell whether a notebook trains for so long that it is left out with the slow tests, by the seconds it states.
 
@@ -44,25 +48,29 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Notebooks that train for long are slow tests; what is slow comes first, so that no worker ends alone with it."""
+    """Notebooks that train for long are slow tests; what takes long comes first, so that no worker ends alone with it."""
     for item in items:
         if item.path.suffix == ".ipynb":
             item.add_marker(pytest.mark.timeout(0))  # nbval ends a cell in good order
             if is_long(item.parent.nb):
                 item.add_marker("slow")
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    items.sort(key=lambda item: not (item.get_closest_marker("slow") or item.nodeid.startswith(PREPARED)))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Keep a notebook with one worker, since its cells build on each other; any other test goes to whoever is free."""
+    """Keep a notebook with one worker, since its cells build on each other, and a file of tests that prepares much.
+
+    Any other test goes to whoever is free.
+    """
     from xdist.scheduler import LoadScopeScheduling
 
-    class ByNotebook(LoadScopeScheduling):
+    class ByFileOrTest(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return nodeid.split("::")[0] if ".ipynb::" in nodeid else nodeid
+            file = nodeid.split("::")[0]
+            return file if file.endswith(".ipynb") or file in PREPARED else nodeid
 
-    return ByNotebook(config, log)
+    return ByFileOrTest(config, log)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -145,6 +145,13 @@ def batch_of(model):
     return idx[:, :-1], targets
 
 
+class Smoother(Llama):
+    """A model of somebody's own, whose vectors are others and whose scores are made as ever."""
+
+    def hidden_states(self, *args):
+        return super().hidden_states(*args) / 2
+
+
 class Louder(GPT):
     """A model of somebody's own, whose scores are others."""
 
@@ -160,9 +167,10 @@ class Louder(GPT):
         lambda: Llama(LlamaConfig(**SIZES)),
         lambda: Llama(LlamaConfig(**SIZES, soft_cap=3.0)),
         lambda: Louder(GPTConfig(**SIZES)),
+        lambda: Smoother(LlamaConfig(**SIZES)),
         lambda: torch.nn.DataParallel(GPT(GPTConfig(**SIZES))),
     ],
-    ids=["tied", "rotary", "llama", "capped", "own", "wrapped"],
+    ids=["tied", "rotary", "llama", "capped", "own scores", "own vectors", "wrapped"],
 )
 def test_every_model_has_the_loss_of_the_next_token(make):
     model = make().double()
@@ -182,6 +190,13 @@ def test_whoever_listens_for_the_scores_hears_them(who):
     handle.remove()
     lean_loss(model, batch_of(model))
     assert len(heard) == 1
+
+
+def test_all_scores_are_never_made_where_they_are_a_plain_product(monkeypatch):
+    monkeypatch.setattr(torch.nn.Linear, "forward", lambda layer, x: None)
+    for model in (GPT(GPTConfig(**SIZES)), Smoother(LlamaConfig(**SIZES))):
+        monkeypatch.setattr(type(model), "hidden_states", lambda model, idx: model.token_embedding.weight[idx])
+        assert lean_loss(model, batch_of(model)) > 0
 
 
 def test_a_device_other_than_the_processor_gets_all_scores_at_once(monkeypatch):

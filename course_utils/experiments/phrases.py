@@ -7,6 +7,7 @@ many steps fit in a minute depends on the machine; 750 of the recipe are one on 
 
 import itertools
 import json
+import re
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -34,26 +35,17 @@ from course_utils.tokenizers import END_OF_TEXT, Tokenizer
 from course_utils.training import IGNORED, Trainer, count_targets, evaluate
 
 WORD = regex.compile(GPT2_PATTERN)
+CAPITAL = re.compile("( ?[A-Za-z]*[A-Z][A-Za-z]*)")  # a word with one; in brackets, so that `split` keeps it
 TALES = 300  # told and judged for each model
 
 
-def runs(text: str) -> Iterator[tuple[str, ...]]:
-    """Cut a text into words, and let those without a capital stand together: no phrase reaches into or past a capital.
+def runs(text: str) -> list[str]:
+    """Cut a text before and behind each word with a capital: no phrase reaches into or past one.
 
-    >>> list(runs("Mara took the kite. Finn saw"))
-    [('Mara',), (' took', ' the', ' kite', '.'), (' Finn',), (' saw',)]
+    >>> runs("Mara took the kite. Finn saw")
+    ['Mara', ' took the kite.', ' Finn', ' saw']
     """
-    run: list[str] = []
-    for word in WORD.findall(text):
-        if word == word.lower():
-            run.append(word)
-            continue
-        if run:
-            yield tuple(run)
-        yield (word,)
-        run = []
-    if run:
-        yield tuple(run)
+    return [run for run in CAPITAL.split(text) if run]
 
 
 def join_pairs(row: Sequence[str], pair: tuple[str, str]) -> list[str]:
@@ -76,7 +68,7 @@ def train_phrases(texts: Iterable[str], count: int, sure: float = 0.2, least: in
     phrases: Liu et al. 2025, "SuperBPE".
     """
     counts = Counter(run for text in texts for run in runs(text))
-    rows, weights = [list(run) for run in counts], list(counts.values())
+    rows, weights = [WORD.findall(run) for run in counts], list(counts.values())
     pairs: Counter[tuple[str, str]] = Counter()
     single: Counter[str] = Counter()
     places: dict[tuple[str, str], set[int]] = defaultdict(set)
@@ -132,9 +124,9 @@ class PhraseTokenizer(Tokenizer):
         names = {name: len(vocab) + place for place, name in enumerate((END_OF_TEXT, *special))}
         return cls({token: place for place, token in enumerate(vocab)}, names, merges)
 
-    def joined(self, run: Sequence[str]) -> list[str]:
+    def joined(self, run: str) -> list[str]:
         """Join the words of a run to phrases, the pair that was learned first before all others."""
-        row = list(run)
+        row = WORD.findall(run)
         while len(row) > 1:
             best = min(itertools.pairwise(row), key=lambda pair: self.rank.get(pair, len(self.rank)))
             if best not in self.rank:
@@ -142,7 +134,7 @@ class PhraseTokenizer(Tokenizer):
             row = join_pairs(row, best)
         return row
 
-    def encode_run(self, run: tuple[str, ...]) -> list[int]:
+    def encode_run(self, run: str) -> list[int]:
         """Return the ids of one run of words; characters, where a word is unknown."""
         return [self.vocab[part] for token in self.joined(run) for part in self.known(token)]
 
