@@ -365,6 +365,25 @@ def test_of_a_wrapped_model_the_one_inside_generates():
     assert beam_search(wrapped, PROMPTS[0], 5, width=2) == beam_search(model, PROMPTS[0], 5, width=2)
 
 
+class Contrary(gpt.GPT):
+    """A model of somebody's own, whose scores are turned round."""
+
+    def forward(self, *args):
+        return -super().forward(*args)
+
+
+@pytest.mark.parametrize("use_cache", [True, False])
+def test_a_model_with_scores_of_its_own_goes_on_by_them(use_cache):
+    plain = small_model()
+    model = Contrary(plain.config).eval()
+    model.load_state_dict(plain.state_dict())
+    [new] = generate_tokens(model, PROMPTS[:1], 5, use_cache=use_cache)
+    ids = [*PROMPTS[0]]
+    for token in new:
+        assert token == plain(torch.tensor([ids]))[0, -1].argmin()
+        ids.append(token)
+
+
 def test_a_model_that_continues_no_text_is_told():
     with pytest.raises(ValueError, match="of class EncoderDecoder; a text is continued by a GPT or a Llama"):
         generate_tokens(EncoderDecoder(gpt.GPTConfig(50, 16, 2, 2, 16)), [[1, 2]], 3)
