@@ -48,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Notebooks that train for long are slow tests; what takes long comes first, so that no worker ends alone with it."""
+    """Notebooks that train for long are slow; what takes long comes first, so that no worker ends alone with it."""
     for item in items:
         if item.path.suffix == ".ipynb":
             item.add_marker(pytest.mark.timeout(0))  # nbval ends a cell in good order

@@ -54,7 +54,7 @@ class Runtime:
             where = f"cuda ({torch.cuda.get_device_name(self.device)})"
         elif self.device.type == "cpu":
             held = ", held to an ordinary laptop" if held_to_laptop() else ""
-            where = f"cpu, {torch.get_num_threads()} threads{held}"
+            where = f"cpu, {threads_in_words()}{held}"
         parts = (
             f"Python {platform.python_version()}",
             f"torch {torch.__version__}",
@@ -64,6 +64,12 @@ class Runtime:
             f"seed {self.seed}",
         )
         return " · ".join(parts)
+
+
+def threads_in_words() -> str:
+    """Return how many threads PyTorch computes with, as words: 1 thread, 2 threads."""
+    count = torch.get_num_threads()
+    return f"{count} thread{'s' if count > 1 else ''}"
 
 
 def choose_device() -> torch.device:

@@ -166,3 +166,9 @@ def test_on_colab_the_advice_to_keep_files_is_given_once_it_is_needed(monkeypatc
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("COURSE_WORK", "~/notes")
     assert runtime.work_folder() == tmp_path / "notes"
+
+
+def test_threads_are_counted_in_words(monkeypatch):
+    for count, words in ((1, "cpu, 1 thread ·"), (2, "cpu, 2 threads ·")):
+        monkeypatch.setattr(torch, "get_num_threads", lambda count=count: count)
+        assert words in str(runtime.Runtime(torch.device("cpu"), "smoke", seed=0, dtype=torch.float32))

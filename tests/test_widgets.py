@@ -70,8 +70,20 @@ def test_what_cannot_be_drawn_is_told_and_the_figure_stays(page, box):
 def test_without_a_kernel_a_line_stands_in_for_the_controls(page):
     widgets.explore(boxes, CAPTION, count=(0, 9, 2))
     view = page[2]
-    assert view["text/plain"] == "Run this cell to move count."
+    assert view["text/plain"] == "Run this cell to choose count."
     assert view[widgets.WIDGET]["model_id"]
+
+
+def test_the_line_in_place_of_several_controls_reads_as_a_sentence(monkeypatch):
+    told = []
+    monkeypatch.setattr(widgets, "display", lambda data, raw: told.append(data["text/plain"]))
+    for names in (["query_at"], ["a", "b"], ["layer", "head", "tale_told"]):
+        widgets.show_controls(widgets.ipywidgets.VBox(), names)
+    assert [line.removeprefix("Run this cell to choose ") for line in told] == [
+        "query at.",
+        "a and b.",
+        "layer, head and tale told.",
+    ]
 
 
 def test_in_a_script_only_the_caption_is_printed(capsys):

@@ -65,7 +65,7 @@ def busy(loops: str = "4", rounds: str = "5", steps: str = "5") -> None:
     """Print what a step takes alone and beside busy loops, waiting in both ways, in turns."""
     for name, value in (("loops", loops), ("rounds", rounds), ("steps", steps)):
         require(value.isdigit() and int(value) > 0, f"{name} is {value!r}; it takes a whole number from 1 on")
-    print(f"{CASE}; {torch.get_num_threads()} threads\n")
+    print(f"{CASE}; {runtime.threads_in_words()}\n")
     rows = [("beside", "threads wait", "seconds a step", "processor seconds a step")]
     for number in (0, int(loops)):
         taken: dict[str, list[tuple[float, float]]] = {name: [] for name in WAITING}

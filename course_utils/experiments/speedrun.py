@@ -381,7 +381,7 @@ def speedrun(record: str = "all", pairs: str = "5", path: str | Path = DATA / "s
     runtime.start()
     # On every machine the race is one of processors; a GPU, if there is one, looks on.
     corpus, dtype, path = load_corpus(), runtime.fast_dtype(torch.device("cpu")), Path(path)
-    print(f"Both sides: {told(dtype)} on the CPU, {torch.get_num_threads()} threads, PyTorch without compiling.")
+    print(f"Both sides: {told(dtype)} on the CPU, {runtime.threads_in_words()}, PyTorch without compiling.")
     # PyTorch loads some of its parts when an optimizer is first made: the first on the track would pay for all.
     Run(replace(NARROW, batch=1), corpus, 0).step()
     rows = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []

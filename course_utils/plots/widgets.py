@@ -71,6 +71,7 @@ def make_control(name: str, control: Control) -> ipywidgets.Widget:
 
 def show_controls(box: ipywidgets.Widget, names: Sequence[str]) -> None:
     """Display controls; where there is no kernel to move them, a line says so in their place."""
-    told = f"Run this cell to move {' and '.join(names)}."
+    *others, last = (name.replace("_", " ") for name in names)
+    told = f"Run this cell to choose {' and '.join(filter(None, [', '.join(others), last]))}."
     view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
     display({WIDGET: view, "text/plain": told}, raw=True)

@@ -88,7 +88,7 @@ def train_here(asked: argparse.Namespace, world: World) -> None:
     say = print if world.is_first else (lambda *_: None)
     form = "alone" if world.size == 1 else f"{world.size} processes, {'slices (FSDP2)' if asked.sharded else 'DDP'}"
     numbers = sum(weight.numel() for weight in trainer.model.parameters())
-    say(f"{form} · {world.device.type}, {torch.get_num_threads()} threads each · {numbers:,} parameters")
+    say(f"{form} · {world.device.type}, {runtime.threads_in_words()} each · {numbers:,} parameters")
     history = train_together(trainer, batches, validation, [ProgressBar()], folder, asked.save_every, asked.extend)
     trainer.export(folder / "model.safetensors")
     for step, loss in history.validation[-1:]:

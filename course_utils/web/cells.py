@@ -135,8 +135,8 @@ def output_html(output: NotebookNode) -> str:
     text = re.sub(r"[^\n]*\r(?!\n)", "", ESCAPES.sub("", text)).rstrip()
     if not text or re.search(r"\d+%\|", text):
         return ""
-    if text.startswith("Run this cell to move "):
-        return f'<p class="output note">In the notebook, sliders move {html.escape(text[22:].rstrip("."))} here.</p>'
+    if text.startswith("Run this cell to choose "):
+        return f'<p class="output note">In the notebook, you choose {html.escape(text[24:].rstrip("."))} here.</p>'
     # What scrolls can be reached by the keyboard; what wraps needn't be.
     kind = 'tabindex="0"' if has_columns(text) else 'data-wraps=""'
     return f'<pre class="output" {kind}>{html.escape(text)}</pre>'
