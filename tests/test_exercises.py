@@ -34,7 +34,7 @@ AUTHORS = Path(__file__).parent.parent / "CONTRIBUTING.md"
 ALL = [exercise for notebook in exercises.notebooks() for exercise in exercises.exercises(notebook)]
 CODE = [exercise for exercise in ALL if not exercise.is_value]
 EACH = pytest.mark.parametrize("exercise", ALL, ids=lambda exercise: exercise.number)
-SEEDS = pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
+SEEDS = pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 MANY = range(25)
 
 
@@ -172,12 +172,14 @@ def report(subjects: list[Exercise], seeds: range, share: int = 1) -> dict[str, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("seeds", "share"), [(range(2, 3), 12), (MANY, 120)], ids=["one seed", "25 seeds"])
-def test_single_slips_never_pass_and_are_told_by_name(monkeypatch, seeds: range, share: int):
+@pytest.mark.parametrize(
+    ("subjects", "seeds", "share"), [(CODE, range(2, 3), 12), (CODE[::2], MANY, 120)], ids=["one seed", "25 seeds"]
+)
+def test_single_slips_never_pass_and_are_told_by_name(monkeypatch, subjects: list[Exercise], seeds: range, share: int):
     monkeypatch.setattr(verdicts, "SECONDS", 0.5)
-    found = report(CODE, seeds, share)
+    found = report(subjects, seeds, share)
     total = sum(map(len, found.values()))
-    assert total >= 15 * len(CODE) / share
+    assert total >= 15 * len(subjects) / share
     assert found["passed"] == [], "\n\n".join(found["passed"])
     assert found["accused"] == [], "\n\n".join(found["accused"])
     assert len(found["named"]) >= 0.85 * total, "\n\n".join(found["unnamed"])

@@ -113,7 +113,7 @@ GPT2 = Settings(replace(FAST, steps=280), 24, std=0.1, zero_outputs=True)
 TODAY = replace(
     GPT2, training=FAST, n_layer=2, activation="relu2", positions="rotary", norm_weights=False, tied=False, std=1.0
 )
-LAST = replace(TODAY, last=4, training=replace(FAST, steps=100))
+LAST = replace(TODAY, last=4, training=replace(FAST, steps=110))
 ONE = replace(LAST, n_layer=1, pairs=True, training=replace(FAST, steps=116))
 TABLES = replace(ONE, triples=16_384, training=replace(QUICKER, steps=96))
 NARROW = replace(TABLES, n_hidden=128, training=replace(QUICKER, steps=100))
