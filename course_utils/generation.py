@@ -170,7 +170,7 @@ def next_logits(model: GPT, idx: Tensor, attention_mask: Tensor | None, cache: K
         idx = idx[:, -context:]
         attention_mask = None if attention_mask is None else attention_mask[:, -context:]
     new = idx if cache is None else idx[:, cache.length :]
-    if type(model).forward is not GPT.forward:  # a model of one's own may make its scores otherwise
+    if isinstance(model, GPT) and type(model).forward is not GPT.forward:  # a form of one's own may have other scores
         return model(new, cache, attention_mask)[:, -1]
     return model.lm_head(model.hidden_states(new, cache, attention_mask)[:, -1])
 
