@@ -137,10 +137,18 @@ def without_functions(value):
 
 
 def differ(exercise: Exercise, one, other, count: int = 30) -> bool:
-    """Whether two answers differ on random inputs, which are not those that `check` tries."""
+    """Whether two answers differ on random inputs, which are not those that `check` tries.
+
+    A difference counts if it's there with ten times the time, too: a busy machine may not get to an answer soon.
+    """
     chance = random.Random(exercise.number)
     inputs = (INPUTS[exercise.number](chance) for _ in range(count))
-    return any(not agree(run(exercise, one, given, 0.5), run(exercise, other, given, 0.5)) for given in inputs)
+    return any(all(differ_on(exercise, one, other, given, limit) for limit in (0.5, 5.0)) for given in inputs)
+
+
+def differ_on(exercise: Exercise, one, other, given, seconds: float) -> bool:
+    """Whether two answers that get so many seconds each differ on one input."""
+    return not agree(run(exercise, one, given, seconds), run(exercise, other, given, seconds))
 
 
 # What is read in the text of an answer; whatever else is named behaves like a wrong form of the reference.
