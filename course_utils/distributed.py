@@ -62,6 +62,7 @@ from course_utils.training import (
     stop_between_steps,
     train_step,
 )
+from course_utils.windows import by_step
 
 LAUNCHER = "python -m torch.distributed.run --standalone --nproc_per_node=2"
 FACTS = "run.json"  # beside the tensors in each step's folder: what the run is, and how far it has come
@@ -126,10 +127,12 @@ def joined(minutes: float = 10.0, threads: int = 0) -> Iterator[World]:
     default the cores are shared out. When another process ends, a `ProcessLost` says so.
     """
     device = choose_device()
-    if "RANK" not in os.environ:
+    alone = "RANK" not in os.environ
+    if threads or not alone:
+        torch.set_num_threads(threads or own_threads())
+    if alone:
         yield World(device=device)
         return
-    torch.set_num_threads(threads or own_threads())
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
@@ -416,7 +419,8 @@ def train_together(
     As `training.train`: `batches(step)` is the whole batch of a step. With `folder`, the run is saved there every
     `save_every` steps and at its end, and goes on from what is there. Interrupted, all stop after the same step.
     """
-    world, own_validation = trainer.world, [trainer.world.own_rows(batch) for batch in validation]
+    world, batches = trainer.world, by_step(batches)
+    own_validation = [world.own_rows(batch) for batch in validation]
     require(folder is not None or not save_every, "save_every needs a folder to save in")
     if folder is not None:
         trainer.data = describe_data(batches)

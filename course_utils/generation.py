@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from course_utils.checkpoints import unwrap
 from course_utils.common import require
@@ -118,6 +119,34 @@ class Sampler:
 
 
 GREEDY = Sampler(temperature=0)
+
+
+def of_its_own(sampler: Sampler, first: int) -> Sampler:
+    """Return the sampler for the batch that begins with text `first`: with the first one's seed it would say the same.
+
+    >>> of_its_own(Sampler(seed=7), 100).seed
+    107
+    """
+    return sampler if sampler.seed is None else replace(sampler, seed=sampler.seed + first)
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Set a model to evaluation, so that dropout doesn't make its scores noisy, and back to what it was.
+
+    >>> layer = nn.Dropout()
+    >>> with evaluating(layer):
+    ...     layer.training
+    False
+    >>> layer.training
+    True
+    """
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
 
 
 def stream_tokens(

@@ -13,7 +13,15 @@ import torch
 
 from course_utils import distributed
 from course_utils.checkpoints import load_checkpoint
-from course_utils.distributed import DistributedTrainer, ProcessLost, World, newest_step, own_threads, train_together
+from course_utils.distributed import (
+    DistributedTrainer,
+    ProcessLost,
+    World,
+    joined,
+    newest_step,
+    own_threads,
+    train_together,
+)
 from course_utils.training import Trainer, TrainingConfig, evaluate, train
 
 TESTS = Path(__file__).parent
@@ -149,6 +157,25 @@ def test_alone_it_is_the_trainer(tmp_path):
     ours = train_together(DistributedTrainer(together.fresh(torch.float32), config), together.batches)
     plain = Trainer(together.fresh(torch.float32), config)
     assert ours.losses == [plain.step(*together.batches(step)) for step in range(4)]
+
+
+def test_batches_may_be_a_list_as_they_may_for_train():
+    listed, config = [together.batches(step) for step in range(4)], TrainingConfig(4)
+    found = train_together(DistributedTrainer(together.fresh(torch.float32), config), listed)
+    expected = train_together(DistributedTrainer(together.fresh(torch.float32), config), together.batches)
+    assert found.losses == expected.losses
+
+
+def test_alone_it_computes_with_as_many_threads_as_asked(monkeypatch):
+    monkeypatch.delenv("RANK", raising=False)
+    before = torch.get_num_threads()
+    try:
+        with joined(threads=3) as world:
+            assert (world.size, torch.get_num_threads()) == (1, 3)
+    finally:
+        torch.set_num_threads(before)
+    with joined():
+        assert torch.get_num_threads() == before
 
 
 @pytest.fixture

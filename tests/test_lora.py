@@ -173,6 +173,8 @@ def test_a_wider_vocabulary_changes_nothing_for_the_old_tokens(positions, tied):
     assert wide.token_embedding.weight.unique(dim=0).shape == (24, 16)
     with pytest.raises(ValueError, match="vocab_size is 19"):
         widen_vocabulary(plain, 19)
+    with pytest.raises(ValueError, match="merge_lora adds them to the weights"):
+        widen_vocabulary(add_lora(plain, LoRAConfig()), 24)
 
 
 @pytest.mark.parametrize("positions", ["learned", "rotary"])
@@ -246,6 +248,7 @@ def test_a_wrong_folder_is_refused_and_the_model_stays(tmp_path):
         ({"use_dora": True}, "use_dora"),
         ({"r": 5}, "another model"),
         ({"bias": "all"}, "bias 'all'"),
+        ({"alpha_pattern": {"c_attn": 64}}, "alpha_pattern {'c_attn': 64}"),
     ):
         (tmp_path / "good/adapter_config.json").write_text(json.dumps(about | change))
         with pytest.raises(ValueError, match=said):
