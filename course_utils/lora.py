@@ -266,7 +266,11 @@ def stored_kinds(model: GPT, stored: dict[str, Tensor]) -> list[str]:
     """Return our names of the kinds of layers that stored matrices belong to."""
 
     def has(kind: str) -> bool:
-        stems = [stem for name in chosen(model, LoRAConfig(layers=(kind,))) for stem in peft_stems(model, name)]
+        try:
+            names = chosen(model, LoRAConfig(layers=(kind,)))
+        except ValueError:  # a mixture of experts has other layers in place of an MLP's
+            return False
+        stems = [stem for name in names for stem in peft_stems(model, name)]
         return any(peft_name(stem, "A") in stored for stem in stems)
 
     return [kind for kind in (LAYERS if model.config.tied else (*LAYERS, HEAD)) if has(kind)]
