@@ -66,6 +66,7 @@ from course_utils.windows import by_step
 
 LAUNCHER = "python -m torch.distributed.run --standalone --nproc_per_node=2"
 FACTS = "run.json"  # beside the tensors in each step's folder: what the run is, and how far it has come
+STEP = re.compile(r"step_\d{8}")  # the name of each step's folder
 WRITTEN = ".metadata"  # PyTorch writes it last, so a folder that has it is whole
 # What a backend says when a process at the other end has gone, or doesn't answer.
 GONE = re.compile(
@@ -397,7 +398,8 @@ def as_sharded(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
 
 def step_folders(path: str | Path) -> list[Path]:
     """Return the folders of steps in a run's folder, the oldest first, whole or not."""
-    return sorted(Path(path).glob("step_*"))
+    # By its whole name, since older ones are deleted: a `step_2_notes` or a copy `step_00000002_good` isn't ours.
+    return sorted(folder for folder in Path(path).glob("step_*") if STEP.fullmatch(folder.name) and folder.is_dir())
 
 
 def newest_step(path: str | Path) -> Path | None:

@@ -211,7 +211,8 @@ def check_prompts(model: GPT, prompts: Sequence[Sequence[int]], max_new_tokens: 
     require(decoder, f"the model is of class {type(model).__name__}; a text is continued by a GPT or a Llama")
     context = model.config.context_length
     require(len(prompts) > 0, "there are no prompts: give a list with at least one list of token ids")
-    require(max_new_tokens >= 0, f"max_new_tokens is {max_new_tokens}; it takes 0 or more")
+    whole = hasattr(max_new_tokens, "__index__") and max_new_tokens >= 0
+    require(whole, f"max_new_tokens is {max_new_tokens!r}; it takes a whole number from 0 on")
     for number, prompt in enumerate(prompts):
         listed = not isinstance(prompt, str) and hasattr(prompt, "__len__") and getattr(prompt, "ndim", 1) == 1
         require(listed, f"prompt {number} is {prompt!r}; prompts are lists of token ids: [[5, 2, 7], …]")

@@ -211,6 +211,19 @@ def test_only_the_newest_whole_step_counts(half):
     assert newest_step(folder) is None
 
 
+def test_what_is_not_a_step_of_the_run_is_left_alone(half):
+    trainer, folder = half
+    others = [folder / "step_00000001_good", folder / "step_by_step"]
+    for other in others:
+        other.mkdir()
+        (other / distributed.WRITTEN).write_bytes(b"somebody's")
+    (folder / "step_00000009").write_text("no folder")
+    assert newest_step(folder).name == "step_00000002"
+    train_together(trainer(), together.batches, folder=folder)
+    assert newest_step(folder).name == "step_00000004"
+    assert all((other / distributed.WRITTEN).is_file() for other in others)
+
+
 def test_a_damaged_checkpoint_is_told_in_words(half):
     trainer, folder = half
     next(folder.glob("step_*/*.distcp")).write_bytes(b"half")

@@ -247,8 +247,9 @@ def test_prompts_that_cannot_be_read_are_told(prompts, told):
 
 def test_no_new_tokens_are_an_empty_answer():
     assert generate_tokens(small_model(), PROMPTS, 0) == [[], [], []]
-    with pytest.raises(ValueError, match="max_new_tokens is -1"):
-        generate_tokens(small_model(), PROMPTS, -1)
+    for wrong in (-1, 2.5, "3"):
+        with pytest.raises(ValueError, match=f"max_new_tokens is {wrong!r}; it takes a whole number"):
+            generate_tokens(small_model(), PROMPTS, wrong)
 
 
 class Louder(nn.Linear):

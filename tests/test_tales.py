@@ -116,6 +116,8 @@ def test_fresh_tales_are_not_in_the_shipped_file():
     assert tales.share_copied(fresh, tales.corpus()) == 0
     assert tales.share_copied([TALES[3], "Else."], TALES) == 0.5
     assert tales.share_copied([], TALES) == 0
+    with pytest.raises(ValueError, match="a tale is a list; it takes a string"):
+        check(TALES[:1])
     for texts in ((TALES[3], TALES), (TALES, TALES[3])):
         with pytest.raises(ValueError, match="it takes a list of tales"):
             tales.share_copied(*texts)
