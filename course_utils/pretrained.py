@@ -274,6 +274,8 @@ def gpt_from_huggingface(theirs: dict, weights: dict[str, Tensor]) -> GPT:
             theirs_name = their_name(config, name)
             require(theirs_name in weights, f"the weights lack {theirs_name!r}")
             found = weights[theirs_name]
+            floats = found.is_floating_point()
+            require(floats, f"{theirs_name!r} holds {found.dtype}; it takes floating point numbers, not quantised ones")
             expected = tuple(regroup(config, name, ours).shape)
             same = tuple(found.shape) == expected
             require(same, f"{theirs_name!r} is {tuple(found.shape)}, the configuration says {expected}")

@@ -428,7 +428,7 @@ def describe_frozen(model: nn.Module) -> str:
     """Name the weights that a run leaves as they are, so that others have another name.
 
     >>> describe_frozen(nn.Linear(2, 3)), describe_frozen(nn.Linear(2, 3).requires_grad_(False))
-    ('none', '2 weights, fingerprint 80ba0f29,')
+    ('none', '2 weights, fingerprint c4f6b8c6,')
     """
     weights = unwrap(model).named_parameters()
     names = [name.replace(f"{COMPILED}.", "") for name, weight in weights if not weight.requires_grad]

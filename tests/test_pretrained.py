@@ -149,6 +149,13 @@ def test_a_model_saved_over_another_is_never_read_with_the_others_sizes(tmp_path
         load_huggingface(tmp_path)
 
 
+def test_quantised_weights_are_told():
+    config, weights = pretrained.gpt_to_huggingface(small_model())
+    weights["transformer.h.0.mlp.c_fc.weight"] = weights["transformer.h.0.mlp.c_fc.weight"].to(torch.int8)
+    with pytest.raises(ValueError, match=r"'transformer.h.0.mlp.c_fc.weight' holds torch.int8; it takes floating"):
+        pretrained.gpt_from_huggingface(config, weights)
+
+
 def test_a_missing_and_a_misshapen_weight_are_named():
     config, weights = gpt_to_huggingface(small_model())
     name = "transformer.h.1.mlp.c_fc.weight"
