@@ -122,9 +122,7 @@ def train_words(
     require(most < size, f"a word has the id {most}, and the model knows {size}")
     whole = given.min() >= NOTHING and target.min() >= 0
     require(whole, f"a word has the id {least}; ids start at 0, and only a given one may be {NOTHING}, for none")
-    require(
-        len(chances) == size, f"there are {len(chances)} chances of wrong answers, and the model knows {size} words"
-    )
+    require(len(chances) == size, f"there are {len(chances)} chances for wrong answers; the model knows {size} words")
     for name, value in (("steps", steps), ("batch_size", batch_size), ("wrong", wrong)):
         require(isinstance(value, int) and value >= 1, f"{name} is {value!r}; it takes a whole number from 1 on")
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
