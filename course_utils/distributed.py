@@ -55,6 +55,7 @@ from course_utils.training import (
     Progress,
     Trainer,
     TrainingConfig,
+    check_place,
     count_targets,
     describe_data,
     going_on,
@@ -127,6 +128,7 @@ def joined(minutes: float = 10.0, threads: int = 0) -> Iterator[World]:
     A process that waits for the others longer than `minutes` gives up. `threads` is each process's on the CPU; by
     default the cores are shared out. When another process ends, a `ProcessLost` says so.
     """
+    require(threads >= 0, f"threads is {threads}; it takes a whole number, 0 for a share of the cores")
     device = choose_device()
     alone = "RANK" not in os.environ
     if threads or not alone:
@@ -423,8 +425,11 @@ def train_together(
     """
     world, batches = trainer.world, by_step(batches)
     own_validation = [world.own_rows(batch) for batch in validation]
-    require(folder is not None or not save_every, "save_every needs a folder to save in")
+    has_place = folder is not None or not save_every
+    told = f"save_every is {save_every} and folder {folder!r}; it takes 0 or more steps, and a folder to save in"
+    require(save_every >= 0 and has_place, told)
     if folder is not None:
+        check_place(Path(folder) / f"process_{world.rank}")
         trainer.data = describe_data(batches)
         if newest_step(folder) is not None:
             told = trainer.resume(Path(folder), extend)

@@ -608,13 +608,18 @@ def prepare_checkpoint(trainer: Trainer, path: Path, batches: Batches, extend: b
     ids, rows = trainer.tokenizer.vocab_size if trainer.tokenizer else 0, unwrap(trainer.model).config.vocab_size
     require(ids <= rows, f"the tokenizer has {ids:,} ids and the model a vocabulary of {rows:,}: they don't fit")
     require(not path.is_dir(), f"checkpoint is {path}, which is a folder; it takes a file to save in")
-    trial = path.with_name(path.name + ".trial")
-    write_whole(trial, b"")  # an OSError in words where nobody may write
-    trial.unlink()
+    check_place(path)
     trainer.data = describe_data(batches)
     # A file that is there is an earlier part of this run, unless `resume` finds otherwise and says so.
     if path.is_file():
         print(trainer.resume(path, extend))
+
+
+def check_place(path: Path) -> None:
+    """Raise an OSError in words where nobody may write; at the end of a long run would be too late to learn of it."""
+    trial = path.with_name(path.name + ".trial")
+    write_whole(trial, b"")
+    trial.unlink()
 
 
 def train_step(trainer: Trainer, batches: Batches, validation: Iterable[Batch]) -> Progress:

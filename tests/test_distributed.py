@@ -166,6 +166,24 @@ def test_batches_may_be_a_list_as_they_may_for_train():
     assert found.losses == expected.losses
 
 
+@pytest.mark.parametrize("save_every", [0, 1])
+def test_a_place_where_nobody_may_write_is_told_before_the_first_step(tmp_path, save_every):
+    (tmp_path / "file").write_text("a file, where a folder would have to be")
+    trainer = DistributedTrainer(together.fresh(torch.float32), TrainingConfig(4))
+    with pytest.raises(OSError, match="could not write "):
+        train_together(trainer, together.batches, folder=tmp_path / "file", save_every=save_every)
+    assert trainer.steps_done == 0
+    train_together(trainer, together.batches, folder=tmp_path / "run")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["step_00000004"]
+
+
+@pytest.mark.parametrize("arguments", [{"save_every": 5}, {"save_every": -1, "folder": "run"}])
+def test_saving_that_cannot_be_is_told(arguments):
+    trainer = DistributedTrainer(together.fresh(torch.float32), TrainingConfig(4))
+    with pytest.raises(ValueError, match="it takes 0 or more steps, and a folder to save in"):
+        train_together(trainer, together.batches, **arguments)
+
+
 def test_alone_it_computes_with_as_many_threads_as_asked(monkeypatch):
     monkeypatch.delenv("RANK", raising=False)
     before = torch.get_num_threads()
@@ -176,6 +194,8 @@ def test_alone_it_computes_with_as_many_threads_as_asked(monkeypatch):
         torch.set_num_threads(before)
     with joined():
         assert torch.get_num_threads() == before
+    with pytest.raises(ValueError, match="threads is -1"), joined(threads=-1):
+        pass
 
 
 @pytest.fixture
