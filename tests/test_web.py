@@ -701,6 +701,14 @@ def test_a_picture_that_is_drawn_small_opens_by_itself(site: Path, width: int, o
 
 
 @pytest.mark.slow
+def test_the_blank_that_a_token_begins_with_is_seen(site: Path):
+    found = browse(site, "blanks", name="02_byte_pair_encoding.html")
+    assert " dog" in found["widths"]
+    assert min(found["widths"].values()) > 3
+    assert found["troubles"] == []
+
+
+@pytest.mark.slow
 def test_search_finds_a_section_and_leads_there(site: Path):
     found = browse(site, "search", words="sliding window")
     assert found["address"].startswith("03_sliding_window_sampling.html#")
