@@ -425,6 +425,7 @@ def test_the_surprises_are_those_of_the_findings(site: Path):
     assert {script for _, script in named} == {path.name for path in FINDINGS.parent.glob("*.sh")}
     shown = {html.escape(title): script for title, script in named}
     assert [title for title, script in shown.items() if f"findings/{script}" not in text or title not in text] == []
+    assert [row[3] for row in rows_found if f"<dd>{html.escape(row[3])}</dd>" not in text] == []  # versions, unchanged
 
 
 def test_the_table_of_findings_has_no_border_within_code():
