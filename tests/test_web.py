@@ -216,6 +216,7 @@ def test_a_part_stands_in_the_notebooks_it_names(pages: dict[str, Elements]):
         ("so $$x < 1$$ holds", '<span class="math display">x &lt; 1</span> holds'),
         ("| a |\n| - |\n| `x\\|y` |", "<td><code>x|y</code></td>"),
         ("[2](02_byte_pair_encoding.ipynb#a)", 'href="02_byte_pair_encoding.html#a"'),
+        ("[x](../findings/README.md), [y](../course_utils/bpe.py)", '<a href="surprises.html">x</a>, y<'),
         ("```python\nx = 1\n```", '<span class="n">x</span>'),
         ("<script>", "&lt;script&gt;"),
         ("| | b |\n| - | - |\n| 1 | 2 |", "<td></td>\n<th>b</th>"),
