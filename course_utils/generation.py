@@ -163,16 +163,14 @@ def stream_tokens(
     tokens, read anew at each step, since every position has changed: slower, and the same with and without the cache.
     """
     model = check_prompts(model, prompts, max_new_tokens)
-    was_training = model.training
     device = model.token_embedding.weight.device
     idx, attention_mask = pad_left(prompts, device)
     generator = sampler.generator(device)
     stops = torch.tensor(list(stop_tokens), dtype=torch.int64, device=device)
     # A row that has met a stop token goes on with the others, and what it adds is cut off later.
     done = torch.zeros(len(prompts), dtype=torch.bool, device=device)
-    model.eval()
     cache = KVCache(model, len(prompts)) if use_cache else None
-    try:
+    with evaluating(model):  # it ends too when the reader of this generator stops half-way, or the model raises
         for _ in range(max_new_tokens):
             logits = next_logits(model, idx, attention_mask, cache)
             chosen = sampler(logits, idx, generator)
@@ -184,9 +182,6 @@ def stream_tokens(
             idx = torch.cat((idx, chosen[:, None]), dim=1)  # (B, T + 1)
             if attention_mask is not None:
                 attention_mask = F.pad(attention_mask, (0, 1), value=True)
-    finally:
-        # Also when the reader of this generator stops half-way, or the model raises.
-        model.train(was_training)
 
 
 @torch.inference_mode()
@@ -244,6 +239,7 @@ def generate_tokens(
     use_cache: bool = True,
 ) -> list[list[int]]:
     """Continue every prompt; return each one's new tokens up to its first stop token, which is kept."""
+    stop_tokens = list(stop_tokens)  # they are asked for twice
     columns = list(stream_tokens(model, prompts, max_new_tokens, sampler, stop_tokens, use_cache))
     rows = torch.stack(columns, dim=1).tolist() if columns else [[] for _ in prompts]
     return [up_to_stop(row, stop_tokens) for row in rows]
@@ -314,21 +310,22 @@ def beam_search(
     device, cache = model.token_embedding.weight.device, KVCache(model, 1)
     growing: list[tuple[list[int], float]] = [([], 0.0)]
     ended: list[tuple[list[int], float]] = []
-    for _ in range(max_new_tokens):
-        idx = torch.tensor([[*prompt, *ids] for ids, _ in growing], device=device)
-        best = next_logits(model, idx, None, cache).log_softmax(-1).topk(min(width, model.config.vocab_size))
-        longer = [
-            ([*ids, token], total + gained, row)
-            for row, (ids, total) in enumerate(growing)
-            for gained, token in zip(best.values[row].tolist(), best.indices[row].tolist(), strict=True)
-        ]
-        # Those that have ended stay in the race, but only while `width` others aren't likelier.
-        kept = sorted([*longer, *((*beam, -1) for beam in ended)], key=lambda beam: -beam[1])[:width]
-        ended = [(ids, total) for ids, total, _ in kept if ids[-1] in stop_tokens]
-        growing = [(ids, total) for ids, total, _ in kept if ids[-1] not in stop_tokens]
-        if not growing:
-            break
-        # Each text takes the keys and values of the text that it continues along, to its own row.
-        rows = [row for ids, _, row in kept if ids[-1] not in stop_tokens]
-        cache.layers = [(keys[rows], values[rows]) for keys, values in cache.layers]
+    with evaluating(model):
+        for _ in range(max_new_tokens):
+            idx = torch.tensor([[*prompt, *ids] for ids, _ in growing], device=device)
+            best = next_logits(model, idx, None, cache).log_softmax(-1).topk(min(width, model.config.vocab_size))
+            longer = [
+                ([*ids, token], total + gained, row)
+                for row, (ids, total) in enumerate(growing)
+                for gained, token in zip(best.values[row].tolist(), best.indices[row].tolist(), strict=True)
+            ]
+            # Those that have ended stay in the race, but only while `width` others aren't likelier.
+            kept = sorted([*longer, *((*beam, -1) for beam in ended)], key=lambda beam: -beam[1])[:width]
+            ended = [(ids, total) for ids, total, _ in kept if ids[-1] in stop_tokens]
+            growing = [(ids, total) for ids, total, _ in kept if ids[-1] not in stop_tokens]
+            if not growing:
+                break
+            # Each text takes the keys and values of the text that it continues along, to its own row.
+            rows = [row for ids, _, row in kept if ids[-1] not in stop_tokens]
+            cache.layers = [(keys[rows], values[rows]) for keys, values in cache.layers]
     return sorted([*ended, *growing], key=lambda beam: -beam[1])
