@@ -19,7 +19,7 @@ KNOWN = "WhatsApp's text (Android, iOS, Web), Telegram Desktop's JSON, Instagram
 KNOWN += "DiscordChatExporter's JSON, and JSON Lines"
 # "WhatsApp Chat with Finn", and so on in other languages: what follows is the name of the chat.
 TITLE = re.compile(
-    r".*?whatsapp.*?[ _-]+(?:with|mit|con|avec|com|met|с|dengan|ile|-)[ _]+(.+)", re.IGNORECASE | re.DOTALL
+    r".*?whatsapp.*?[ _-]+(?:with|mit|con|avec|com|met|med|с|z|cu|με|dengan|ile|-)[ _]+(.+)", re.IGNORECASE | re.DOTALL
 )
 TEXT_NAMES = ("_chat", "chat")
 
@@ -130,8 +130,13 @@ class Reading:
             app = "jsonl"
         if app is None or not values or (app != "jsonl" and not isinstance(values[0], dict)):
             return False
-        value = values if app == "jsonl" else values[0]
-        self.keep(app, source, value, report, path)
+        for value in [values] if app == "jsonl" else values:
+            # A list, or lines, may hold several chats of an app.
+            if app == "jsonl" or isinstance(value, dict):
+                self.keep(app, source, value, report, path)
+                report = Report()
+            else:
+                report.note("a value beside the chats is no chat, and was left out", repr(value))
         return True
 
     def keep(self, app: str, source: Source, value: Any, report: Report, path: Path) -> None:
@@ -156,7 +161,10 @@ class Reading:
         """Everything that was read."""
         for pages in self.pages.values():
             found = exports.PARSERS[pages.app](pages.values, pages.report, pages.title)
+            before = len(self.messages)
             self.messages += found
+            if len(self.messages) == before:
+                pages.report.doubt("there is no message in it", pages.title)
             self.report.include(pages.report, pages.title if len(self.pages) > 1 else "")
         return Chat(self.messages, self.report)
 

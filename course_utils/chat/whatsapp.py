@@ -26,8 +26,11 @@ from course_utils.common import require
 Lines = Callable[[], Iterable[str]]  # opens the text once more and yields its lines, each with its "\n"
 # A line of another format in a message is quoted text. From this many on, it's another export that was joined.
 JOINED = 20
+FORWARDED = "[Forwarded] "
 NAME = 100  # no group or contact has a longer name
 QUOTES = ('""', "“”", "„“", "«»", "「」", "””")
+# A sender in a file of which an editor made all spaces wider.
+ODD_SPACE = re.compile(r"[^:\n]{1,100}:[\u00a0\u2009\u202f]")
 # The beginning of a header at the end of a file that was cut.
 CUT = re.compile(r"\W{0,3}\d{1,4}\s?[./\-年]\s?\d{1,2}\s?[./\-月][^a-zA-Z]{0,30}(?:[AaPp]\.?[Mm]?\.?)?")
 
@@ -178,8 +181,8 @@ def chosen(date_order: str | None, shape: Shape, texts: list[str]) -> Order:
 def writer_of(shape: Shape, found: Survey, stem: str) -> str:
     """Which program wrote a run of headers."""
     if not shape.bracket:
-        return "Android"
-    if not shape.seconds:
+        return "iOS" if shape.old else "Android"
+    if not shape.seconds and not found.marked:
         return "Signal"
     # On the Web own messages are by "You", the app's own lines have a dash for a name, and something stands before.
     web = shape.separator == "/" and shape.half == "behind upper" and shape.year == "short"
@@ -347,15 +350,15 @@ class Reader:
             found = understand("\u200e" + plain, Export("Web", False, Report())) if len(plain) < 100 else None
             kind = "call" if found and found.kind == "call" else "system"
             return Message(None, when, plain, kind, None, self.title)
+        if self.export.writer == "Web" and text.startswith(FORWARDED):
+            self.report.note("[Forwarded] was removed: somebody else's words", text)
+            text = text.removeprefix(FORWARDED)
         found = understand(text, self.export)
         if found.kind == "message" and self.export.writer == "iOS":
             if text.startswith("\u200e"):
                 found = self.system_or_typed(name, rest, found)
             elif not self.export.marked:
                 found = self.system_without_mark(name, found)
-        if self.export.writer == "Web" and found.text.startswith("[Forwarded] "):
-            self.report.note("[Forwarded] was removed: somebody else's words", found.text)
-            found = Finding(found.kind, found.text.removeprefix("[Forwarded] "), found.media)
         sender = None if found.kind == "system" else name
         return Message(sender, when, self.shared(found.text), found.kind, found.media, self.title)
 
@@ -372,6 +375,8 @@ class Reader:
         end = rest.find(": ")
         if self.export.writer == "Web" and rest.startswith("- "):
             return None, rest[2:]
+        if end < 0 and (odd := ODD_SPACE.match(rest)):
+            return self.split(f"{rest[: odd.end() - 1]} {rest[odd.end() :]}")
         if end < 0:
             bare = rest.rstrip()
             # An empty message, of which an editor removed the space at the end.
@@ -412,7 +417,8 @@ class Reader:
         """Longer names, with a colon, that begin with this one: proven by a mark, the file's name, or repetition."""
         total = self.found.senders.get(name, 0)
         for longer, count in self.found.longer.get(name, {}).items():
-            if longer in self.found.certain or letters(longer) == letters(self.title):
+            named = letters(name) != letters(longer) == letters(self.title)
+            if longer in self.found.certain or named:
                 yield longer
             elif count == total > 1:
                 self.report.note("a name with a colon: all lines of this sender begin so", longer)
@@ -425,7 +431,7 @@ class Reader:
     def system_or_typed(self, name: str, rest: str, found: Finding) -> Finding:
         """A text on iOS with the app's mark that is none of the known stand-ins: the app's sentence, or pasted."""
         raw = rest.partition(": ")[0]
-        if found.text.startswith(name) or sounds_like_system(found.text):
+        if clean_name(found.text).startswith(name) or sounds_like_system(found.text):
             return Finding("system", found.text)
         # A group is a "sender" of which there are no other texts.
         only_marked = self.found.marked.get(raw, 0) == self.found.senders.get(raw, 0)
