@@ -83,6 +83,7 @@ LOCALES = {
     "pt-BR, 12 hours": "28/02/2025 6:05 da tarde",
     "nl, 12 hours": "28-02-2025 6:05 's avonds",
     "tr, parts of the day": "28.02.2025 akşam 6:05",
+    "vi": "18:05, 28/2/2025",
 }
 # Headers on iOS: brackets, and seconds.
 IOS_LOCALES = {
@@ -102,6 +103,7 @@ IOS_LOCALES = {
     "fi": "[28.2.2025 klo 18.05.09]",
     "ar": f"[{R}٢٨{R}/٢{R}/٢٠٢٥، ٦:٠٥:٠٩ م]",
     "bg": "[28.02.25 г., 18:05:09]",
+    "vi": "[18:05:09, 28/2/2025]",
     "until 2017": "28/2/25, 18:05:09:",
     "until 2017, en-US": "2/28/25, 6:05:09 PM:",
 }
@@ -172,6 +174,10 @@ ANDROID = [
          [said("TODO:\nMilk: fresh (2 litres)\nEggs: brown (12)")]),
     Case("signs behind the name of the chat", android("Finn: : :", "Finn: hi"),
          [said(": :", sender="Finn"), said("hi", sender="Finn")]),
+    Case("a question with a colon in a poll", android("Mara: POLL:\nFood: Friday (28.2.)\nOPTION: Yes (2 votes)"),
+         [said("Food: Friday (28.2.)\n- Yes (2 votes)", "poll")]),
+    Case("a line of the app in words that no table has", android("Mara: hi", "Mara zmieniła temat na: kino"),
+         [said("hi"), said("Mara zmieniła temat na: kino", "system", None)], doubts=("taken as a line of the app",)),
     Case("wide spaces everywhere", android("Mara: hi").replace(" ", A), [said("hi")]),
     Case("a call at a time", android("Missed voice call at 6:05 PM"),
          [said("Missed voice call at 6:05 PM", "call", None)]),
@@ -335,6 +341,9 @@ IOS = [
 ]  # fmt: skip
 
 WEB = [
+    Case("copied from the window", "[18:05, 28/2/2025] Mara: hi\nyou\n[18:05, 28/2/2025] +49 170: yo\n",
+         [said("hi\nyou"), said("yo", sender="+49 170")]),
+    Case("copied from the window, en-US", "[6:05 PM, 2/28/2025] Mara: hi\n", [said("hi")]),
     Case("forwarded, and no text",
          web("Mara: [Forwarded] <image omitted> sea", "Mara: [Forwarded] a.pdf (file attached)"),
          [on_ios("sea", "media"), on_ios("", "media")], notes=("somebody else's words",)),
@@ -374,6 +383,10 @@ def on(*dates: tuple[int, int, int], hour: int = 18) -> list[Row]:
 
 
 DATES = [
+    Case("Slovenian, a day of one digit", days("8. 02. 25", "9. 02. 25"), on((2025, 2, 8), (2025, 2, 9)),
+         doubts=("read as DMY",)),
+    Case("Slovenian, by how close the days are", days("18. 02. 25", "19. 02. 25"), on((2025, 2, 18), (2025, 2, 19)),
+         doubts=("read as DMY",)),
     Case("month first, by a number above 12", days("2/3/25", "2/14/25", end="6:05 PM"), on((2025, 2, 3), (2025, 2, 14)),
          notes=("2/14/25 fits no other",)),
     Case("day first, by a number above 12", days("02/03/2025", "14/03/2025"), on((2025, 3, 2), (2025, 3, 14))),

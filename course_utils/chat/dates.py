@@ -68,14 +68,18 @@ LATIN = f"[AaPp]\\.?{SPACE}[Mm]\\.?"
 WORD = "(?:" + "|".join([LATIN, *(re.escape(word).replace("_", SPACE) for word in HALF_SPELLINGS.split())]) + ")"
 # The first character of a line that may be a header.
 MAY_START = re.compile(f"[{MARKS}\\[\\d]")
-HEADER = re.compile(
-    f"{MARK}(?P<open>\\[?){MARK}"
+DATE = (
     f"(?P<date>\\d{{1,4}}(?P<sep>{SPACE}[./\\-年]{SPACE})\\d{{1,2}}(?:{SPACE}[./\\-月]{SPACE})\\d{{1,4}})"
     f"(?P<gap>(?:[.日])?{SPACE}(?:г\\.)?[,،]?{SPACE}(?:(?:{BETWEEN}){SPACE})?)"
+)
+TIME = (
     f"(?P<time>(?P<before>{WORD}{SPACE})?\\d{{1,2}}(?P<colon>[:.]|{SPACE}h{SPACE})\\d\\d(?P<seconds>[:.]\\d\\d)?"
     f"(?P<behind>{SPACE}{WORD})?)"
-    f"(?P<close>{MARK}\\] ?|{SPACE}[-–](?:{SPACE}|$)|: (?=[^:\n]{{1,60}}: ))"
 )
+CLOSE = f"(?P<close>{MARK}\\] ?|{SPACE}[-–](?:{SPACE}|$)|: (?=[^:\n]{{1,60}}: ))"
+HEADER = re.compile(f"{MARK}(?P<open>\\[?){MARK}{DATE}{TIME}{CLOSE}")
+# The time in front: in Vietnamese, and in what somebody copied from the Web's window.
+TIME_FIRST = re.compile(f"{MARK}(?P<open>\\[?){MARK}{TIME}(?P<turn>[,،]?[ \u00a0\u202f]){DATE}{CLOSE}")
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ class Shape:
     seconds: bool
     half: str  # "", or "before" or "behind" with how it's written
     old: bool = False  # iOS until 2017: no brackets, but a colon behind the seconds
+    turn: str = ""  # what stands between time and date where the time is in front
 
     def __str__(self) -> str:
         """As a date would look, for a reader."""
@@ -99,11 +104,13 @@ class Shape:
         clock = f"H{self.colon}MM" + f"{self.colon}SS" * self.seconds
         word = {"": "", "before": "AM ", "behind": " AM"}[self.half.split()[0] if self.half else ""]
         clock = word + clock if self.half.startswith("before") else clock + word
-        text = f"{separator.join(number)}{'' if self.gap in ',،.' else ' '}{self.gap} {clock}"
+        dates = separator.join(number)
+        text = f"{dates}{'' if self.gap in ',،.' else ' '}{self.gap} {clock}"
+        text = f"{clock}{self.turn}{dates}" if self.turn else text
         return f"[{text}]" if self.bracket else f"{text}:" if self.old else f"{text} -"
 
     def pattern(self) -> Callable[[str], re.Match[str] | None]:
-        """A function that matches a line with a header of this shape; its groups are date and time."""
+        """A function that matches a line with a header of this shape; its groups are `date` and `time`."""
         space = SPACE if self.spaced else MARK
         first, last = {"first": ("{4}", "{1,2}"), "last": ("{1,2}", "{4}"), "short": ("{1,2}", "{2}")}[self.year]
         last = "{1,2}" if self.spaced and self.year == "short" else last
@@ -117,7 +124,9 @@ class Shape:
         clock = word + SPACE + clock if self.half.startswith("before") else clock + (word and SPACE + word)
         close = f"{MARK}\\] ?" if self.bracket else ":(?: |$)" if self.old else f"{SPACE}[-–](?:{SPACE}|$)"
         opening = f"{MARK}\\[{MARK}" if self.bracket else MARK
-        return re.compile(f"{opening}({dates}){gap}({clock}){close}").match
+        date, time = f"(?P<date>{dates})", f"(?P<time>{clock})"
+        both = f"{time}[,،]?{SPACE}{date}{gap}" if self.turn else f"{date}{gap}{time}"
+        return re.compile(f"{opening}{both}{close}").match
 
 
 def shape_of(line: str) -> Shape | None:
@@ -128,7 +137,7 @@ def shape_of(line: str) -> Shape | None:
     >>> print(shape_of("[28/02/2025, 18:05:09] Mara: hi"), shape_of("Mara: hi"))
     [N/N/YYYY, H:MM:SS] None
     """
-    match = HEADER.match(line) if MAY_START.match(line) else None
+    match = (HEADER.match(line) or TIME_FIRST.match(line)) if MAY_START.match(line) else None
     if not match or bool(match["open"]) != ("]" in match["close"]):
         return None
     old = match["close"].startswith(":")
@@ -138,11 +147,11 @@ def shape_of(line: str) -> Shape | None:
     year = "first" if lengths[0] == 4 else "last" if lengths[2] == 4 else "short"
     spaced = bool(re.search(r"\s", match["sep"]))
     # Korea writes 25. 2. 3., with the year in front; elsewhere a short year has two digits and is the last.
-    if 3 in lengths or lengths.count(4) > 1 or (year == "short" and lengths[0 if spaced else 2] != 2):
+    if 3 in lengths or lengths.count(4) > 1 or (year == "short" and 2 not in (lengths[::2] if spaced else lengths[2:])):
         return None
     bare = [MARKS_AND_SPACES.sub("", match[name]) for name in ("sep", "gap", "colon")]
-    half = half_style(match)
-    return Shape(bool(match["open"]), bare[0], spaced, year, bare[1], bare[2], bool(match["seconds"]), half, old)
+    half, turn = half_style(match), match.groupdict().get("turn") or ""
+    return Shape(bool(match["open"]), bare[0], spaced, year, bare[1], bare[2], bool(match["seconds"]), half, old, turn)
 
 
 def half_style(match: re.Match[str]) -> str:
@@ -234,7 +243,7 @@ def infer_order(shape: Shape, dates: Sequence[str]) -> Order:
     """
     if shape.year == "first":
         return Order("YMD", "the year stands first")
-    candidates = ("DMY", "MDY", "YMD") if shape.year == "short" and shape.spaced else ("DMY", "MDY")
+    candidates = candidates_for(shape, dates)
     dates = [text for text in dates if any(calendar_date(text, order) for order in candidates)]
     days = {order: [calendar_date(text, order) for text in dates] for order in candidates}
     # A few lines of another kind may look like headers, so one date in a hundred need not fit.
@@ -252,14 +261,23 @@ def infer_order(shape: Shape, dates: Sequence[str]) -> Order:
     return Order(likely(shape, {order: days[order] for order in fits}), "nothing in the file proves it", certain=False)
 
 
+def candidates_for(shape: Shape, dates: Sequence[str]) -> tuple[str, ...]:
+    """The orders that may be, where the year isn't in front: Korean puts a short year there, with spaces behind."""
+    if shape.year != "short" or not shape.spaced:
+        return "DMY", "MDY"
+    # A day or a month may have one digit, a year in front can't.
+    no_year = any(len(re.search(r"\d+", text)[0]) == 1 for text in dates)
+    return ("DMY", "MDY") if no_year else ("YMD", "DMY", "MDY")
+
+
 def likely(shape: Shape, days: dict[str, list[date | None]]) -> str:
     """The order that is the custom for such dates, where the dates themselves don't tell."""
-    if shape.spaced and "YMD" in days:
-        return "YMD"  # Korean; others who put a space after the full stop write the year in full
-    if shape.separator != "/":
-        return "DMY"
     # Messages come in quick succession: the reading in which they're closer together is the better bet.
     span = {order: max(filter(None, each)) - min(filter(None, each)) for order, each in days.items()}
+    if shape.spaced and "YMD" in days:
+        return min(span, key=span.__getitem__)  # if they're alike the first, which is Korean
+    if shape.separator != "/":
+        return "DMY"
     if len(set(span.values())) > 1:
         return min(span, key=span.__getitem__)
     return "MDY" if shape.year == "short" and shape.half == "behind upper" else "DMY"

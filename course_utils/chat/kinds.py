@@ -159,7 +159,7 @@ def find_omitted(typed: str, plain: str, export: Export) -> Finding | None:
         return Finding("media", match[3].strip(), match[1])
     head, mark, tail = typed.rpartition("\u200e")
     tail, head = without_marks(tail), without_marks(head)
-    if mark and (phrase(tail) in OMITTED | CONTACTS or is_made_of(OMITTED_WORDS, phrase(tail), export)):
+    if mark and (phrase(tail) in LEFT_OUT or is_made_of(OMITTED_WORDS, phrase(tail), export)):
         document = head.partition(" • ")[0] if " • " in head or re.fullmatch(r"\S+\.\w{2,5}", head) else None
         kind = "contact" if phrase(tail) in CONTACTS else "media"
         return Finding(kind, "" if document else head, document or tail)
@@ -191,8 +191,10 @@ def is_made_of(languages: dict[str, set[str]], text: str, export: Export) -> boo
 def find_bare(typed: str, plain: str, export: Export) -> Finding | None:
     """The words for a file left out without the mark in front of them: in iOS's form, or pasted."""
     name, dot, rest = plain.partition(" • ")
-    words = next((words for words in OMITTED if dot and phrase(rest).endswith(words)), phrase(plain))
-    if words not in OMITTED | CONTACTS:
+    words = phrase(plain)
+    if dot:
+        words = next((words for words in OMITTED if phrase(rest).endswith(words)), words)
+    if words not in LEFT_OUT:
         return None
     if export.writer != "iOS":
         export.report.doubt(f"words of WhatsApp on iOS in an export from {export.writer}, taken as typed", plain)
@@ -242,12 +244,18 @@ def find_poll(typed: str, plain: str, export: Export) -> Finding | None:
     ):
         return Finding("poll", "\n".join([head[6:], *map(str.strip, lines)]))
     word = POLL_HEAD.fullmatch(head.strip())
-    options = [match for match in map(OPTION.fullmatch, map(str.strip, lines)) if match]
-    # The app writes the same word before each option; in a list that somebody typed it's another one in each line.
-    if not word or word[1] != word[1].upper() or len({option[1] for option in options}) != 1:
+    # The app writes the same word before each option, in capitals as the first one.
+    options = [match for match in map(OPTION.fullmatch, map(str.strip, lines)) if match and is_capital(match[1])]
+    if not word or not is_capital(word[1]) or not options:
         return None
-    question = [line.strip() for line in lines if not OPTION.fullmatch(line.strip()) and line.strip()]
+    options = [option for option in options if option[1] == options[-1][1]]
+    question = [line.strip() for line in lines if line.strip() and line.strip() not in {x[0] for x in options}]
     return Finding("poll", "\n".join([*question, *(f"- {option[2]}" for option in options)]))
+
+
+def is_capital(word: str) -> bool:
+    """Whether a word is in capitals, or in a script that has none."""
+    return word == word.upper()
 
 
 def find_location(typed: str, plain: str, export: Export) -> Finding | None:
@@ -257,7 +265,7 @@ def find_location(typed: str, plain: str, export: Export) -> Finding | None:
     match = LABELLED.fullmatch(plain)
     if not match:
         return None
-    named, rest = phrase(match[1]) in LOCATIONS | LIVE, match[2].strip()
+    named, rest = phrase(match[1]) in PLACES, match[2].strip()
     pin = MAP_LINK.fullmatch(rest) and COORDINATES.search(rest.replace("%2C", ", "))
     if MAP_LINK.search(rest) and (named or pin):
         return Finding("location", rest)
@@ -289,6 +297,7 @@ def find_call(typed: str, plain: str, export: Export) -> Finding | None:
     return Finding("call", plain) if written_by_app(typed, export, plain) else None
 
 
+LEFT_OUT, PLACES = OMITTED | CONTACTS, LOCATIONS | LIVE
 OMITTED_WORDS = vocabularies(OMITTED_ROWS)
 CALL_TAILS = {"tap to call back", "no answer", "click to call back", "focus mode", "tippe, um zurückzurufen"}
 CALL_TAILS |= {"tippen, um zurückzurufen", "keine antwort", "answered on other device"}

@@ -99,7 +99,7 @@ def survey(lines: Iterable[str]) -> Survey:
             if head is None:
                 continue
             found.runs.append(Run(shape, number, example=line))
-        found.see(number, head[1], line[head.end() :])
+        found.see(number, head["date"], line[head.end() :])
         found.lines = number
     return found
 
@@ -183,7 +183,7 @@ def writer_of(shape: Shape, found: Survey, stem: str) -> str:
     if not shape.bracket:
         return "iOS" if shape.old else "Android"
     if not shape.seconds and not found.marked:
-        return "Signal"
+        return "Copy" if shape.turn else "Signal"
     # On the Web own messages are by "You", the app's own lines have a dash for a name, and something stands before.
     web = shape.separator == "/" and shape.half == "behind upper" and shape.year == "short"
     preamble = found.runs[0].first > 0 and not found.marked
@@ -194,6 +194,7 @@ FORMATS = {
     "Android": "WhatsApp (Android)",
     "iOS": "WhatsApp (iOS)",
     "Web": "WhatsApp (Web or Desktop)",
+    "Copy": "text copied from WhatsApp's window",
     "Signal": "text with times in brackets (tools for Signal)",
 }
 
@@ -291,14 +292,14 @@ class Reader:
                 self.begin(following.writer)
                 header, rest, more, following = "", None, [], next(upcoming)
             head = match(line) if match else None
-            if head is None or (head[0] != header and not self.is_date(days[head[1]], clocks[head[2]], line)):
+            if head is None or (head[0] != header and not self.is_date(days[head["date"]], clocks[head["time"]], line)):
                 more.append(line)
                 continue
             yield from self.finished(when, rest, more)
             rest, more = line[head.end() :], []
             if head[0] != header:
                 # The messages of one minute share their time, which saves much memory.
-                header, when = head[0], datetime.combine(days[head[1]], clocks[head[2]])
+                header, when = head[0], datetime.combine(days[head["date"]], clocks[head["time"]])
         yield from self.at_end(when, rest, more, line)
         self.name_calendar(days)
 
@@ -411,7 +412,16 @@ class Reader:
             return False
         if len(name) > NAME or opens_quote(name, rest):
             return True
-        return self.found.senders.get(name, 0) < 2 and name.count(" ") > 1 and sounds_like_system(name)
+        if self.found.senders.get(name, 0) > 1 or name.count(" ") < 2:
+            return False
+        if sounds_like_system(name):
+            return True
+        # "Ola zmieniła temat na: kino", where Ola writes too.
+        words = name.split(" ")
+        acts = len(words) > 3 and any(" ".join(words[:end]) in self.found.senders for end in range(1, len(words)))
+        if acts:
+            self.report.doubt("begins with a sender's name and goes on, and was taken as a line of the app", rest)
+        return acts
 
     def names_beginning(self, name: str) -> Iterator[str]:
         """Longer names, with a colon, that begin with this one: proven by a mark, the file's name, or repetition."""
