@@ -530,6 +530,9 @@ TELEGRAM = [
          [local("hi"), local("note"), local("bye")]),
     Case("cut", chat_of(telegram(text="hi"), telegram(text="[{yo"), telegram(text="no"))[:-30],
          [local("hi"), local("[{yo")], notes=("the file is cut",)),
+    Case("one entry broken", chat_of(telegram(text="hi"), telegram(text="!"), telegram(text="yo")).replace('"!"', "oops"),
+         [local("hi"), local("yo")], notes=("an entry that is no JSON was left out",), lines={"not a message": 1}),
+    Case("a new line as it is", chat_of(telegram(text="a!b")).replace("!", "\n"), [local("a\nb")]),
     Case("half a pair of surrogates", chat_of(telegram(text="hi \ud83d")), [local("hi \ufffd")]),
 ]  # fmt: skip
 

@@ -211,9 +211,12 @@ def load(source: Source, encoding: tuple[str, str], report: Report) -> list[Any]
         return values
     text = whole_text(source, *encoding)
     whole = rescue(text)
+    if whole is not None:
+        report.note("the file is cut: the entries before the cut were read", text[-60:])
+    else:
+        whole = without_faults(text, report)
     if whole is None:
         return []
-    report.note("the file is cut: the entries before the cut were read", text[-60:])
     return whole if isinstance(whole, list) else [whole]
 
 
@@ -224,7 +227,7 @@ def load_lines(lines: Iterable[str], report: Report) -> list[Any]:
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
+            value = json.loads(line, strict=False)
         except ValueError:
             bad.append(line)
         else:
@@ -259,9 +262,48 @@ def rescue(text: str) -> Any:
             if open_brackets and open_brackets[-1] == "]" and len(open_brackets) < 8:
                 end, closing = token.end(), "".join(reversed(open_brackets))
     try:
-        return json.loads(text[:end] + closing)
+        return json.loads(text[:end] + closing, strict=False)
     except ValueError:
         return None
+
+
+def without_faults(text: str, report: Report, most: int = 20) -> Any:
+    """The value of a JSON text in which some entries of a list are broken; each of them becomes null. Or None.
+
+    >>> without_faults('[{"a": 1}, {"a": oops}, {"a": 2}]', Report())
+    [{'a': 1}, None, {'a': 2}]
+    """
+    for _ in range(most):
+        try:
+            return json.loads(text, strict=False)
+        except json.JSONDecodeError as error:
+            entry = entry_around(text, error.pos)
+        if entry is None:
+            return None
+        start, end = entry
+        report.note("an entry that is no JSON was left out", text[start:end])
+        text = f"{text[:start]}null{text[end:]}"
+    return None
+
+
+def entry_around(text: str, place: int) -> tuple[int, int] | None:
+    """Where the innermost object that is in a list, and has this place in it, begins and ends."""
+    opened: list[tuple[str, int]] = []
+    wanted = None
+    for token in TOKEN.finditer(text):
+        mark = token[0]
+        if wanted is None and token.end() > place:
+            inside = [i for i in range(1, len(opened)) if opened[i][0] == "{" and opened[i - 1][0] == "["]
+            if not inside:
+                return None
+            wanted = inside[-1]
+        if mark in "[{":
+            opened.append((mark, token.start()))
+        elif mark in "]}" and opened:
+            _, start = opened.pop()
+            if len(opened) == wanted:
+                return start, token.end()
+    return None
 
 
 def beginning(source: Source, encoding: tuple[str, str]) -> str:
