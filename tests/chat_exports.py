@@ -178,6 +178,10 @@ ANDROID = [
          [said("Food: Friday (28.2.)\n- Yes (2 votes)", "poll")]),
     Case("a line of the app in words that no table has", android("Mara: hi", "Mara zmieniła temat na: kino"),
          [said("hi"), said("Mara zmieniła temat na: kino", "system", None)], doubts=("taken as a line of the app",)),
+    Case("no sender at all", android("lunch", "dinner with Ida"),
+         [said("lunch", "system", None), said("dinner with Ida", "system", None)], doubts=("no line has a sender",)),
+    Case("deleted by mistake", android("Mara: This message was deleted by mistake"),
+         [said("This message was deleted by mistake")]),
     Case("wide spaces everywhere", android("Mara: hi").replace(" ", A), [said("hi")]),
     Case("a call at a time", android("Missed voice call at 6:05 PM"),
          [said("Missed voice call at 6:05 PM", "call", None)]),
@@ -272,6 +276,9 @@ ANDROID = [
 ]  # fmt: skip
 
 IOS = [
+    Case("in a file that is named like the Web's", ios("Mara: hi", "Finn: yo", f"Mara: {L}Mara left").replace(
+            "[28.02.25, 18", "[2/28/25, 6").replace(":09]", f":09{N}PM]"),
+         [on_ios("hi"), on_ios("yo", sender="Finn"), on_ios("Mara left", "system", None)], file="chat.txt"),
     Case("somebody who isn't in the contacts leaves", ios(f"~{N}Noor: hi", f"~{N}Noor: {L}~{N}Noor left"),
          [on_ios("hi", sender="Noor"), on_ios(f"~{N}Noor left", "system", None)]),
     Case("a call with other commas", ios("Mara: hi", f"Mara: {L}未接語音通話，{L}點按以回撥"),
@@ -595,6 +602,8 @@ OTHERS = [
          '{"channel": {"name": "x"}, "author": {"username": "Mara"}, "content": "hi", '
          '"timestamp": "2025-02-28T18:05:09"}\n',
          [on_ios("hi")]),
+    Case("JSON Lines with time in millionths of a second", '{"sender": "Mara", "text": "hi", "ts": 1740762309000000}\n',
+         [exact("hi")]),
     Case("JSON Lines of one dialogue", '{"type": "conversation", "messages": [{"role": "user", "content": "hi"}]}\n',
          [("user", None, "message", "hi")]),
     Case("Lines of several chats", "\n".join(chat_of(telegram(text=text), name=text) for text in ("hi", "yo")),

@@ -57,13 +57,15 @@ def number(value: Any) -> float | None:
 
 
 def utc(seconds: Any) -> datetime | None:
-    """A time in UTC from seconds since 1970, or from milliseconds, which are a thousand times as many."""
+    """A time in UTC from seconds since 1970, or from thousandths of them, or millionths."""
     value = number(seconds)
     if value is None or value != value:
         return None
+    # 1e11 seconds are the year 5138; 1e11 milliseconds are 1973. Some programs count in millionths, or finer.
+    for _ in range(3):
+        value = value / 1000 if abs(value) >= 1e11 else value
     try:
-        # 1e11 seconds are the year 5138; 1e11 milliseconds are 1973.
-        return datetime.fromtimestamp(value / 1000 if abs(value) >= 1e11 else value, timezone.utc)
+        return datetime.fromtimestamp(value, timezone.utc)
     except (ValueError, OverflowError, OSError):
         return None
 

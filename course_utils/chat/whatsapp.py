@@ -185,9 +185,10 @@ def writer_of(shape: Shape, found: Survey, stem: str) -> str:
     if not shape.seconds and not found.marked:
         return "Copy" if shape.turn else "Signal"
     # On the Web own messages are by "You", the app's own lines have a dash for a name, and something stands before.
+    # Nothing that the Web writes has a mark of direction.
     web = shape.separator == "/" and shape.half == "behind upper" and shape.year == "short"
-    preamble = found.runs[0].first > 0 and not found.marked
-    return "Web" if web and (found.dashes or stem == "chat" or "You" in found.senders or preamble) else "iOS"
+    signs = stem == "chat" or "You" in found.senders or found.runs[0].first > 0
+    return "Web" if web and (found.dashes or (signs and not found.marked)) else "iOS"
 
 
 FORMATS = {
@@ -209,7 +210,10 @@ def parse(lines: Lines, title: str, report: Report, date_order: str | None = Non
     report.format = "; ".join(dict.fromkeys(FORMATS[segment.writer] for segment in segments))
     report.reason = f"line {found.runs[0].first + 1} is {shorten(found.runs[0].example.rstrip())!r}"
     explain(segments, report)
-    return list(Reader(found, title, report).messages(lines, segments))
+    messages = list(Reader(found, title, report).messages(lines, segments))
+    if not found.senders:
+        report.doubt("no line has a sender: lines of the app, or no chat at all", found.runs[0].example)
+    return messages
 
 
 def explain(segments: list[Segment], report: Report) -> None:

@@ -129,7 +129,7 @@ et: See sõnum kustutati | lt: Ši žinutė ištrinta | lv: Šis ziņojums tika 
 
 # After a group's administrator deleted it: begins like this, and a name follows.
 DELETED_BY_ROWS = """
-en: This message was deleted by | de: Diese Nachricht wurde von | Diese Nachricht wurde vom
+en: This message was deleted by admin | de: Diese Nachricht wurde von Admin | Diese Nachricht wurde vom Admin
 es: Este mensaje fue eliminado por | fr: Ce message a été supprimé par
 pt: Esta mensagem foi apagada por | Mensagem apagada por | it: Questo messaggio è stato eliminato da
 nl: Dit bericht is verwijderd door
