@@ -390,6 +390,8 @@ def on(*dates: tuple[int, int, int], hour: int = 18) -> list[Row]:
 
 
 DATES = [
+    Case("a line that looks like a header and is none", f"27.0{A}.25, 18:05 - Ida: old\n" + android("Mara: hi"),
+         [said("hi")], lines={"before the first message": 1, "message": 1}),
     Case("Slovenian, a day of one digit", days("8. 02. 25", "9. 02. 25"), on((2025, 2, 8), (2025, 2, 9)),
          doubts=("read as DMY",)),
     Case("Slovenian, by how close the days are", days("18. 02. 25", "19. 02. 25"), on((2025, 2, 18), (2025, 2, 19)),

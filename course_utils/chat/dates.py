@@ -245,6 +245,8 @@ def infer_order(shape: Shape, dates: Sequence[str]) -> Order:
         return Order("YMD", "the year stands first")
     candidates = candidates_for(shape, dates)
     dates = [text for text in dates if any(calendar_date(text, order) for order in candidates)]
+    if not dates:
+        return Order(candidates[0], "none of them is possible", certain=False)
     days = {order: [calendar_date(text, order) for text in dates] for order in candidates}
     # A few lines of another kind may look like headers, so one date in a hundred need not fit.
     fits = [order for order in candidates if days[order].count(None) * 100 <= len(dates)]

@@ -118,8 +118,11 @@ class Reading:
             return text_lines(source, *encoding)
 
         found = whatsapp.parse(lines, title, report, self.date_order, source.stem)
-        self.messages += found
-        self.include(report, source.path)
+        if found:
+            self.messages += found
+            self.include(report, source.path)
+        else:
+            self.unknown.append(f"{source.path} has no possible date, it begins with {beginning(source, encoding)}")
         return found
 
     def add_json(self, source: Source, encoding: tuple[str, str], report: Report, path: Path) -> bool:

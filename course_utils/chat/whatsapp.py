@@ -94,10 +94,11 @@ def survey(lines: Iterable[str]) -> Survey:
             shape = shape_of(line) if MAY_START.match(line) else None
             if shape is None:
                 continue
-            match = matchers.get(shape) or matchers.setdefault(shape, shape.pattern())
-            head = match(line)
+            other = matchers.get(shape) or matchers.setdefault(shape, shape.pattern())
+            head = other(line)
             if head is None:
                 continue
+            match = other
             found.runs.append(Run(shape, number, example=line))
         found.see(number, head["date"], line[head.end() :])
         found.lines = number
