@@ -202,9 +202,13 @@ FORMATS = {
 
 
 def parse(lines: Lines, title: str, report: Report, date_order: str | None = None, stem: str = "") -> list[Message]:
-    """Read a text export; `title` is the chat's name, from the file's name, and `stem` that name itself."""
+    """Read a text export; `title` is the chat's name, from the file's name, and `stem` that name itself.
+
+    Without a line that begins with a possible date there's no message.
+    """
     found = survey(lines())
-    require(bool(found.runs), "the text has no line that begins with a date and a time")
+    if not found.runs:
+        return []
     segments: list[Segment] = []
     for run in real_runs(found.runs, report):
         segments += segments_of(run, writer_of(run.shape, found, stem), date_order, lines, report)
