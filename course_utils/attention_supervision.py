@@ -39,7 +39,7 @@ def word_ids(tokenizer: Tokenizer, words: Iterable[str]) -> list[int]:
 def log_weights(attn: Attention, x: Tensor, head: int) -> Tensor:
     """Return the logarithms of one head's attention weights, for what the layer was given: (B, T, C) -> (B, T, T)."""
     size = x.shape[-1] // attn.n_head
-    q, k, _ = F.linear(x, attn.qkv.weight, attn.qkv.bias).float().chunk(3, dim=-1)
+    q, k, _ = attn.qkv(x).float().chunk(3, dim=-1)  # by the layer itself, which may carry an adapter
     of_head = slice(head * size, (head + 1) * size)
     scores = q[..., of_head] @ k[..., of_head].transpose(1, 2) / math.sqrt(size)
     return scores.masked_fill(~causal_mask(*scores.shape[1:], scores.device), -torch.inf).log_softmax(dim=-1)

@@ -7,9 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from course_utils.common import require
+from course_utils.gpt import whole_number
 from course_utils.tokenizers import pad_batch
 from course_utils.training import IGNORED
+from course_utils.windows import step_number
 
 POOL = 8  # batches that share out their rows by length
 # Batches are as wide as a multiple of this: a processor prepares itself for each new shape, which takes it a step.
@@ -24,10 +25,8 @@ class Rows(ABC):
     """
 
     def __init__(self, batch_size: int, context_length: int, pad_id: int) -> None:
-        require(batch_size >= 1, f"batch_size is {batch_size}; it takes a whole number from 1 on")
-        require(context_length >= 1, f"context_length is {context_length}; it takes a whole number from 1 on")
-        self.batch_size = batch_size
-        self.length = context_length + 1  # inputs and, one further, targets
+        self.batch_size = whole_number("batch_size", batch_size)
+        self.length = whole_number("context_length", context_length) + 1  # inputs and, one further, targets
         self.pad_id = pad_id
         self.pool: tuple[int, list[list[tuple[int, list[int]]]]] = (-1, [])  # the last one that was made
 
@@ -41,7 +40,7 @@ class Rows(ABC):
 
     def batch(self, step: int) -> list[tuple[int, list[int]]]:
         """Return the batch of one step, counted from 0: for each row its number and its token ids."""
-        place, batch = divmod(step, POOL)
+        place, batch = divmod(step_number(step), POOL)
         if self.pool[0] != place:
             size = POOL * self.batch_size
             rows = [(number, self.row(number)[: self.length]) for number in range(place * size, (place + 1) * size)]

@@ -20,7 +20,7 @@ from course_utils.common import DATA, require, write_whole
 from course_utils.encoder_decoder import EncoderDecoder
 from course_utils.gpt import GPT, GPTConfig
 from course_utils.llama import Llama, LlamaConfig
-from course_utils.tokenizers import Tokenizer
+from course_utils.tokenizers import Tokenizer, tokenizer_kinds
 from course_utils.tokenizers import from_dict as tokenizer_from_dict
 
 FORMAT = "text-to-transformer checkpoint 3"
@@ -107,8 +107,12 @@ def check_storable(model: nn.Module, tokenizer: Tokenizer | None = None) -> None
     inside = unwrap(model)
     kind = type(inside).__name__
     require(kind in KINDS, f"the model is a {kind}; a checkpoint holds one of {', '.join(KINDS)}")
-    known = tokenizer is None or isinstance(tokenizer, Tokenizer)
-    require(known, f"the tokenizer is a {type(tokenizer).__name__}; a checkpoint holds one of the course's")
+    form, wanted = type(inside.config).__name__, KINDS[kind][1].__name__
+    require(form == wanted, f"the model's config is a {form}; that of {with_article(kind)} is a {wanted}")
+    # By name: a class of one's own can't be read back, and one that a notebook has copied comes back as the course's.
+    name, known = type(tokenizer).__name__, [one.__name__ for one in tokenizer_kinds()]
+    ours = tokenizer is None or (isinstance(tokenizer, Tokenizer) and name in known)
+    require(ours, f"the tokenizer is a {name}; a checkpoint holds one of the course's: {', '.join(known)}")
     # Something else may have come to where the config says it is: an adapter, or output weights of another size.
     with torch.device("meta"):  # sizes without numbers
         fresh = KINDS[kind][0](inside.config)

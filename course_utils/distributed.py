@@ -55,6 +55,7 @@ from course_utils.training import (
     Progress,
     Trainer,
     TrainingConfig,
+    check_place,
     count_targets,
     describe_data,
     going_on,
@@ -62,9 +63,11 @@ from course_utils.training import (
     stop_between_steps,
     train_step,
 )
+from course_utils.windows import by_step
 
 LAUNCHER = "python -m torch.distributed.run --standalone --nproc_per_node=2"
 FACTS = "run.json"  # beside the tensors in each step's folder: what the run is, and how far it has come
+STEP = re.compile(r"step_\d{8}")  # the name of each step's folder
 WRITTEN = ".metadata"  # PyTorch writes it last, so a folder that has it is whole
 # What a backend says when a process at the other end has gone, or doesn't answer.
 GONE = re.compile(
@@ -125,11 +128,14 @@ def joined(minutes: float = 10.0, threads: int = 0) -> Iterator[World]:
     A process that waits for the others longer than `minutes` gives up. `threads` is each process's on the CPU; by
     default the cores are shared out. When another process ends, a `ProcessLost` says so.
     """
+    require(threads >= 0, f"threads is {threads}; it takes a whole number, 0 for a share of the cores")
     device = choose_device()
-    if "RANK" not in os.environ:
+    alone = "RANK" not in os.environ
+    if threads or not alone:
+        torch.set_num_threads(threads or own_threads())
+    if alone:
         yield World(device=device)
         return
-    torch.set_num_threads(threads or own_threads())
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
@@ -394,7 +400,8 @@ def as_sharded(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
 
 def step_folders(path: str | Path) -> list[Path]:
     """Return the folders of steps in a run's folder, the oldest first, whole or not."""
-    return sorted(Path(path).glob("step_*"))
+    # By its whole name, since older ones are deleted: a `step_2_notes` or a copy `step_00000002_good` isn't ours.
+    return sorted(folder for folder in Path(path).glob("step_*") if STEP.fullmatch(folder.name) and folder.is_dir())
 
 
 def newest_step(path: str | Path) -> Path | None:
@@ -416,9 +423,13 @@ def train_together(
     As `training.train`: `batches(step)` is the whole batch of a step. With `folder`, the run is saved there every
     `save_every` steps and at its end, and goes on from what is there. Interrupted, all stop after the same step.
     """
-    world, own_validation = trainer.world, [trainer.world.own_rows(batch) for batch in validation]
-    require(folder is not None or not save_every, "save_every needs a folder to save in")
+    world, batches = trainer.world, by_step(batches)
+    own_validation = [world.own_rows(batch) for batch in validation]
+    has_place = folder is not None or not save_every
+    told = f"save_every is {save_every} and folder {folder!r}; it takes 0 or more steps, and a folder to save in"
+    require(save_every >= 0 and has_place, told)
     if folder is not None:
+        check_place(Path(folder) / f"process_{world.rank}")
         trainer.data = describe_data(batches)
         if newest_step(folder) is not None:
             told = trainer.resume(Path(folder), extend)

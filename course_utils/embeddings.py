@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from tqdm.auto import trange
 
 from course_utils.common import require
+from course_utils.tokenizers import id_list
 
 NOTHING = -1  # stands where a context has no word: before a document's first and after its last
 
@@ -31,12 +32,15 @@ def contexts(documents: Sequence[Sequence[int]], radius: int) -> tuple[Tensor, T
     >>> words.tolist(), around.tolist()
     ([7, 8, 9], [[-1, 8], [7, 9], [8, -1]])
     """
-    require(radius >= 1, f"radius is {radius}; it takes at least 1")
+    require(isinstance(radius, int) and radius >= 1, f"radius is {radius!r}; it takes a whole number from 1 on")
+    documents = [id_list(document) for document in documents]
     require(any(len(document) for document in documents), "there are no words; give at least one document with some")
     # All documents in one row, with `radius` blanks on both sides of each: no context reaches into the next one.
     edge = [NOTHING] * radius
     row = edge.copy()
-    for document in documents:
+    for number, document in enumerate(documents):
+        lowest = min(document, default=0)
+        require(lowest >= 0, f"document {number} holds the word id {lowest}; ids start at 0: leave unknown words out")
         row += [*document, *edge]
     windows = torch.tensor(row).unfold(0, 2 * radius + 1, 1)  # (positions of the row, 2 * radius + 1)
     windows = windows[windows[:, radius] != NOTHING]  # (N, 2 * radius + 1): those with a word in the middle
@@ -113,10 +117,14 @@ def train_words(
     The learning rate falls linearly from 0.01 to 0, as in Mikolov's program.
     """
     require(len(given) == len(target) > 0, f"there are {len(given)} examples and {len(target)} answers; one for each")
-    most = max(given.max().item(), target.max().item())
+    most, least = max(given.max().item(), target.max().item()), min(given.min().item(), target.min().item())
     size = model.words.num_embeddings
     require(most < size, f"a word has the id {most}, and the model knows {size}")
-    require(steps >= 1 and wrong >= 1, f"steps is {steps} and wrong is {wrong}; both take at least 1")
+    whole = given.min() >= NOTHING and target.min() >= 0
+    require(whole, f"a word has the id {least}; ids start at 0, and only a given one may be {NOTHING}, for none")
+    require(len(chances) == size, f"there are {len(chances)} chances for wrong answers; the model knows {size} words")
+    for name, value in (("steps", steps), ("batch_size", batch_size), ("wrong", wrong)):
+        require(isinstance(value, int) and value >= 1, f"{name} is {value!r}; it takes a whole number from 1 on")
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     losses = []
     for step in trange(steps, unit="step"):

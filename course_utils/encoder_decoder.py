@@ -204,6 +204,8 @@ def copy_attention(parts: Sequence[nn.Module], proj: nn.Module, theirs: nn.Multi
 
 def cross_attention_weights(model: EncoderDecoder, source: Tensor, idx: Tensor) -> Tensor:
     """Return what the tokens of a target attend to in its source, in each layer and head: (L, H, T, S)."""
+    pair = len(source) == len(idx) == 1
+    require(pair, f"there are {len(source)} sources and {len(idx)} targets; it shows the weights of one pair")
     found = []
 
     def note(layer: CrossAttention, given: tuple) -> None:

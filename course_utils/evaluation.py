@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -11,8 +11,8 @@ import torch
 from course_utils import tales
 from course_utils.checkpoints import unwrap
 from course_utils.common import require
-from course_utils.generation import Sampler, generate_tokens
-from course_utils.gpt import GPT
+from course_utils.generation import Sampler, evaluating, generate_tokens, of_its_own
+from course_utils.gpt import GPT, whole_number
 from course_utils.tokenizers import END_OF_TEXT, Tokenizer, pad_batch
 
 # One for everything that's measured: a cooler model makes fewer mistakes, but tells the same few tales.
@@ -51,7 +51,7 @@ def tell_tales(
     model ends it, or where its context is full.
     """
     require(not isinstance(openings, str), f"openings is {openings!r}; it takes a list of texts")
-    require(batch_size >= 1, f"batch_size is {batch_size}; it takes a whole number from 1 on")
+    batch_size = whole_number("batch_size", batch_size)
     fits = not before or len(before) == len(openings)
     require(fits, f"before has {len(before)} texts for {len(openings)} openings; it takes one for each, or none")
     model = unwrap(model)
@@ -66,9 +66,8 @@ def tell_tales(
     tales_told = []
     for first in range(0, len(openings), batch_size):
         prompts = starts[first : first + batch_size]
-        # Each batch needs random numbers of its own, or it would tell the tales of the first one again.
-        own = sampler if sampler.seed is None else replace(sampler, seed=sampler.seed + first)
-        rows = generate_tokens(model, prompts, context - min(map(len, prompts)), own, stop_tokens=[stop])
+        room, own = context - min(map(len, prompts)), of_its_own(sampler, first)
+        rows = generate_tokens(model, prompts, room, own, stop_tokens=[stop])
         for head, prompt, row in zip(heads[first:], prompts, rows, strict=False):
             # The room is that of the shortest prompt. A longer one has less: what it adds past the context is cut.
             ids = (prompt + row)[:context][len(head) :]
@@ -128,6 +127,7 @@ def token_losses(model: GPT, tokenizer: Tokenizer, texts: Sequence[str], batch_s
     Tokens past the model's context are left out. The kinds are name, pronoun, place, thing, wording and end.
     """
     require(not isinstance(texts, str), f"texts is {texts!r}; it takes a list of texts")
+    batch_size = whole_number("batch_size", batch_size)
     model, stop = unwrap(model), tokenizer.special_tokens[END_OF_TEXT]
     found = []
     for first in range(0, len(texts), batch_size):
@@ -135,7 +135,8 @@ def token_losses(model: GPT, tokenizer: Tokenizer, texts: Sequence[str], batch_s
         rows = [[stop, *tokenizer.encode(text), stop][: model.config.context_length + 1] for text in part]
         ids, _ = pad_batch(rows, stop)
         ids = ids.to(model.token_embedding.weight.device)
-        losses = -model(ids[:, :-1]).float().log_softmax(-1)  # (B, T, V)
+        with evaluating(model):
+            losses = -model(ids[:, :-1]).float().log_softmax(-1)  # (B, T, V)
         losses = losses.gather(-1, ids[:, 1:, None])[..., 0].tolist()
         for text, row, own in zip(part, rows, losses, strict=True):
             pieces = [tokenizer.decode([i]) for i in row[1:]]

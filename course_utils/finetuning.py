@@ -9,8 +9,8 @@ from course_utils import tales
 from course_utils.batches import Rows
 from course_utils.checkpoints import unwrap
 from course_utils.common import require
-from course_utils.generation import GREEDY, Sampler, generate_tokens, stream_text
-from course_utils.gpt import GPT
+from course_utils.generation import GREEDY, Sampler, generate_tokens, of_its_own, stream_text
+from course_utils.gpt import GPT, whole_number
 from course_utils.recipe import FreshTales
 from course_utils.template import END, USER, Message, as_messages, assistant_mask, encode_chat, fit
 from course_utils.tokenizers import END_OF_TEXT, Tokenizer
@@ -109,11 +109,15 @@ def replies(
     batch_size: int = 100,
 ) -> list[str]:
     """Return the assistant's next reply in each conversation."""
+    batch_size = whole_number("batch_size", batch_size)
     stops = [tokenizer.special_tokens[name] for name in (END, END_OF_TEXT)]
-    room = unwrap(model).config.context_length - most
+    context = unwrap(model).config.context_length
+    require(most < context, f"most is {most}; it takes fewer tokens than the model's context holds, {context}")
+    room = context - most
     ids = [encode_chat(tokenizer, fit(tokenizer, messages, room), prompt=True) for messages in prompts]
     found: list[str] = []
     for first in range(0, len(ids), batch_size):
-        rows = generate_tokens(model, ids[first : first + batch_size], most, sampler, stop_tokens=stops)
+        own = of_its_own(sampler, first)
+        rows = generate_tokens(model, ids[first : first + batch_size], most, own, stop_tokens=stops)
         found += [tokenizer.decode([i for i in row if i not in stops]) for row in rows]
     return found

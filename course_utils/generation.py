@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from course_utils.checkpoints import unwrap
 from course_utils.common import require
@@ -120,6 +121,34 @@ class Sampler:
 GREEDY = Sampler(temperature=0)
 
 
+def of_its_own(sampler: Sampler, first: int) -> Sampler:
+    """Return the sampler for the batch that begins with text `first`: with the first one's seed it would say the same.
+
+    >>> of_its_own(Sampler(seed=7), 100).seed
+    107
+    """
+    return sampler if sampler.seed is None else replace(sampler, seed=sampler.seed + first)
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Set a model to evaluation, so that dropout doesn't make its scores noisy, and back to what it was.
+
+    >>> layer = nn.Dropout()
+    >>> with evaluating(layer):
+    ...     layer.training
+    False
+    >>> layer.training
+    True
+    """
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
+
+
 def stream_tokens(
     model: GPT,
     prompts: Sequence[Sequence[int]],
@@ -134,16 +163,14 @@ def stream_tokens(
     tokens, read anew at each step, since every position has changed: slower, and the same with and without the cache.
     """
     model = check_prompts(model, prompts, max_new_tokens)
-    was_training = model.training
     device = model.token_embedding.weight.device
     idx, attention_mask = pad_left(prompts, device)
     generator = sampler.generator(device)
     stops = torch.tensor(list(stop_tokens), dtype=torch.int64, device=device)
     # A row that has met a stop token goes on with the others, and what it adds is cut off later.
     done = torch.zeros(len(prompts), dtype=torch.bool, device=device)
-    model.eval()
     cache = KVCache(model, len(prompts)) if use_cache else None
-    try:
+    with evaluating(model):  # it ends too when the reader of this generator stops half-way, or the model raises
         for _ in range(max_new_tokens):
             logits = next_logits(model, idx, attention_mask, cache)
             chosen = sampler(logits, idx, generator)
@@ -155,9 +182,6 @@ def stream_tokens(
             idx = torch.cat((idx, chosen[:, None]), dim=1)  # (B, T + 1)
             if attention_mask is not None:
                 attention_mask = F.pad(attention_mask, (0, 1), value=True)
-    finally:
-        # Also when the reader of this generator stops half-way, or the model raises.
-        model.train(was_training)
 
 
 @torch.inference_mode()
@@ -182,7 +206,8 @@ def check_prompts(model: GPT, prompts: Sequence[Sequence[int]], max_new_tokens: 
     require(decoder, f"the model is of class {type(model).__name__}; a text is continued by a GPT or a Llama")
     context = model.config.context_length
     require(len(prompts) > 0, "there are no prompts: give a list with at least one list of token ids")
-    require(max_new_tokens >= 0, f"max_new_tokens is {max_new_tokens}; it takes 0 or more")
+    whole = hasattr(max_new_tokens, "__index__") and max_new_tokens >= 0
+    require(whole, f"max_new_tokens is {max_new_tokens!r}; it takes a whole number from 0 on")
     for number, prompt in enumerate(prompts):
         listed = not isinstance(prompt, str) and hasattr(prompt, "__len__") and getattr(prompt, "ndim", 1) == 1
         require(listed, f"prompt {number} is {prompt!r}; prompts are lists of token ids: [[5, 2, 7], …]")
@@ -214,6 +239,7 @@ def generate_tokens(
     use_cache: bool = True,
 ) -> list[list[int]]:
     """Continue every prompt; return each one's new tokens up to its first stop token, which is kept."""
+    stop_tokens = list(stop_tokens)  # they are asked for twice
     columns = list(stream_tokens(model, prompts, max_new_tokens, sampler, stop_tokens, use_cache))
     rows = torch.stack(columns, dim=1).tolist() if columns else [[] for _ in prompts]
     return [up_to_stop(row, stop_tokens) for row in rows]
@@ -284,21 +310,22 @@ def beam_search(
     device, cache = model.token_embedding.weight.device, KVCache(model, 1)
     growing: list[tuple[list[int], float]] = [([], 0.0)]
     ended: list[tuple[list[int], float]] = []
-    for _ in range(max_new_tokens):
-        idx = torch.tensor([[*prompt, *ids] for ids, _ in growing], device=device)
-        best = next_logits(model, idx, None, cache).log_softmax(-1).topk(min(width, model.config.vocab_size))
-        longer = [
-            ([*ids, token], total + gained, row)
-            for row, (ids, total) in enumerate(growing)
-            for gained, token in zip(best.values[row].tolist(), best.indices[row].tolist(), strict=True)
-        ]
-        # Those that have ended stay in the race, but only while `width` others aren't likelier.
-        kept = sorted([*longer, *((*beam, -1) for beam in ended)], key=lambda beam: -beam[1])[:width]
-        ended = [(ids, total) for ids, total, _ in kept if ids[-1] in stop_tokens]
-        growing = [(ids, total) for ids, total, _ in kept if ids[-1] not in stop_tokens]
-        if not growing:
-            break
-        # Each text takes the keys and values of the text that it continues along, to its own row.
-        rows = [row for ids, _, row in kept if ids[-1] not in stop_tokens]
-        cache.layers = [(keys[rows], values[rows]) for keys, values in cache.layers]
+    with evaluating(model):
+        for _ in range(max_new_tokens):
+            idx = torch.tensor([[*prompt, *ids] for ids, _ in growing], device=device)
+            best = next_logits(model, idx, None, cache).log_softmax(-1).topk(min(width, model.config.vocab_size))
+            longer = [
+                ([*ids, token], total + gained, row)
+                for row, (ids, total) in enumerate(growing)
+                for gained, token in zip(best.values[row].tolist(), best.indices[row].tolist(), strict=True)
+            ]
+            # Those that have ended stay in the race, but only while `width` others aren't likelier.
+            kept = sorted([*longer, *((*beam, -1) for beam in ended)], key=lambda beam: -beam[1])[:width]
+            ended = [(ids, total) for ids, total, _ in kept if ids[-1] in stop_tokens]
+            growing = [(ids, total) for ids, total, _ in kept if ids[-1] not in stop_tokens]
+            if not growing:
+                break
+            # Each text takes the keys and values of the text that it continues along, to its own row.
+            rows = [row for ids, _, row in kept if ids[-1] not in stop_tokens]
+            cache.layers = [(keys[rows], values[rows]) for keys, values in cache.layers]
     return sorted([*ended, *growing], key=lambda beam: -beam[1])

@@ -84,7 +84,9 @@ class LlamaConfig(GPTConfig):
         few = self.n_expert is None or self.n_active <= self.n_expert
         require(few, f"n_active is {self.n_active}; it takes a number of experts up to n_expert, {self.n_expert}")
         if self.soft_cap is not None:
-            require(self.soft_cap > 0, f"soft_cap is {self.soft_cap}; it takes a number above 0, or None")
+            # An infinite one would be no cap, but inf * tanh(x / inf) is inf * 0.
+            bounds = 0 < self.soft_cap < float("inf")
+            require(bounds, f"soft_cap is {self.soft_cap}; it takes a number above 0, but no infinite one, or None")
             object.__setattr__(self, "soft_cap", float(self.soft_cap))
 
     @property
@@ -360,6 +362,11 @@ def their_weights(model: Llama) -> dict[str, Tensor]:
     }
     for layer, block in enumerate(model.blocks):
         weights, prefix = dict(block.named_parameters()), f"model.layers.{layer}."
+        odd = [name for name in weights if name.removesuffix(".weight") not in (*THEIR_NAMES, "attn.kv")]
+        told = (
+            f"{type(model).__name__}'s block {layer} has {', '.join(odd)}, which theirs has not: merge_lora comes first"
+        )
+        require(not odd, told)
         keys, values = weights.pop("attn.kv.weight").chunk(2)
         found |= {f"{prefix}self_attn.k_proj.weight": keys, f"{prefix}self_attn.v_proj.weight": values}
         found |= {f"{prefix}{THEIR_NAMES[name.removesuffix('.weight')]}.weight": w for name, w in weights.items()}
@@ -375,6 +382,8 @@ THEIR_FORM = {
 
 def their_kind(config: LlamaConfig) -> str:
     """Return which of their models a configuration is: Qwen3 with QK-norm, Mistral with a window, else Llama."""
+    kind = type(config).__name__
+    require(isinstance(config, LlamaConfig), f"the configuration is a {kind}; a GPT goes out by save_huggingface")
     for name, theirs in THEIR_FORM.items():
         ours = getattr(config, name)
         require(ours == theirs, f"{name} is {ours!r}; transformers' Llama, Mistral and Qwen3 have {theirs!r}")

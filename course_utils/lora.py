@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from course_utils.checkpoints import COMPILED, misfits, stored_weights, unwrap
+from course_utils.checkpoints import COMPILED, check_storable, misfits, stored_weights, unwrap
 from course_utils.common import require, write_whole
 from course_utils.gpt import GPT
 from course_utils.llama import make_model
@@ -32,6 +32,7 @@ FIXED = {
     "lora_dropout": 0.0,
     "use_rslora": False,
     "use_dora": False,
+    "alpha_pattern": {},
 }
 
 
@@ -144,7 +145,9 @@ def widen_vocabulary(model: GPT, vocab_size: int) -> GPT:
     A new token's vector is the mean of all, with a little noise of its own, always the same: an adapter that was
     trained on such a copy fits on another.
     """
+    check_storable(model)
     model = unwrap(model)
+    require(isinstance(model, GPT), f"the model is a {type(model).__name__}; this takes a GPT or a Llama")
     old = model.config.vocab_size
     require(vocab_size >= old, f"vocab_size is {vocab_size}; it takes {old}, as the model has, or more")
     wide = make_model(replace(model.config, vocab_size=vocab_size)).to(model.token_embedding.weight)
@@ -263,7 +266,11 @@ def stored_kinds(model: GPT, stored: dict[str, Tensor]) -> list[str]:
     """Return our names of the kinds of layers that stored matrices belong to."""
 
     def has(kind: str) -> bool:
-        stems = [stem for name in chosen(model, LoRAConfig(layers=(kind,))) for stem in peft_stems(model, name)]
+        try:
+            names = chosen(model, LoRAConfig(layers=(kind,)))
+        except ValueError:  # a mixture of experts has other layers in place of an MLP's
+            return False
+        stems = [stem for name in names for stem in peft_stems(model, name)]
         return any(peft_name(stem, "A") in stored for stem in stems)
 
     return [kind for kind in (LAYERS if model.config.tied else (*LAYERS, HEAD)) if has(kind)]

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from course_utils.checkpoints import fingerprint, stored_weights, unwrap
+from course_utils.checkpoints import check_storable, fingerprint, stored_weights, unwrap
 from course_utils.common import require, write_whole
 from course_utils.downloads import Download, fetch
 from course_utils.gpt import GPT, GPTConfig
@@ -133,6 +133,8 @@ def regroup(config: GPTConfig, name: str, weight: Tensor, back: bool = False) ->
 
 def gpt_to_huggingface(model: GPT) -> tuple[dict, dict[str, Tensor]]:
     """Return the configuration and the weights of `model` as `transformers` names and shapes them."""
+    # With an adapter, scores of one's own or another last layer, they would compute something else.
+    check_storable(model)
     config = unwrap(model).config
     if isinstance(config, LlamaConfig):
         check_form(config)
@@ -272,6 +274,8 @@ def gpt_from_huggingface(theirs: dict, weights: dict[str, Tensor]) -> GPT:
             theirs_name = their_name(config, name)
             require(theirs_name in weights, f"the weights lack {theirs_name!r}")
             found = weights[theirs_name]
+            floats = found.is_floating_point()
+            require(floats, f"{theirs_name!r} holds {found.dtype}; it takes floating point numbers, not quantised ones")
             expected = tuple(regroup(config, name, ours).shape)
             same = tuple(found.shape) == expected
             require(same, f"{theirs_name!r} is {tuple(found.shape)}, the configuration says {expected}")

@@ -34,7 +34,8 @@ def check_messages(messages: Sequence[Message]) -> None:
         keys = isinstance(message, dict) and {"role", "content"} <= message.keys()
         require(keys, f'message {number} is {message!r}; it takes {{"role": …, "content": …}}')
         role, content = message["role"], message["content"]
-        require(role in ROLES, f"message {number} has the role {role!r}; it takes one of {', '.join(ROLES)}")
+        known = isinstance(role, str) and role in ROLES
+        require(known, f"message {number} has the role {role!r}; it takes one of {', '.join(ROLES)}")
         require(isinstance(content, str), f"message {number} has the content {content!r}; it takes a text")
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from operator import index
-from typing import Literal
+from typing import Literal, NoReturn
 
 import torch
 
@@ -15,6 +15,19 @@ END_OF_TEXT = "<|endoftext|>"
 # Two spellings are in use for the token that stands in for any piece the vocabulary lacks.
 UNKNOWN = ("[UNK]", "<|unk|>")
 SpecialChoice = Literal["all"] | Collection[str]
+
+
+class SpecialTokens(dict[str, int]):
+    """The ids of special tokens by name; a name that isn't among them is a `ValueError` that says which are.
+
+    >>> SpecialTokens({"[UNK]": 7})["[PAD]"]
+    Traceback (most recent call last):
+    ...
+    ValueError: the tokenizer has no special token '[PAD]'; it has ['[UNK]']
+    """
+
+    def __missing__(self, name: str) -> NoReturn:
+        raise ValueError(f"the tokenizer has no special token {name!r}; it has {list(self)}")
 
 
 class Tokenizer:
@@ -29,7 +42,7 @@ class Tokenizer:
         check_special_tokens(special_tokens)
         # Copies, so that the caller's dictionaries can change later without changing the tokenizer.
         self.vocab = plain_ids(vocab, "vocab")
-        self.special_tokens = plain_ids(special_tokens, "special_tokens")
+        self.special_tokens = SpecialTokens(plain_ids(special_tokens, "special_tokens"))
         # Both kinds share one range of ids, because a model has one embedding table for all of them.
         pairs = [*self.vocab.items(), *self.special_tokens.items()]
         self.tokens = {token_id: token for token, token_id in pairs}
@@ -247,15 +260,19 @@ def id_list(ids: Iterable[int]) -> list[int]:
         raise ValueError(f"ids is {got}; it takes one sequence of whole numbers") from None
 
 
+def tokenizer_kinds() -> list[type[Tokenizer]]:
+    """Return the kinds of tokenizers that `from_dict` can make: those of the course whose modules were imported."""
+    # Only the course's own classes can be named, so that a file never decides which code runs.
+    return [kind for kind in Tokenizer.__subclasses__() if kind.__module__.startswith("course_utils.")]
+
+
 def from_dict(data: Mapping) -> Tokenizer:
     """Make a tokenizer from what its `to_dict` returned; the module of its class must have been imported.
 
     >>> from_dict(CharTokenizer.from_text("abc").to_dict()).encode("cab")
     [2, 0, 1]
     """
-    # Only the course's own classes can be named, so that a file never decides which code runs.
-    own = [kind for kind in Tokenizer.__subclasses__() if kind.__module__.startswith("course_utils.")]
-    kinds = {kind.__name__: kind for kind in own}
+    kinds = {kind.__name__: kind for kind in tokenizer_kinds()}
     require(isinstance(data, Mapping), f"data is {data!r:.50}; it takes what a tokenizer's to_dict returned")
     kind = data.get("kind")
     require(kind in kinds, f"the kind of tokenizer is {kind!r}; it takes one of {sorted(kinds)}")

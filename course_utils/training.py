@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
+from operator import length_hint
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from course_utils.checkpoints import Checkpoint, check_storable, kind_of, load_checkpoint, save_checkpoint, unwrap
+from course_utils.checkpoints import (
+    COMPILED,
+    Checkpoint,
+    check_storable,
+    kind_of,
+    load_checkpoint,
+    save_checkpoint,
+    unwrap,
+)
 from course_utils.common import require, write_whole
 from course_utils.gpt import GPT
 from course_utils.lean_loss import IGNORED, linear_cross_entropy
@@ -139,14 +148,33 @@ def lean_loss(model: nn.Module, batch: Batch) -> Tensor:
 
     A GPU holds them all, and would wait for the many small operations to be prepared.
     """
+    told = f"a batch holds {len(batch)} tensors; the next token's loss takes inputs and targets: give others their loss"
+    require(len(batch) == 2, told)
     inputs, targets = batch
-    # A model of one's own may make its scores otherwise: then it has a `forward` of its own, or another last layer.
-    plain = isinstance(model, GPT) and type(model).forward is GPT.forward and type(model.lm_head) is nn.Linear
-    # A hook on either wants to see the scores, and what wraps a model wants to be called.
-    hooked = plain and (model._forward_hooks or model._forward_pre_hooks or model.lm_head._forward_hooks)
-    if not plain or hooked or inputs.device.type != "cpu":
+    if inputs.device.type != "cpu" or not scores_are_plain(model):
         return next_token_loss(model, batch)
     return linear_cross_entropy(model.hidden_states(inputs), model.lm_head.weight, targets)
+
+
+def scores_are_plain(model: nn.Module) -> bool:
+    """Return whether a model's scores are its hidden states times one matrix, with nothing before, between or after."""
+    # A model of one's own may make its scores otherwise: then it has a `forward` of its own, or another last layer.
+    if not isinstance(model, GPT) or getattr(model.forward, "__func__", None) is not GPT.forward:
+        return False
+    # A hook on either wants to be called, and may change what it sees; so it is with pruned weights.
+    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    hooked = any(getattr(part, kind) for part in (model, model.lm_head) for kind in hooks)
+    return type(model.lm_head) is nn.Linear and model.lm_head.bias is None and not hooked
+
+
+def checked_loss(loss: Tensor) -> Tensor:
+    """Return a loss; a ValueError unless it's one number, and there is a weight to learn from it."""
+    one = isinstance(loss, Tensor) and loss.numel() == 1
+    got = f"of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
+    require(one, f"the loss is {got}; it takes a tensor with one number, the losses of the batch added up")
+    advice = "are all weights frozen, or was it cut off by `item` or `detach`?"
+    require(loss.requires_grad, f"the loss doesn't depend on a weight that learns: {advice}")
+    return loss
 
 
 def count_targets(batch: Batch) -> Tensor:
@@ -264,7 +292,7 @@ class Trainer:
         mean = 0.0
         for part in zip(*(tensor.tensor_split(self.config.accumulation) for tensor in batch), strict=True):
             with autocast(self.device, self.config.dtype):
-                loss = self.loss(self.model, part) / count
+                loss = checked_loss(self.loss(self.model, part)) / count
             self.scaler.scale(loss).backward()
             mean += loss.item()
         self.check_finite("loss", mean)
@@ -316,6 +344,7 @@ class Trainer:
             "training": settings_of(self.config),
             "data": self.data,
             "base": self.base,
+            "frozen": describe_frozen(self.model),
             "steps_done": self.steps_done,
             "history": asdict(self.history),
             "scaler": self.scaler.state_dict(),
@@ -328,7 +357,8 @@ class Trainer:
         `extend`, one that was to take fewer steps will do.
         """
         found = load_checkpoint(path)
-        require("steps_done" in found.metadata, f"{path} holds a model, but not the state of its training")
+        whole = "training" in found.metadata and "rng_state" in found.tensors
+        require(whole, f"{path} holds a model, but not the state of its training")
         self.check_same_run(found, path, extend)
         # In their order, not by name: what wraps a model may give its weights other names.
         with torch.no_grad():
@@ -356,8 +386,10 @@ class Trainer:
         # A model that was loaded from this very file may go on with it too.
         base = self.base if self.base == getattr(found.model, "origin", None) else base
         theirs = facts(found.model, settings, found.tokenizer, found.metadata.get("data"), base)
+        # With other weights frozen, each momentum would go to a neighbour of the weight that it belongs to.
+        ours["frozen"], theirs["frozen"] = describe_frozen(self.model), found.metadata.get("frozen")
         # How often somebody looks changes nothing that is learned. What one of the two doesn't know can't differ.
-        unknown = [name for name in ("tokenizer", "first batch") if not (ours[name] and theirs[name])]
+        unknown = [name for name in ("tokenizer", "first batch", "frozen") if not (ours[name] and theirs[name])]
         ours = {name: fact for name, fact in ours.items() if name not in ("evaluate_every", *unknown)}
         shorter = settings["steps"] < ours["steps"]
         if extend and shorter:
@@ -390,6 +422,18 @@ def facts(
     known = {"tokenizer": describe_tokenizer(tokenizer), "first batch": data}
     began = "fresh weights" if base is None else f"a loaded model, fingerprint {base[:8]},"
     return {"model": kind_of(model), "config": asdict(model.config), **settings, **known, "base": began}
+
+
+def describe_frozen(model: nn.Module) -> str:
+    """Name the weights that a run leaves as they are, so that others have another name.
+
+    >>> describe_frozen(nn.Linear(2, 3)), describe_frozen(nn.Linear(2, 3).requires_grad_(False))
+    ('none', '2 weights, fingerprint c4f6b8c6,')
+    """
+    weights = unwrap(model).named_parameters()
+    names = [name.replace(f"{COMPILED}.", "") for name, weight in weights if not weight.requires_grad]
+    mark = hashlib.sha256(" ".join(names).encode()).hexdigest()[:8]
+    return f"{len(names)} weights, fingerprint {mark}," if names else "none"
 
 
 def describe_tokenizer(tokenizer: Tokenizer | None) -> str | None:
@@ -564,13 +608,18 @@ def prepare_checkpoint(trainer: Trainer, path: Path, batches: Batches, extend: b
     ids, rows = trainer.tokenizer.vocab_size if trainer.tokenizer else 0, unwrap(trainer.model).config.vocab_size
     require(ids <= rows, f"the tokenizer has {ids:,} ids and the model a vocabulary of {rows:,}: they don't fit")
     require(not path.is_dir(), f"checkpoint is {path}, which is a folder; it takes a file to save in")
-    trial = path.with_name(path.name + ".trial")
-    write_whole(trial, b"")  # an OSError in words where nobody may write
-    trial.unlink()
+    check_place(path)
     trainer.data = describe_data(batches)
     # A file that is there is an earlier part of this run, unless `resume` finds otherwise and says so.
     if path.is_file():
         print(trainer.resume(path, extend))
+
+
+def check_place(path: Path) -> None:
+    """Raise an OSError in words where nobody may write; at the end of a long run would be too late to learn of it."""
+    trial = path.with_name(path.name + ".trial")
+    write_whole(trial, b"")
+    trial.unlink()
 
 
 def train_step(trainer: Trainer, batches: Batches, validation: Iterable[Batch]) -> Progress:
@@ -585,7 +634,8 @@ def train_step(trainer: Trainer, batches: Batches, validation: Iterable[Batch]) 
     speed = batch[0].numel() / (time.perf_counter() - started)
     unseen = None
     due = config.evaluate_every and (step % config.evaluate_every == 0 or step == config.steps)
-    if validation and due:
+    # Not `validation` alone: a DataLoader of a stream has no length, and can't say whether it's empty.
+    if due and length_hint(validation, 1):
         unseen = evaluate(trainer.model, validation, config.dtype, trainer.loss, trainer.count)
         trainer.history.validation.append((step, unseen))
     rate = config.learning_rate * schedule(step - 1, config)

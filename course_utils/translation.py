@@ -7,10 +7,12 @@ from torch import Tensor
 
 from course_utils.common import require
 from course_utils.encoder_decoder import EncoderDecoder
-from course_utils.generation import beam_search, generate_tokens
+from course_utils.generation import beam_search, evaluating, generate_tokens
+from course_utils.gpt import whole_number
 from course_utils.tales import spanish
 from course_utils.tokenizers import Tokenizer, WordTokenizer, pad_batch
 from course_utils.training import IGNORED, Batch, cross_entropy
+from course_utils.windows import step_number
 
 PAD, BOS, EOS = "[PAD]", "[BOS]", "[EOS]"
 LONGEST = 32  # tokens that a translation may have; the longest right one has 20
@@ -55,12 +57,11 @@ class FreshPairs:
     """Batches of sentences that were never seen before, with one right translation each: a function of the step."""
 
     def __init__(self, tokenizer: Tokenizer, batch_size: int, first_seed: int = 1_000_000) -> None:
-        require(batch_size >= 1, f"batch_size is {batch_size}; it takes a whole number from 1 on")
-        self.tokenizer, self.batch_size, self.first_seed = tokenizer, batch_size, first_seed
+        self.tokenizer, self.batch_size, self.first_seed = tokenizer, whole_number("batch_size", batch_size), first_seed
 
     def __call__(self, step: int) -> Batch:
         """Return the batch of one step, counted from 0."""
-        first = self.first_seed + step * self.batch_size
+        first = self.first_seed + step_number(step) * self.batch_size
         sentences = [(seed, spanish.draw_sentence(seed)) for seed in range(first, first + self.batch_size)]
         pairs = [(one.english, spanish.choose_translation(one, seed)) for seed, one in sentences]
         return encode_pairs(self.tokenizer, pairs)
@@ -71,18 +72,15 @@ def translate(
 ) -> list[str]:
     """Return a translation of each text: the likeliest word at each step, or the best of a beam search of `width`."""
     require(width >= 1, f"width is {width}; it takes 1 (greedy) or more")
-    was_training = model.training
-    model.eval()
+    require(not isinstance(texts, str), f"texts is {texts!r}; it takes a list of texts")
     # A beam search follows one text at a time.
-    size = batch_size if width == 1 else 1
-    try:
+    size = whole_number("batch_size", batch_size) if width == 1 else 1
+    with evaluating(model):
         rows = [
             row
             for first in range(0, len(texts), size)
             for row in translated_ids(model, tokenizer, texts[first : first + size], width)
         ]
-    finally:
-        model.train(was_training)
     special = tokenizer.special_tokens.values()
     return [tokenizer.decode([token for token in row if token not in special]) for row in rows]
 

@@ -1,5 +1,6 @@
 """Token ids become (input, target) windows: a dataset, loaders, a split, and files larger than memory."""
 
+import numbers
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -99,7 +100,8 @@ def split_tokens(token_ids: Ids, fraction: float = 0.9) -> tuple[Ids, Ids]:
     >>> split_tokens([1, 2, 3, 4, 5], 0.8)
     ([1, 2, 3, 4], [5])
     """
-    require(0 < fraction < 1, f"fraction is {fraction}; it takes a number between 0 and 1, such as 0.9")
+    between = isinstance(fraction, numbers.Real) and 0 < fraction < 1
+    require(between, f"fraction is {fraction!r}; it takes a number between 0 and 1, such as 0.9")
     # Rounded, since 100 * 0.29 is 28.999999999999996 in floating point, and `int` would make that 28.
     edge = round(len(token_ids) * fraction)
     require(0 < edge < len(token_ids), f"{len(token_ids)} tokens are too few to give {fraction} to training")
@@ -119,6 +121,13 @@ def make_loader(
     # A generator of its own, so that the order doesn't depend on how many random numbers were drawn elsewhere.
     generator = torch.Generator().manual_seed(seed)
     return DataLoader(dataset, batch_size, shuffle=shuffle, drop_last=drop_last, generator=generator)
+
+
+def step_number(step: int) -> int:
+    """Return a step as Python's own integer; what is none, or below 0, is a ValueError."""
+    whole = isinstance(step, int | np.integer) and step >= 0
+    require(whole, f"step is {step}; it takes a whole number: steps are counted from 0")
+    return int(step)
 
 
 class StepBatches:
@@ -146,10 +155,8 @@ class StepBatches:
 
     def indices(self, step: int) -> list[int]:
         """Return which windows the batch of one step holds."""
-        whole = isinstance(step, int | np.integer) and step >= 0
-        require(whole, f"step is {step}; it takes a whole number: steps are counted from 0")
         # No state is carried from step to step, so starting at step 100,000 costs no more than starting at 0.
-        epoch, batch = divmod(int(step), self.steps_per_epoch)
+        epoch, batch = divmod(step_number(step), self.steps_per_epoch)
         first = batch * self.batch_size
         keys = shuffle_keys(self.seed, epoch)
         return [shuffled(first + i, len(self.dataset), keys) for i in range(self.batch_size)]
@@ -177,7 +184,7 @@ class LoaderBatches:
 
     def __call__(self, step: int) -> tuple[Tensor, ...]:
         """Return the batch of one step, counted from 0."""
-        if step < self.step:
+        if step_number(step) < self.step:
             self.begin()
         while self.step <= step:
             batch = self.following()

@@ -72,6 +72,18 @@ LOCALES = {
     "ru, older": "28.02.25, 18:05",
     "fi": "28.2.2025 klo 18.05",
     "id": "28/02/25 18.05",
+    "bg": "28.02.25 г., 18:05",
+    "mk": "28.2.2025 г., во 18:05",
+    "ms, 12 hours": f"28/02/2025, 6:05{N}PTG",
+    "sq, 12 hours": f"28.2.25, 6:05{N}e pasdites",
+    "hu, 12 hours": "2025. 02. 28. du. 6:05",
+    "cs, 12 hours": "28.02.25 6:05 odp.",
+    "fr, 12 hours": "28/02/2025 à 6:05 du soir",
+    "it, 12 hours": "28/02/25, 6:05 di sera",
+    "pt-BR, 12 hours": "28/02/2025 6:05 da tarde",
+    "nl, 12 hours": "28-02-2025 6:05 's avonds",
+    "tr, parts of the day": "28.02.2025 akşam 6:05",
+    "vi": "18:05, 28/2/2025",
 }
 # Headers on iOS: brackets, and seconds.
 IOS_LOCALES = {
@@ -90,6 +102,10 @@ IOS_LOCALES = {
     "ko": "[2025. 2. 28. 오후 6:05:09]",
     "fi": "[28.2.2025 klo 18.05.09]",
     "ar": f"[{R}٢٨{R}/٢{R}/٢٠٢٥، ٦:٠٥:٠٩ م]",
+    "bg": "[28.02.25 г., 18:05:09]",
+    "vi": "[18:05:09, 28/2/2025]",
+    "until 2017": "28/2/25, 18:05:09:",
+    "until 2017, en-US": "2/28/25, 6:05:09 PM:",
 }
 
 # Hours of a 12-hour clock, with the words for the parts of the day.
@@ -100,6 +116,9 @@ HOURS = [
     ("中午12:05", 12), ("中午1:05", 13), ("中午11:05", 11),
     ("下午6:05", 18), ("晚上9:05", 21), ("午夜12:05", 0), ("오전 12:05", 0), ("오후 12:05", 12), ("午前0:05", 0),
     ("ÖÖ 9:05", 9), ("ÖS 9:05", 21), ("9:05 ص", 9), ("12:05 م", 12),
+    ("de. 6:05", 6), ("du. 6:05", 18), (f"12:05{N}PG", 0), (f"12:05{N}PTG", 12), ("6:05 du matin", 6),
+    ("12:05 midi", 12), ("3:05 de l’après-midi", 15), ("9:05 de la noche", 21), ("12:05 's nachts", 0),
+    ("gece 11:05", 23), ("6:05 дп", 6),
 ]  # fmt: skip
 
 
@@ -129,6 +148,46 @@ def on_ios(text: str, kind: str = "message", sender: str | None = "Mara") -> Row
 
 
 ANDROID = [
+    Case("left out, in words that no table has",
+         android(*(f"Mara: <{x}>" for x in ("Media omise", "Multimèdia omès", "hello there", "grin"))),
+         [*[said("", "media")] * 2, said("<hello there>"), said("<grin>")], doubts=("as left out media", "as typed")),
+    Case("edited, in words that no table has",
+         android(*(f"Mara: yo <{x}>" for x in ("Detta meddelande har redigerats", "您编辑了此消息", "edited", "a b"))),
+         [*[said("yo", "edited")] * 2, said("yo <edited>"), said("yo <a b>")],
+         doubts=("the mark of an edited message",)),
+    Case("deleted, in more languages",
+         android(*(f"Mara: {x}" for x in ("Usunięto tę wiadomość", "Du raderade det här meddelandet", "此消息已删除",
+                 "Αυτό το μήνυμα διαγράφηκε.", "لقد حذفت هذه الرسالة", "S’ha suprimit aquest missatge"))),
+         [said(x, "deleted") for x in ("Usunięto tę wiadomość", "Du raderade det här meddelandet", "此消息已删除",
+          "Αυτό το μήνυμα διαγράφηκε.", "لقد حذفت هذه الرسالة", "S’ha suprimit aquest missatge")]),
+    Case("attached, in more languages", android("Mara: plan.pdf (załączony plik)", "Mara: plan.pdf (final version)"),
+         [said("", "media"), said("plan.pdf (final version)")], doubts=("a file's name with words in brackets",)),
+    Case("a French space before a colon", android(f"Mara: SONDAGE{A}:\nOù ?\nOPTION{A}: Ici (2 votes)",
+                                                  f"Mara: localisation{A}: https://maps.google.com/?q=1.5,2.5"),
+         [said("Où ?\n- Ici (2 votes)", "poll"), said("https://maps.google.com/?q=1.5,2.5", "location")]),
+    Case("signs for vowels in a label", android("Mara: मतदान:\nकब?\nविकल्प: आज (2 वोट)",
+                                                "Mara: लोकेशन: https://maps.google.com/?q=1.5,2.5"),
+         [said("कब?\n- आज (2 वोट)", "poll"), said("https://maps.google.com/?q=1.5,2.5", "location")]),
+    Case("a label of several words", android("Mara: CUỘC THĂM DÒ Ý KIẾN:\nKhi nào?\nLỰA CHỌN: Mai (2 lượt bình chọn)"),
+         [said("Khi nào?\n- Mai (2 lượt bình chọn)", "poll")]),
+    Case("a list that is no poll", android("Mara: TODO:\nMilk: fresh (2 litres)\nEggs: brown (12)"),
+         [said("TODO:\nMilk: fresh (2 litres)\nEggs: brown (12)")]),
+    Case("signs behind the name of the chat", android("Finn: : :", "Finn: hi"),
+         [said(": :", sender="Finn"), said("hi", sender="Finn")]),
+    Case("a question with a colon in a poll", android("Mara: POLL:\nFood: Friday (28.2.)\nOPTION: Yes (2 votes)"),
+         [said("Food: Friday (28.2.)\n- Yes (2 votes)", "poll")]),
+    Case("a line of the app in words that no table has", android("Mara: hi", "Mara zmieniła temat na: kino"),
+         [said("hi"), said("Mara zmieniła temat na: kino", "system", None)], doubts=("taken as a line of the app",)),
+    Case("no sender at all", android("lunch", "dinner with Ida"),
+         [said("lunch", "system", None), said("dinner with Ida", "system", None)], doubts=("no line has a sender",)),
+    Case("deleted by mistake", android("Mara: This message was deleted by mistake"),
+         [said("This message was deleted by mistake")]),
+    Case("wide spaces everywhere", android("Mara: hi").replace(" ", A), [said("hi")]),
+    Case("a call at a time", android("Missed voice call at 6:05 PM"),
+         [said("Missed voice call at 6:05 PM", "call", None)]),
+    Case("a log in a text", android("Mara: look\n2025-02-28 18:06:01: x: y\n2025-02-28 18:06:02: x: z", "Mara: oh"),
+         [said("look\n2025-02-28 18:06:01: x: y\n2025-02-28 18:06:02: x: z"), said("oh")],
+         notes=("part of a text",)),
     Case("a text on several lines", android("Mara: one\ntwo\n\nthree", "Finn: hi"),
          [said("one\ntwo\n\nthree"), said("hi", sender="Finn")], lines={"message": 2, "continued": 3}),
     Case("a text that begins on the second line", android("Mara: \nhi"), [said("hi")]),
@@ -217,6 +276,19 @@ ANDROID = [
 ]  # fmt: skip
 
 IOS = [
+    Case("in a file that is named like the Web's", ios("Mara: hi", "Finn: yo", f"Mara: {L}Mara left").replace(
+            "[28.02.25, 18", "[2/28/25, 6").replace(":09]", f":09{N}PM]"),
+         [on_ios("hi"), on_ios("yo", sender="Finn"), on_ios("Mara left", "system", None)], file="chat.txt"),
+    Case("somebody who isn't in the contacts leaves", ios(f"~{N}Noor: hi", f"~{N}Noor: {L}~{N}Noor left"),
+         [on_ios("hi", sender="Noor"), on_ios(f"~{N}Noor left", "system", None)]),
+    Case("a call with other commas", ios("Mara: hi", f"Mara: {L}未接語音通話，{L}點按以回撥"),
+         [on_ios("hi"), on_ios("未接語音通話，點按以回撥", "call")]),
+    Case("left out, in words of a table", ios("Mara: hi", f"Mara: {L}документ не добавлен"),
+         [on_ios("hi"), on_ios("", "media")], doubts=("that aren't in our tables",)),
+    Case("a document with a French space", ios("Mara: hi", f"Mara: {L}<pièce jointe{A}: 00000012-Devis.pdf>"),
+         [on_ios("hi"), on_ios("", "media")], media=(None, "00000012-Devis.pdf")),
+    Case("no seconds, but marks", ios("Mara: hi", f"Mara: {L}Mara left").replace(":09]", "]"),
+         [said("hi"), said("Mara left", "system", None)]),
     Case("marks before lines and texts",
          ios("Hiking: ‎Messages and calls are end-to-end encrypted.", "Mara: hi") + L + ios(f"Mara: {L}image omitted"),
          [on_ios("Messages and calls are end-to-end encrypted.", "system", None), on_ios("hi"), on_ios("", "media")],
@@ -276,6 +348,16 @@ IOS = [
 ]  # fmt: skip
 
 WEB = [
+    Case("copied from the window", "[18:05, 28/2/2025] Mara: hi\nyou\n[18:05, 28/2/2025] +49 170: yo\n",
+         [said("hi\nyou"), said("yo", sender="+49 170")]),
+    Case("copied from the window, en-US", "[6:05 PM, 2/28/2025] Mara: hi\n", [said("hi")]),
+    Case("forwarded, and no text",
+         web("Mara: [Forwarded] <image omitted> sea", "Mara: [Forwarded] a.pdf (file attached)"),
+         [on_ios("sea", "media"), on_ios("", "media")], notes=("somebody else's words",)),
+    Case("how long a call took, and a live location",
+         web("- Voice call (3 min)", "Mara: Live location: 1.5, 2.5 - https://maps.google.com/?q=1.5,2.5"),
+         [on_ios("Voice call (3 min)", "call", None),
+          on_ios("1.5, 2.5 - https://maps.google.com/?q=1.5,2.5", "location")]),
     Case("all that the Web writes",
          web("You: hi", "- Mara created group “Trip: Rome”", "Mara: <image omitted> the sea", "- Missed voice call",
              "Mara: plan.pdf (file attached) read it", "Mara: Poll: What colour?\n    - Red\n    - Blue",
@@ -308,6 +390,12 @@ def on(*dates: tuple[int, int, int], hour: int = 18) -> list[Row]:
 
 
 DATES = [
+    Case("a line that looks like a header and is none", f"27.0{A}.25, 18:05 - Ida: old\n" + android("Mara: hi"),
+         [said("hi")], lines={"before the first message": 1, "message": 1}),
+    Case("Slovenian, a day of one digit", days("8. 02. 25", "9. 02. 25"), on((2025, 2, 8), (2025, 2, 9)),
+         doubts=("read as DMY",)),
+    Case("Slovenian, by how close the days are", days("18. 02. 25", "19. 02. 25"), on((2025, 2, 18), (2025, 2, 19)),
+         doubts=("read as DMY",)),
     Case("month first, by a number above 12", days("2/3/25", "2/14/25", end="6:05 PM"), on((2025, 2, 3), (2025, 2, 14)),
          notes=("2/14/25 fits no other",)),
     Case("day first, by a number above 12", days("02/03/2025", "14/03/2025"), on((2025, 3, 2), (2025, 3, 14))),
@@ -332,6 +420,10 @@ DATES = [
          notes=("the format changes",)),
     Case("the order changes", days("26/02/25", "27/02/25", "02/28/25", "03/01/25", "03/14/25"),
          on((2025, 2, 26), (2025, 2, 27), (2025, 2, 28), (2025, 3, 1), (2025, 3, 14)),
+         notes=("order of day and month",)),
+    Case("the order changes among dates that fit both",
+         days("26/02/25", "27/02/25", "03/10/25", "03/11/25", "03/13/25"),
+         on((2025, 2, 26), (2025, 2, 27), (2025, 3, 10), (2025, 3, 11), (2025, 3, 13)),
          notes=("order of day and month",)),
 ]  # fmt: skip
 
@@ -447,6 +539,10 @@ TELEGRAM = [
          [local("hi"), local("note"), local("bye")]),
     Case("cut", chat_of(telegram(text="hi"), telegram(text="[{yo"), telegram(text="no"))[:-30],
          [local("hi"), local("[{yo")], notes=("the file is cut",)),
+    Case("one entry broken",
+         chat_of(telegram(text="hi"), telegram(text="!"), telegram(text="yo")).replace('"!"', "oops"),
+         [local("hi"), local("yo")], notes=("an entry that is no JSON was left out",), lines={"not a message": 1}),
+    Case("a new line as it is", chat_of(telegram(text="a!b")).replace("!", "\n"), [local("a\nb")]),
     Case("half a pair of surrogates", chat_of(telegram(text="hi \ud83d")), [local("hi \ufffd")]),
 ]  # fmt: skip
 
@@ -489,6 +585,32 @@ OTHERS = [
     Case("JSON Lines", '{"sender": "Mara", "time": "2025-02-28T18:05:09", "text": "hi"}\n\nnonsense\n'
                        '{"from": "Finn", "timestamp": 1740762309, "content": "yo"}\n{"x": 1}\n',
          [on_ios("hi"), exact("yo", sender="Finn")], lines={"message": 2, "unreadable": 1, "not a message": 1}),
+    Case("Instagram, more sentences of the app", page(
+            meta(content="Mara created a poll."), meta(content="You missed a video chat with Finn."),
+            meta(content="Mara sent a live location."), meta(content="Mara unsent a message")),
+         [exact("Mara unsent a message", "deleted"), exact("Mara sent a live location.", "location"),
+          exact("You missed a video chat with Finn.", "call"), exact("Mara created a poll.", "poll")]),
+    Case("Discord, the answer to a command",
+         channel(discord(type="20", timestamp="2025-02-28T18:05:09+01:00")), [local("hi")]),
+    Case("JSON Lines with names written otherwise",
+         '{"From_Name": "Mara", "Body": "hi", "createdAt": "2025/02/28 18:05:09"}\n',
+         [on_ios("hi")]),
+    Case("JSON Lines with date and time apart",
+         '{"speaker": "Mara", "utterance": "hi", "date": "2025-02-28", "time": "18:05"}\n',
+         [said("hi")]),
+    Case("JSON Lines of what people and models said", '{"conversations": [{"from": "human", "value": "hi"}]}\n',
+         [("human", None, "message", "hi")]),
+    Case("JSON Lines with a user's name inside",
+         '{"channel": {"name": "x"}, "author": {"username": "Mara"}, "content": "hi", '
+         '"timestamp": "2025-02-28T18:05:09"}\n',
+         [on_ios("hi")]),
+    Case("JSON Lines with time in millionths of a second", '{"sender": "Mara", "text": "hi", "ts": 1740762309000000}\n',
+         [exact("hi")]),
+    Case("JSON Lines of one dialogue", '{"type": "conversation", "messages": [{"role": "user", "content": "hi"}]}\n',
+         [("user", None, "message", "hi")]),
+    Case("Lines of several chats", "\n".join(chat_of(telegram(text=text), name=text) for text in ("hi", "yo")),
+         [local("hi"), local("yo")], lines={"message": 2}),
+    Case("no message", chat_of(), [], doubts=("there is no message in it",)),
     Case("JSON Lines of dialogues", '{"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", '
                                     '"content": "yo"}]}\n' * 2,
          [("user", None, "message", "hi"), ("assistant", None, "message", "yo")] * 2),

@@ -7,6 +7,7 @@ from models import small_model
 from course_utils.attention_supervision import SupervisedAttention, earlier_mentions, log_weights, word_ids
 from course_utils.finetuning import FreshDialogues
 from course_utils.gpt import GPT, GPTConfig, attend
+from course_utils.lora import LoRAConfig, adapters, add_lora, merge_lora
 from course_utils.recipe import small_gpt, tales_tokenizer
 from course_utils.tales.words import PEOPLE, PLACES, THINGS
 from course_utils.template import encode_chat
@@ -132,3 +133,14 @@ def test_other_bad_input_is_named(tokenizer):
     rotary = GPT(GPTConfig(config.vocab_size, 64, 2, 2, 32, positions="rotary")).train()
     with pytest.raises(ValueError, match="rotary"):
         supervised(tokenizer)(rotary, (ids, ids))
+
+
+def test_it_looks_at_what_an_adapter_has_learned_too(tokenizer):
+    torch.manual_seed(0)
+    model = add_lora(small_gpt(tokenizer), LoRAConfig(rank=2))
+    for _, layer in adapters(model):
+        torch.nn.init.normal_(layer.B, std=0.02)
+    ids = torch.tensor([encode_chat(tokenizer, TALK)])
+    loss = supervised(tokenizer)
+    carrying = loss(model.train(), (ids[:, :-1], ids[:, 1:])).item()
+    assert loss(merge_lora(model), (ids[:, :-1], ids[:, 1:])).item() == pytest.approx(carrying, rel=1e-5)

@@ -62,7 +62,15 @@ def test_a_batch_depends_on_the_step_alone():
     assert torch.equal(one(3)[0], again(3)[0])
 
 
-@pytest.mark.parametrize(("sizes", "said"), [((0, 8), "batch_size is 0"), ((8, 0), "context_length is 0")])
+@pytest.mark.parametrize(
+    ("sizes", "said"), [((0, 8), "batch_size is 0"), ((8, 0), "context_length is 0"), ((2.5, 8), "2.5")]
+)
 def test_sizes_below_one_are_refused(sizes, said):
     with pytest.raises(ValueError, match=said):
         Counting(*sizes, pad_id=0)
+
+
+@pytest.mark.parametrize("step", [-1, 1.5])
+def test_a_step_that_is_none_is_told(step):
+    with pytest.raises(ValueError, match=f"step is {step}; it takes a whole number"):
+        Counting(4, 60, pad_id=0)(step)

@@ -200,6 +200,8 @@ UNKNOWN = [
     ("x.json", "[" * 100_000, "no chat export|nested too deeply"),
     ("x.html", "<!DOCTYPE html><html></html>", "ask the app for JSON"),
     ("x.csv", "a,b\n1,2\n", "a,b"),
+    ("x.txt", "27.0\u00a0.25, 18:05 - Mara: hi\n", "x.txt has no possible date"),
+    ("x.txt", "99/99/2025, 18:05 - Mara: hi\n", "x.txt has no possible date, it begins with '99/99"),
 ]
 
 

@@ -311,3 +311,16 @@ def test_a_model_of_another_version_of_the_code_is_no_damage(tmp_path, monkeypat
     ) as told:
         load_checkpoint(tmp_path / "a.safetensors")
     assert "damaged" not in str(told.value)
+
+
+class OwnWords(WordTokenizer):
+    """A tokenizer of one's own, which no file can name."""
+
+
+def test_what_could_not_be_read_back_is_not_written(tmp_path):
+    path = tmp_path / "a"
+    with pytest.raises(ValueError, match="tokenizer is a OwnWords; a checkpoint holds one of the course's: Char"):
+        save_checkpoint(path, small_model(), OwnWords.from_text(TEXT))
+    with pytest.raises(ValueError, match="the model's config is a LlamaConfig; that of a GPT is a GPTConfig"):
+        save_checkpoint(path, gpt.GPT(small_llama().config))
+    assert not path.exists()

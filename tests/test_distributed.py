@@ -13,7 +13,15 @@ import torch
 
 from course_utils import distributed
 from course_utils.checkpoints import load_checkpoint
-from course_utils.distributed import DistributedTrainer, ProcessLost, World, newest_step, own_threads, train_together
+from course_utils.distributed import (
+    DistributedTrainer,
+    ProcessLost,
+    World,
+    joined,
+    newest_step,
+    own_threads,
+    train_together,
+)
 from course_utils.training import Trainer, TrainingConfig, evaluate, train
 
 TESTS = Path(__file__).parent
@@ -151,6 +159,45 @@ def test_alone_it_is_the_trainer(tmp_path):
     assert ours.losses == [plain.step(*together.batches(step)) for step in range(4)]
 
 
+def test_batches_may_be_a_list_as_they_may_for_train():
+    listed, config = [together.batches(step) for step in range(4)], TrainingConfig(4)
+    found = train_together(DistributedTrainer(together.fresh(torch.float32), config), listed)
+    expected = train_together(DistributedTrainer(together.fresh(torch.float32), config), together.batches)
+    assert found.losses == expected.losses
+
+
+@pytest.mark.parametrize("save_every", [0, 1])
+def test_a_place_where_nobody_may_write_is_told_before_the_first_step(tmp_path, save_every):
+    (tmp_path / "file").write_text("a file, where a folder would have to be")
+    trainer = DistributedTrainer(together.fresh(torch.float32), TrainingConfig(4))
+    with pytest.raises(OSError, match="could not write "):
+        train_together(trainer, together.batches, folder=tmp_path / "file", save_every=save_every)
+    assert trainer.steps_done == 0
+    train_together(trainer, together.batches, folder=tmp_path / "run")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["step_00000004"]
+
+
+@pytest.mark.parametrize("arguments", [{"save_every": 5}, {"save_every": -1, "folder": "run"}])
+def test_saving_that_cannot_be_is_told(arguments):
+    trainer = DistributedTrainer(together.fresh(torch.float32), TrainingConfig(4))
+    with pytest.raises(ValueError, match="it takes 0 or more steps, and a folder to save in"):
+        train_together(trainer, together.batches, **arguments)
+
+
+def test_alone_it_computes_with_as_many_threads_as_asked(monkeypatch):
+    monkeypatch.delenv("RANK", raising=False)
+    before = torch.get_num_threads()
+    try:
+        with joined(threads=3) as world:
+            assert (world.size, torch.get_num_threads()) == (1, 3)
+    finally:
+        torch.set_num_threads(before)
+    with joined():
+        assert torch.get_num_threads() == before
+    with pytest.raises(ValueError, match="threads is -1"), joined(threads=-1):
+        pass
+
+
 @pytest.fixture
 def half(tmp_path):
     """A run that was saved after two of its four steps, and how one makes its trainer."""
@@ -182,6 +229,19 @@ def test_only_the_newest_whole_step_counts(half):
     assert newest_step(folder).name == "step_00000002"
     (folder / "step_00000002" / distributed.WRITTEN).unlink()
     assert newest_step(folder) is None
+
+
+def test_what_is_not_a_step_of_the_run_is_left_alone(half):
+    trainer, folder = half
+    others = [folder / "step_00000001_good", folder / "step_by_step"]
+    for other in others:
+        other.mkdir()
+        (other / distributed.WRITTEN).write_bytes(b"somebody's")
+    (folder / "step_00000009").write_text("no folder")
+    assert newest_step(folder).name == "step_00000002"
+    train_together(trainer(), together.batches, folder=folder)
+    assert newest_step(folder).name == "step_00000004"
+    assert all((other / distributed.WRITTEN).is_file() for other in others)
 
 
 def test_a_damaged_checkpoint_is_told_in_words(half):

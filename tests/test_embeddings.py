@@ -128,11 +128,24 @@ def test_random_vectors_share_groups_as_often_as_chance_says():
     assert fraction == pytest.approx(chance_level, abs=0.03)
 
 
+def trained_with(given=0, target=0, chances=3, **settings):
+    settings = {"steps": 1} | settings
+    return train_words(Word2Vec(3, 2), torch.tensor([[given]]), torch.tensor([target]), torch.ones(chances), **settings)
+
+
 @pytest.mark.parametrize(
     ("call", "told"),
     [
         (lambda: contexts([[1, 2]], 0), "radius is 0"),
         (lambda: contexts([[], []], 1), "there are no words"),
+        (lambda: contexts([1, 2], 1), "ids is 1; it takes one sequence of whole numbers"),
+        (lambda: contexts(["ab"], 1), "ids is 'ab'"),
+        (lambda: contexts([[1, 2], [3, -2]], 1), "document 1 holds the word id -2; ids start at 0"),
+        (lambda: contexts([[1, 2]], 1.5), "radius is 1.5"),
+        (lambda: trained_with(given=-2), "a word has the id -2; ids start at 0"),
+        (lambda: trained_with(target=-1), "a word has the id -1; ids start at 0, and only a given one"),
+        (lambda: trained_with(chances=2), "there are 2 chances for wrong answers; the model knows 3 words"),
+        (lambda: trained_with(batch_size=0), "batch_size is 0"),
         (lambda: noise_chances(torch.zeros(3)), "all counts are zero"),
         (lambda: cosine(torch.ones(2, 3), torch.zeros(2, 3)), "row 0 of b is a zero vector"),
         (lambda: cosine(torch.ones(2, 3), torch.ones(2, 4)), r"b is \(2, 4\)"),

@@ -233,6 +233,8 @@ def test_the_weights_that_are_shown_are_those_that_are_used(model):
     _, (_, values), _ = caught["given"]
     heads = weights[1] @ values[0]
     torch.testing.assert_close(block.cross.proj(heads.transpose(0, 1).reshape(1, 4, 12)), caught["out"])
+    with pytest.raises(ValueError, match="there are 2 sources and 2 targets; it shows the weights of one pair"):
+        cross_attention_weights(model, source.repeat(2, 1), idx.repeat(2, 1))
 
 
 def test_what_does_not_fit_is_refused_in_words(model):

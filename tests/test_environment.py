@@ -398,6 +398,23 @@ def test_lab_opens_the_first_of_the_readers_notebooks(made):
     assert ("--allow-root" in said) is (hasattr(os, "geteuid") and os.geteuid() == 0)
 
 
+def test_jupyterlab_asks_nobody_whether_to_fetch_its_news(monkeypatch):
+    seen = []
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "mine")
+    monkeypatch.setattr(environment, "prepare", lambda: Path(sys.executable))
+    monkeypatch.setattr(environment, "copy_notebooks", list)
+    monkeypatch.setattr(environment, "follow", lambda command: seen.append(os.environ["JUPYTER_CONFIG_PATH"]) or 0)
+    environment.open_lab([])
+    assert seen[0].split(os.pathsep)[1:] == ["mine"]
+    asked = "from jupyterlab_server.config import get_page_config as g; print(*g([])['disabledExtensions'])"
+    env = {**os.environ, "JUPYTER_CONFIG_PATH": seen[0]}
+    off = subprocess.run([sys.executable, "-c", asked], env=env, capture_output=True, text=True, check=True)
+    news = "@jupyterlab/apputils-extension:announcements"
+    assert news in off.stdout.split()
+    core = next(Path(sys.prefix, "share", "jupyter", "lab", "static").glob("jlab_core.*.js"))
+    assert f'"{news}"' in core.read_text(encoding="utf-8")  # JupyterLab has a part of that name
+
+
 def test_copies_have_no_outputs_but_the_map_and_are_never_written_to(made):
     made.run("lab")
     own, shipped = (made.root / folder / "00_start_here.ipynb" for folder in ("my_notebooks", "notebooks"))

@@ -152,3 +152,24 @@ def test_of_a_wrapped_model_the_one_inside_is_judged():
     wrapped = torch.nn.DataParallel(model)
     assert tell_tales(wrapped, tokenizer, ["Mara"], GREEDY) == tell_tales(model, tokenizer, ["Mara"], GREEDY)
     assert token_losses(wrapped, tokenizer, texts) == token_losses(model, tokenizer, texts)
+
+
+def test_the_losses_of_tokens_are_measured_without_dropout_and_the_model_stays_in_training():
+    tokenizer, texts = tales_tokenizer(600), ["Mara sang."]
+    torch.manual_seed(0)
+    model = GPT(small_config(vocab_size=tokenizer.vocab_size, dropout=0.5)).train()
+    found = token_losses(model, tokenizer, texts)
+    assert model.training
+    assert found == token_losses(model.eval(), tokenizer, texts)
+
+
+@pytest.mark.parametrize("size", [0, 2.5, "3"])
+def test_batches_of_no_size_are_told(size):
+    tokenizer = tales_tokenizer(600)
+    model = GPT(small_config(vocab_size=tokenizer.vocab_size))
+    for judge in (
+        lambda: tell_tales(model, tokenizer, ["Mara"], GREEDY, size),
+        lambda: token_losses(model, tokenizer, ["Mara"], size),
+    ):
+        with pytest.raises(ValueError, match="batch_size is "):
+            judge()

@@ -45,6 +45,7 @@ from course_utils.export.onnx_graph import (
 from course_utils.generation import generate_tokens
 from course_utils.gpt import GPTConfig, count_parameters
 from course_utils.llama import to_transformers
+from course_utils.recipe import CHAT_TOKENS
 from course_utils.template import encode_chat
 from course_utils.tokenizers import END_OF_TEXT, CharTokenizer
 
@@ -243,6 +244,11 @@ def test_a_vocabulary_without_a_chat_is_a_base_model_and_pads_with_the_end_of_te
     about = json.loads((tmp_path / "tokenizer_config.json").read_text())
     assert about["pad_token"] == about["eos_token"] == about["bos_token"] == about["unk_token"] == END_OF_TEXT
     assert "chat_template" not in about
+
+
+def test_a_model_that_cannot_read_the_question_is_no_chat_model():
+    tokenizer = BPETokenizer((), [END_OF_TEXT, *CHAT_TOKENS])
+    assert not is_chat(lively_model(vocab_size=300, context_length=8, dtype=torch.float32), tokenizer)
 
 
 def test_the_command_says_what_it_wrote_and_what_to_type(tmp_path, capsys):

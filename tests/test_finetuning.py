@@ -5,10 +5,11 @@ import torch
 
 from course_utils import finetuning, tales
 from course_utils.finetuning import Conversations, FreshDialogues, replies, stream_reply
+from course_utils.generation import Sampler
 from course_utils.gpt import GPT, GPTConfig
 from course_utils.recipe import tales_tokenizer
 from course_utils.template import END, encode_chat
-from course_utils.tokenizers import END_OF_TEXT
+from course_utils.tokenizers import END_OF_TEXT, CharTokenizer
 from course_utils.training import IGNORED
 
 TALK = [
@@ -76,3 +77,26 @@ def test_a_reply_forgets_only_what_leaves_no_room_for_an_answer(tokenizer, monke
     longer = [*talk, {"role": "assistant", "content": "aye"}, {"role": "user", "content": "the kite"}]
     stream_reply(model, tokenizer, longer, most=90)
     assert read[-1][0] == encode_chat(tokenizer, longer[2:], prompt=True)
+
+
+def test_each_batch_of_replies_draws_for_itself(tokenizer):
+    torch.manual_seed(0)
+    model = GPT(GPTConfig(tokenizer.vocab_size, 96, 2, 2, 32)).eval()
+    said = replies(model, tokenizer, [TALK[:1]] * 4, most=20, sampler=Sampler(seed=1), batch_size=2)
+    assert len(set(said)) == 4
+    assert said[:2] == replies(model, tokenizer, [TALK[:1]] * 2, most=20, sampler=Sampler(seed=1))
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [({"most": 96}, "most is 96; it takes fewer tokens than .* 96"), ({"batch_size": 0}, "batch_size is 0")],
+)
+def test_replies_that_cannot_be_are_told(tokenizer, asked, told):
+    with pytest.raises(ValueError, match=told):
+        replies(GPT(GPTConfig(tokenizer.vocab_size, 96, 2, 2, 32)), tokenizer, [TALK[:1]], **asked)
+
+
+def test_a_vocabulary_without_the_chats_tokens_is_told():
+    words = CharTokenizer.from_text("a chat", [END_OF_TEXT])
+    with pytest.raises(ValueError, match=r"no special token '<\|user\|>'; it has \['<\|endoftext\|>'\]"):
+        Conversations(words, [[{"role": "user", "content": "a chat"}]], 2, 64)

@@ -247,8 +247,9 @@ def test_prompts_that_cannot_be_read_are_told(prompts, told):
 
 def test_no_new_tokens_are_an_empty_answer():
     assert generate_tokens(small_model(), PROMPTS, 0) == [[], [], []]
-    with pytest.raises(ValueError, match="max_new_tokens is -1"):
-        generate_tokens(small_model(), PROMPTS, -1)
+    for wrong in (-1, 2.5, "3"):
+        with pytest.raises(ValueError, match=f"max_new_tokens is {wrong!r}; it takes a whole number"):
+            generate_tokens(small_model(), PROMPTS, wrong)
 
 
 class Louder(nn.Linear):
@@ -349,6 +350,22 @@ def test_one_beam_is_greedy_and_stops_where_greedy_stops():
         (found, _), *others = beam_search(model, PROMPTS[0], 12, 1, stops)
         assert found == generate_tokens(model, [PROMPTS[0]], 12, stop_tokens=stops)[0]
         assert not others
+
+
+def test_beam_search_works_without_dropout_and_leaves_the_model_as_it_was():
+    model = small_model(dropout=0.5).train()
+    found = beam_search(model, PROMPTS[0], 6, width=3)
+    assert model.training
+    assert found == beam_search(model.eval(), PROMPTS[0], 6, width=3)
+    assert not model.training
+
+
+def test_stop_tokens_may_come_from_anything_that_yields_them():
+    model = small_model()
+    stops = {row[2] for row in generate_tokens(model, PROMPTS, 6)}
+    cut = generate_tokens(model, PROMPTS, 6, stop_tokens=list(stops))
+    assert {len(row) for row in cut} != {6}
+    assert generate_tokens(model, PROMPTS, 6, stop_tokens=iter(stops)) == cut
 
 
 def test_beams_that_cannot_be_are_refused():

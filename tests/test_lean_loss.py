@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from torch.nn.utils import prune
 from torch.testing import assert_close
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -204,3 +205,41 @@ def test_a_device_other_than_the_processor_gets_all_scores_at_once(monkeypatch):
     monkeypatch.setattr("course_utils.training.linear_cross_entropy", None)
     inputs, targets = (part.to("meta") for part in batch_of(model))
     assert lean_loss(model, (inputs, targets)).device.type == "meta"
+
+
+def with_bias(model):
+    model.lm_head = torch.nn.Linear(8, 50)
+    torch.nn.init.normal_(model.lm_head.bias)
+
+
+def with_a_forward_of_its_own(model):
+    plain = model.forward
+    model.forward = lambda idx: 3 * plain(idx)
+
+
+def with_smaller_vectors(model):
+    model.lm_head.register_forward_pre_hook(lambda layer, inputs: (inputs[0] / 3,))
+
+
+def pruned(model):
+    prune.random_unstructured(model.lm_head, "weight", 0.5)
+    with torch.no_grad():
+        model.lm_head.weight_orig.add_(1.0)  # as after a step: the weight is made anew from it at each call
+
+
+@pytest.mark.parametrize("change", [with_bias, with_a_forward_of_its_own, with_smaller_vectors, pruned])
+def test_a_model_whose_scores_were_changed_has_the_loss_of_those(change):
+    torch.manual_seed(0)
+    model = GPT(GPTConfig(**SIZES, tied=False)).double()
+    before = lean_loss(model, batch_of(model)).item()
+    change(model)
+    model.double()
+    losses = [loss(model, batch_of(model)).item() for loss in (lean_loss, next_token_loss)]
+    assert losses[0] == losses[1] != before
+
+
+def test_a_gradient_that_somebody_listens_for_is_heard():
+    model, heard = GPT(GPTConfig(**SIZES)), []
+    model.lm_head.register_full_backward_hook(lambda layer, inputs, outputs: heard.append(outputs[0].shape))
+    lean_loss(model, batch_of(model)).backward()
+    assert heard == [(3, 8, 50)]

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 from dataclasses import asdict, replace
 
 import pytest
@@ -26,6 +27,7 @@ from course_utils.llama import (
     to_transformers,
     within,
 )
+from course_utils.lora import LoRAConfig, add_lora
 from course_utils.recipe import initialise_small, recipe
 from course_utils.training import Trainer, autocast
 
@@ -389,6 +391,7 @@ def test_rotary_angles_stay_exact_in_half_precision():
         ({"n_expert": 4, "n_active": 5}, "n_active is 5; it takes a number of experts up to n_expert, 4"),
         ({"n_active": 0}, "n_active is 0"),
         ({"soft_cap": 0}, "soft_cap is 0; it takes a number above 0"),
+        ({"soft_cap": math.inf}, "soft_cap is inf; it takes a number above 0, but no infinite one"),
         ({"positions": "learned"}, "positions is 'learned'; a Llama's are rotary"),
         ({"n_embd": 12}, "make it even"),
         ({"n_embd": 30}, "n_embd is 30 and n_head is 4"),
@@ -416,3 +419,10 @@ def test_llama_2_7b_has_its_number_of_parameters_to_the_digit():
     with torch.device("meta"):
         model = Llama(LlamaConfig(32_000, 4096, 32, 32, 4096, n_hidden=11_008))
     assert count_parameters(model) == 6_738_415_616
+
+
+def test_what_is_no_llama_or_has_an_adapter_does_not_become_theirs():
+    with pytest.raises(ValueError, match="the configuration is a GPTConfig"):
+        to_transformers(small_model())
+    with pytest.raises(ValueError, match=r"block 0 has attn.query.A, .*: merge_lora comes first"):
+        to_transformers(add_lora(small_llama(), LoRAConfig()))

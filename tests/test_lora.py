@@ -173,6 +173,8 @@ def test_a_wider_vocabulary_changes_nothing_for_the_old_tokens(positions, tied):
     assert wide.token_embedding.weight.unique(dim=0).shape == (24, 16)
     with pytest.raises(ValueError, match="vocab_size is 19"):
         widen_vocabulary(plain, 19)
+    with pytest.raises(ValueError, match="merge_lora adds them to the weights"):
+        widen_vocabulary(add_lora(plain, LoRAConfig()), 24)
 
 
 @pytest.mark.parametrize("positions", ["learned", "rotary"])
@@ -233,6 +235,20 @@ def test_layers_that_a_model_does_not_have_are_refused_and_it_can_still_be_train
     assert all(weight.requires_grad for weight in mixture.parameters())
 
 
+def test_an_adapter_on_the_attention_of_a_mixture_of_experts_comes_back(tmp_path):
+    def mixture():
+        torch.manual_seed(0)
+        return Llama(LlamaConfig(**SIZES | {"positions": "rotary"}, n_expert=4)).eval()
+
+    carrying = add_lora(mixture(), LoRAConfig(rank=2))
+    for _, layer in adapters(carrying):
+        torch.nn.init.normal_(layer.B)
+    save_adapter(carrying, tmp_path)
+    again = mixture()
+    assert load_adapter(again, tmp_path) == LoRAConfig(rank=2)
+    assert_close(again(IDX), carrying(IDX), atol=0, rtol=0)
+
+
 def test_a_wrong_folder_is_refused_and_the_model_stays(tmp_path):
     save_adapter(trained(), tmp_path / "good")
     carrying = trained(seed=3)
@@ -246,6 +262,7 @@ def test_a_wrong_folder_is_refused_and_the_model_stays(tmp_path):
         ({"use_dora": True}, "use_dora"),
         ({"r": 5}, "another model"),
         ({"bias": "all"}, "bias 'all'"),
+        ({"alpha_pattern": {"c_attn": 64}}, "alpha_pattern {'c_attn': 64}"),
     ):
         (tmp_path / "good/adapter_config.json").write_text(json.dumps(about | change))
         with pytest.raises(ValueError, match=said):

@@ -7,12 +7,13 @@ import pytest
 import torch
 import transformers
 from local_server import serving
-from models import small_model, some_ids, theirs_of
+from models import small_config, small_llama, small_model, some_ids, theirs_of
 from torch.testing import assert_close
 
 from course_utils import pretrained
 from course_utils.common import write_whole
-from course_utils.gpt import GPTConfig
+from course_utils.gpt import GPT, GPTConfig
+from course_utils.lora import LoRAConfig, add_lora
 from course_utils.pretrained import (
     gpt_from_huggingface,
     gpt_to_huggingface,
@@ -148,6 +149,13 @@ def test_a_model_saved_over_another_is_never_read_with_the_others_sizes(tmp_path
         load_huggingface(tmp_path)
 
 
+def test_quantised_weights_are_told():
+    config, weights = pretrained.gpt_to_huggingface(small_model())
+    weights["transformer.h.0.mlp.c_fc.weight"] = weights["transformer.h.0.mlp.c_fc.weight"].to(torch.int8)
+    with pytest.raises(ValueError, match=r"'transformer.h.0.mlp.c_fc.weight' holds torch.int8; it takes floating"):
+        pretrained.gpt_from_huggingface(config, weights)
+
+
 def test_a_missing_and_a_misshapen_weight_are_named():
     config, weights = gpt_to_huggingface(small_model())
     name = "transformer.h.1.mlp.c_fc.weight"
@@ -231,3 +239,30 @@ def test_a_tied_file_that_holds_the_same_table_twice_stays_tied():
     config, weights = gpt_to_huggingface(small_model())
     twice = weights | {"lm_head.weight": weights["transformer.wte.weight"].clone()}
     assert gpt_from_huggingface(config, twice).config.tied
+
+
+class Louder(GPT):
+    """A model whose scores are its own."""
+
+    def forward(self, idx, cache=None, attention_mask=None):
+        return 2 * super().forward(idx, cache, attention_mask)
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: add_lora(small_model(), LoRAConfig()), "merge_lora adds them to the weights"),
+        (lambda: add_lora(small_llama(), LoRAConfig()), "merge_lora adds them to the weights"),
+        (lambda: Louder(small_config()), "the model is a Louder"),
+        (lambda: with_another_head(small_llama(tied=True)), "the output weights differ"),
+    ],
+)
+def test_what_they_would_compute_otherwise_does_not_go_out(make, told, tmp_path):
+    with pytest.raises(ValueError, match=told):
+        save_huggingface(make(), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def with_another_head(model):
+    model.lm_head = torch.nn.Linear(model.config.n_embd, model.config.vocab_size, bias=False)
+    return model

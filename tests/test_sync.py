@@ -233,6 +233,14 @@ def test_metadata_that_changes_with_each_run_is_cleaned(course: sync.Course):
     assert made.metadata.language_info == {"name": "python"}
 
 
+def test_lines_that_were_printed_in_pieces_are_stored_as_one_output():
+    texts = [("stdout", "a\n"), ("stdout", "b\n"), ("stderr", "c\n"), ("stderr", "d\n"), ("stdout", "e\n")]
+    outputs = [new_output("stream", name=name, text=text) for name, text in texts]
+    outputs[4:4] = [new_output("display_data", {"text/plain": "x"}), new_output("display_data", {"text/plain": "y"})]
+    found = [(output.get("name"), output.get("text")) for output in sync.joined(outputs)]
+    assert found == [("stdout", "a\nb\n"), ("stderr", "c\nd\n"), (None, None), (None, None), ("stdout", "e\n")]
+
+
 def test_the_folder_of_a_warning_is_cleaned():
     output = new_output("stream", name="stderr", text="/tmp/ipykernel_91/2713.py:1: UserWarning: x\n")
     sync.clean_output(output)

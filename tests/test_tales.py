@@ -116,6 +116,11 @@ def test_fresh_tales_are_not_in_the_shipped_file():
     assert tales.share_copied(fresh, tales.corpus()) == 0
     assert tales.share_copied([TALES[3], "Else."], TALES) == 0.5
     assert tales.share_copied([], TALES) == 0
+    with pytest.raises(ValueError, match="a tale is a list; it takes a string"):
+        check(TALES[:1])
+    for texts in ((TALES[3], TALES), (TALES, TALES[3])):
+        with pytest.raises(ValueError, match="it takes a list of tales"):
+            tales.share_copied(*texts)
     with pytest.raises(ValueError, match="count must be 0 or more, not -1"):
         tales.generate_many(-1)
 

@@ -66,6 +66,7 @@ def test_a_special_token_that_somebody_types_is_text(tokenizer):
         ([], "no messages"),
         (["hello"], "message 0 is 'hello'"),
         ([{"role": "bot", "content": "x"}], "role 'bot'"),
+        ([{"role": ["user"], "content": "x"}], "role \\['user'\\]"),
         ([{"role": "user", "content": None}], "content None"),
     ],
 )

@@ -250,6 +250,41 @@ def test_a_checkpoint_of_another_recipe_is_refused_and_kept(tmp_path):
     assert path.read_bytes() == before
 
 
+def with_frozen(*parts):
+    model = fresh_model(n_layer=2)
+    for part in parts:
+        model.get_submodule(part).requires_grad_(False)
+    return model
+
+
+@pytest.mark.parametrize("others", [("blocks.1",), (), ("blocks.0", "blocks.1")])
+def test_a_run_that_froze_other_weights_is_another_run(tmp_path, others):
+    path = tmp_path / "run.safetensors"
+    train(with_frozen("blocks.0"), batches, TrainingConfig(steps=2), checkpoint=path)
+    before = path.read_bytes()
+    told = r"from another run: frozen is 12 weights, fingerprint \w{8}, there and (none|\d\d weights, f.*) here\. Give"
+    with pytest.raises(ValueError, match=told):
+        train(with_frozen(*others), batches, TrainingConfig(steps=4), checkpoint=path, extend=True)
+    assert path.read_bytes() == before
+    once = train(with_frozen("blocks.0"), batches, TrainingConfig(steps=2)).losses
+    assert train(with_frozen("blocks.0"), batches, TrainingConfig(steps=2), checkpoint=path).losses == once
+
+
+def test_a_checkpoint_from_before_frozen_weights_were_named_goes_on(tmp_path):
+    path, config = tmp_path / "run.safetensors", TrainingConfig(steps=2)
+    train(with_frozen("blocks.0"), batches, config, checkpoint=path)
+    found = load_checkpoint(path)
+    del found.metadata["frozen"]
+    save_checkpoint(path, found.model, found.tokenizer, found.metadata, found.tensors)
+    assert "all 2 steps" in Trainer(with_frozen("blocks.0"), config).resume(path)
+
+
+def test_a_file_with_a_step_but_no_state_of_training_is_told(tmp_path):
+    save_checkpoint(tmp_path / "model.safetensors", fresh_model(), metadata={"steps_done": 5})  # as `export` does
+    with pytest.raises(ValueError, match="holds a model, but not the state of its training"):
+        Trainer(fresh_model(), TrainingConfig(steps=9)).resume(tmp_path / "model.safetensors")
+
+
 WORDS = ["a b c d e f g h", "h g f e d c b a"]
 
 
@@ -654,6 +689,46 @@ def test_a_batch_that_cannot_be_evaluated_leaves_the_model_in_training():
     with pytest.raises(ValueError, match="token id 99"):
         evaluate(model, [(torch.tensor([[99]]), torch.tensor([[1]]))])
     assert model.training
+
+
+class Stream(torch.utils.data.IterableDataset):
+    """Texts without an end that anybody knows: no length."""
+
+    def __iter__(self):
+        return zip(X, Y, strict=True)
+
+
+def test_validation_data_without_a_length_are_taken_too():
+    loader = torch.utils.data.DataLoader(Stream(), batch_size=2)
+    found = train(fresh_model(), batches, TrainingConfig(steps=2, evaluate_every=1), loader).validation
+    assert found == train(fresh_model(), batches, TrainingConfig(steps=2, evaluate_every=1), [*loader]).validation
+
+
+@pytest.mark.parametrize(
+    ("loss", "told"),
+    [
+        (lambda model, batch: cross_entropy(model(batch[0]), batch[1], "none"), r"of shape \(32,\); it takes a tensor"),
+        (lambda model, batch: next_token_loss(model, batch).item(), "a float; it takes a tensor with one number"),
+        (lambda model, batch: (next_token_loss(model, batch), 3), "a tuple; it takes"),
+        (lambda model, batch: next_token_loss(model, batch).detach(), "doesn't depend on a weight that learns"),
+    ],
+)
+def test_a_loss_of_ones_own_that_cannot_be_learned_from_is_told(loss, told):
+    model = fresh_model()
+    before = weights_of(model)
+    with pytest.raises(ValueError, match=f"the loss (is )?{told}"):
+        train(model, batches, TrainingConfig(steps=2), loss=loss)
+    assert torch.equal(weights_of(model), before)
+
+
+def test_a_model_without_a_weight_that_learns_is_told():
+    with pytest.raises(ValueError, match="are all weights frozen"):
+        train(fresh_model().requires_grad_(False), batches, TrainingConfig(steps=2))
+
+
+def test_batches_that_need_another_loss_are_told():
+    with pytest.raises(ValueError, match=r"a batch holds 3 tensors; .* give others their loss"):
+        train(fresh_model(), lambda step: (X, Y, Y), TrainingConfig(steps=2))
 
 
 def test_nothing_to_evaluate_is_told():

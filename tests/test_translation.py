@@ -105,3 +105,12 @@ def test_translating_leaves_the_model_as_it_was_and_drops_nothing():
         assert len({*found[0]}) == 1
         assert model.training == model.decoder_blocks[0].training == mode
     assert all(weight.grad is None for weight in model.parameters())
+
+
+def test_what_cannot_be_translated_or_drawn_is_told():
+    with pytest.raises(ValueError, match=r"texts is 'She lost it.'; it takes a list"):
+        translate(small(), TOKENIZER, "She lost it.")
+    with pytest.raises(ValueError, match=r"batch_size is 2\.5"):
+        FreshPairs(TOKENIZER, 2.5)
+    with pytest.raises(ValueError, match="step is -1"):
+        FreshPairs(TOKENIZER, 2)(-1)

@@ -216,6 +216,7 @@ def test_a_part_stands_in_the_notebooks_it_names(pages: dict[str, Elements]):
         ("so $$x < 1$$ holds", '<span class="math display">x &lt; 1</span> holds'),
         ("| a |\n| - |\n| `x\\|y` |", "<td><code>x|y</code></td>"),
         ("[2](02_byte_pair_encoding.ipynb#a)", 'href="02_byte_pair_encoding.html#a"'),
+        ("[x](../findings/README.md), [y](../course_utils/bpe.py)", '<a href="surprises.html">x</a>, y<'),
         ("```python\nx = 1\n```", '<span class="n">x</span>'),
         ("<script>", "&lt;script&gt;"),
         ("| | b |\n| - | - |\n| 1 | 2 |", "<td></td>\n<th>b</th>"),
@@ -425,6 +426,7 @@ def test_the_surprises_are_those_of_the_findings(site: Path):
     assert {script for _, script in named} == {path.name for path in FINDINGS.parent.glob("*.sh")}
     shown = {html.escape(title): script for title, script in named}
     assert [title for title, script in shown.items() if f"findings/{script}" not in text or title not in text] == []
+    assert [row[3] for row in rows_found if f"<dd>{html.escape(row[3])}</dd>" not in text] == []  # versions, unchanged
 
 
 def test_the_table_of_findings_has_no_border_within_code():
@@ -697,6 +699,14 @@ def test_a_picture_that_is_drawn_small_opens_by_itself(site: Path, width: int, o
     found = browse(site, "picture", name=name, width=width)
     assert (found["address"] != name) == opens
     assert found["address"].endswith(".png" if opens else ".html")
+    assert found["troubles"] == []
+
+
+@pytest.mark.slow
+def test_the_blank_that_a_token_begins_with_is_seen(site: Path):
+    found = browse(site, "blanks", name="02_byte_pair_encoding.html")
+    assert " dog" in found["widths"]
+    assert min(found["widths"].values()) > 3
     assert found["troubles"] == []
 
 

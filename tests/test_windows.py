@@ -127,9 +127,9 @@ def test_a_split_loses_nothing_and_keeps_the_share(count, fraction):
         assert abs(len(first) - count * fraction) <= 0.5
 
 
-@pytest.mark.parametrize("fraction", [0, 1, -0.5, 90])
+@pytest.mark.parametrize("fraction", [0, 1, -0.5, 90, "0.9"])
 def test_a_share_that_is_none_is_refused(fraction):
-    with pytest.raises(ValueError, match=f"fraction is {fraction}"):
+    with pytest.raises(ValueError, match=f"fraction is {fraction!r}"):
         split_tokens([1, 2, 3], fraction)
 
 
@@ -269,6 +269,12 @@ def test_going_through_a_loader_draws_no_random_numbers_from_others():
     torch.manual_seed(1)
     LoaderBatches(LOADERS["not seeded"]())(4)
     assert torch.equal(torch.rand(1), expected)
+
+
+@pytest.mark.parametrize("step", [-1, 1.5, "1"])
+def test_a_step_of_a_loader_that_is_none_is_told(step):
+    with pytest.raises(ValueError, match=f"step is {step}; it takes a whole number"):
+        LoaderBatches([(torch.zeros(2, 3),)])(step)
 
 
 def test_a_loader_without_batches_is_told():

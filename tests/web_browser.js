@@ -126,6 +126,24 @@ const answers = {
     return { address: page.url().split("/").pop(), troubles };
   },
 
+  // How wide the blank is that some code in a text begins with, in points, by that code.
+  blanks: async (browser, { name }) => {
+    const { page, troubles } = await opened(browser);
+    await go(page, name);
+    const widths = await page.evaluate(() => {
+      const found = {};
+      for (const code of document.querySelectorAll(":not(pre) > code")) {
+        if (!code.textContent.startsWith(" ") || !code.checkVisibility()) continue;
+        const blank = document.createRange();
+        blank.setStart(code.firstChild, 0);
+        blank.setEnd(code.firstChild, 1);
+        found[code.textContent] = blank.getBoundingClientRect().width;
+      }
+      return found;
+    });
+    return { widths, troubles };
+  },
+
   // Where the first hit of a search leads, by keyboard.
   search: async (browser, { words }) => {
     const { page, troubles } = await opened(browser, { width: 800 });

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, time
-from itertools import pairwise
+from itertools import accumulate, pairwise, starmap
 
 # Marks that steer the direction of writing, and a byte order mark that got into the middle of a file.
 MARKS = "\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\ufeff"
@@ -15,17 +15,29 @@ MARKS_AND_SPACES = re.compile(f"[ \t\u00a0\u2009\u202f{MARKS}]+")
 
 # The words of a 12-hour clock, before the time or behind it. Spaces and full stops are ignored.
 HALF_WORDS = {
-    "am": "am ص öö 오전 午前 上午 凌晨 清晨 早上 vorm vormittags morgens पूर्वाह्न قظ לפנה״צ πμ sa",
-    "pm": "pm م ös 오후 午後 下午 nachm nachmittags अपराह्न بظ אחה״צ μμ ch",
-    "noon": "mittags 中午",
-    "evening": "abends 晚上",
-    "night": "nachts 午夜",
+    "am": """
+am ص öö 오전 午前 上午 凌晨 清晨 早上 vorm vormittags morgens पूर्वाह्न قظ לפנה״צ לפנה"צ πμ sa pg eparadites de dop dopol
+дп проб претпл fm fh priešpiet priekšp vm ก่อนเที่ยง dumatin dimattina damanhã damadrugada delamañana delamadrugada
+'sochtends sabah
+""",
+    "pm": """
+pm م ös 오후 午後 下午 nachm nachmittags अपराह्न بظ אחה״צ אחה"צ μμ ch ptg epasdites du odp popol pop пп слоб попл em eh
+popiet pēcp nm หลังเที่ยง del’après-midi del'après-midi delpomeriggio datarde delatarde 'smiddags öğledensonra
+""",
+    "noon": "mittags 中午 midi mezzogiorno meio-dia delmediodía öğle",
+    "evening": "abends 晚上 dusoir disera danoite delanoche 'savonds akşam",
+    "night": "nachts 午夜 dinotte 'snachts gece",
 }
-# How they are found in a line; "a.m." and its sisters are one pattern.
+# How they are found in a line, with _ for a space; "a.m." and its sisters are one pattern.
 HALF_SPELLINGS = """
 ص م ÖÖ ÖS 오전 오후 午前 午後 上午 下午 凌晨 清晨 早上 中午 晚上 午夜
 vormittags vorm. nachmittags nachm. morgens mittags abends nachts
-पूर्वाह्न अपराह्न ق.ظ. ب.ظ. לפנה״צ אחה״צ π.μ. μ.μ. SA CH
+पूर्वाह्न अपराह्न ق.ظ. ب.ظ. לפנה״צ אחה״צ לפנה"צ אחה"צ π.μ. μ.μ. SA CH
+PG PTG e_paradites e_pasdites de. du. dop. odp. dopol. popol. pop. дп пп пр.об. сл.об. претпл. попл.
+fm em f.h. e.h. vm. nm. priešpiet popiet priekšp. pēcp. ก่อนเที่ยง หลังเที่ยง
+du_matin midi de_l’après-midi de_l'après-midi du_soir di_mattina mezzogiorno del_pomeriggio di_sera di_notte
+da_madrugada da_manhã meio-dia da_tarde da_noite de_la_madrugada de_la_mañana del_mediodía de_la_tarde de_la_noche
+'s_ochtends 's_middags 's_avonds 's_nachts sabah öğle öğleden_sonra akşam gece
 """
 HALF = {word: half for half, words in HALF_WORDS.items() for word in words.split()}
 # The hour of a 24-hour clock for hours 0 to 12. Noon lasts from 11 to 2, and 12 in the evening is midnight.
@@ -36,8 +48,8 @@ HOURS = {
     "evening": (0, *range(13, 24), 0),
     "night": (*range(6), *range(18, 24), 0),
 }
-# What stands between date and time beside a comma: French, Finnish, Danish, Swedish, Indonesian, English.
-BETWEEN = "à|klo|kl\\.?|pukul|at|om|um"
+# What stands between date and time beside a comma: French, Finnish, Danish, Swedish, Indonesian, English, Macedonian.
+BETWEEN = "à|klo|kl\\.?|pukul|at|om|um|во"
 
 WEEKDAY_NAMES = """
 monday tuesday wednesday thursday friday saturday sunday
@@ -53,17 +65,21 @@ WEEKDAY_DATE = re.compile(rf"\b({'|'.join(WEEKDAYS)})[,.]? (\d{{1,2}}[./-]\d{{1,
 PERSIAN_EPOCH, ISLAMIC_EPOCH = 226_894, 226_630
 
 LATIN = f"[AaPp]\\.?{SPACE}[Mm]\\.?"
-WORD = "(?:" + "|".join([LATIN, *map(re.escape, HALF_SPELLINGS.split())]) + ")"
+WORD = "(?:" + "|".join([LATIN, *(re.escape(word).replace("_", SPACE) for word in HALF_SPELLINGS.split())]) + ")"
 # The first character of a line that may be a header.
 MAY_START = re.compile(f"[{MARKS}\\[\\d]")
-HEADER = re.compile(
-    f"{MARK}(?P<open>\\[?){MARK}"
+DATE = (
     f"(?P<date>\\d{{1,4}}(?P<sep>{SPACE}[./\\-年]{SPACE})\\d{{1,2}}(?:{SPACE}[./\\-月]{SPACE})\\d{{1,4}})"
-    f"(?P<gap>(?:[.日])?{SPACE}[,،]?{SPACE}(?:(?:{BETWEEN}){SPACE})?)"
+    f"(?P<gap>(?:[.日])?{SPACE}(?:г\\.)?[,،]?{SPACE}(?:(?:{BETWEEN}){SPACE})?)"
+)
+TIME = (
     f"(?P<time>(?P<before>{WORD}{SPACE})?\\d{{1,2}}(?P<colon>[:.]|{SPACE}h{SPACE})\\d\\d(?P<seconds>[:.]\\d\\d)?"
     f"(?P<behind>{SPACE}{WORD})?)"
-    f"(?P<close>{MARK}\\] ?|{SPACE}[-–](?:{SPACE}|$))"
 )
+CLOSE = f"(?P<close>{MARK}\\] ?|{SPACE}[-–](?:{SPACE}|$)|: (?=[^:\n]{{1,60}}: ))"
+HEADER = re.compile(f"{MARK}(?P<open>\\[?){MARK}{DATE}{TIME}{CLOSE}")
+# The time in front: in Vietnamese, and in what somebody copied from the Web's window.
+TIME_FIRST = re.compile(f"{MARK}(?P<open>\\[?){MARK}{TIME}(?P<turn>[,،]?[ \u00a0\u202f]){DATE}{CLOSE}")
 
 
 @dataclass(frozen=True)
@@ -78,6 +94,8 @@ class Shape:
     colon: str
     seconds: bool
     half: str  # "", or "before" or "behind" with how it's written
+    old: bool = False  # iOS until 2017: no brackets, but a colon behind the seconds
+    turn: str = ""  # what stands between time and date where the time is in front
 
     def __str__(self) -> str:
         """As a date would look, for a reader."""
@@ -86,11 +104,13 @@ class Shape:
         clock = f"H{self.colon}MM" + f"{self.colon}SS" * self.seconds
         word = {"": "", "before": "AM ", "behind": " AM"}[self.half.split()[0] if self.half else ""]
         clock = word + clock if self.half.startswith("before") else clock + word
-        text = f"{separator.join(number)}{'' if self.gap in ',،.' else ' '}{self.gap} {clock}"
-        return f"[{text}]" if self.bracket else f"{text} -"
+        dates = separator.join(number)
+        text = f"{dates}{'' if self.gap in ',،.' else ' '}{self.gap} {clock}"
+        text = f"{clock}{self.turn}{dates}" if self.turn else text
+        return f"[{text}]" if self.bracket else f"{text}:" if self.old else f"{text} -"
 
     def pattern(self) -> Callable[[str], re.Match[str] | None]:
-        """A function that matches a line with a header of this shape; its groups are date and time."""
+        """A function that matches a line with a header of this shape; its groups are `date` and `time`."""
         space = SPACE if self.spaced else MARK
         first, last = {"first": ("{4}", "{1,2}"), "last": ("{1,2}", "{4}"), "short": ("{1,2}", "{2}")}[self.year]
         last = "{1,2}" if self.spaced and self.year == "short" else last
@@ -102,9 +122,11 @@ class Shape:
         word = {"upper": "[AP]M", "lower": "[ap]m", "dots": LATIN, "word": WORD}.get(self.half.partition(" ")[2], "")
         clock = f"\\d{{1,2}}{SPACE}{re.escape(self.colon)}{SPACE}\\d\\d" + "[:.]\\d\\d" * self.seconds
         clock = word + SPACE + clock if self.half.startswith("before") else clock + (word and SPACE + word)
-        close = f"{MARK}\\] ?" if self.bracket else f"{SPACE}[-–](?:{SPACE}|$)"
+        close = f"{MARK}\\] ?" if self.bracket else ":(?: |$)" if self.old else f"{SPACE}[-–](?:{SPACE}|$)"
         opening = f"{MARK}\\[{MARK}" if self.bracket else MARK
-        return re.compile(f"{opening}({dates}){gap}({clock}){close}").match
+        date, time = f"(?P<date>{dates})", f"(?P<time>{clock})"
+        both = f"{time}[,،]?{SPACE}{date}{gap}" if self.turn else f"{date}{gap}{time}"
+        return re.compile(f"{opening}{both}{close}").match
 
 
 def shape_of(line: str) -> Shape | None:
@@ -115,18 +137,21 @@ def shape_of(line: str) -> Shape | None:
     >>> print(shape_of("[28/02/2025, 18:05:09] Mara: hi"), shape_of("Mara: hi"))
     [N/N/YYYY, H:MM:SS] None
     """
-    match = HEADER.match(line) if MAY_START.match(line) else None
+    match = (HEADER.match(line) or TIME_FIRST.match(line)) if MAY_START.match(line) else None
     if not match or bool(match["open"]) != ("]" in match["close"]):
+        return None
+    old = match["close"].startswith(":")
+    if old and not match["seconds"]:
         return None
     lengths = [len(part) for part in re.findall(r"\d+", match["date"])]
     year = "first" if lengths[0] == 4 else "last" if lengths[2] == 4 else "short"
     spaced = bool(re.search(r"\s", match["sep"]))
     # Korea writes 25. 2. 3., with the year in front; elsewhere a short year has two digits and is the last.
-    if 3 in lengths or lengths.count(4) > 1 or (year == "short" and lengths[0 if spaced else 2] != 2):
+    if 3 in lengths or lengths.count(4) > 1 or (year == "short" and 2 not in (lengths[::2] if spaced else lengths[2:])):
         return None
     bare = [MARKS_AND_SPACES.sub("", match[name]) for name in ("sep", "gap", "colon")]
-    half = half_style(match)
-    return Shape(bool(match["open"]), bare[0], spaced, year, bare[1], bare[2], bool(match["seconds"]), half)
+    half, turn = half_style(match), match.groupdict().get("turn") or ""
+    return Shape(bool(match["open"]), bare[0], spaced, year, bare[1], bare[2], bool(match["seconds"]), half, old, turn)
 
 
 def half_style(match: re.Match[str]) -> str:
@@ -218,8 +243,10 @@ def infer_order(shape: Shape, dates: Sequence[str]) -> Order:
     """
     if shape.year == "first":
         return Order("YMD", "the year stands first")
-    candidates = ("DMY", "MDY", "YMD") if shape.year == "short" and shape.spaced else ("DMY", "MDY")
+    candidates = candidates_for(shape, dates)
     dates = [text for text in dates if any(calendar_date(text, order) for order in candidates)]
+    if not dates:
+        return Order(candidates[0], "none of them is possible", certain=False)
     days = {order: [calendar_date(text, order) for text in dates] for order in candidates}
     # A few lines of another kind may look like headers, so one date in a hundred need not fit.
     fits = [order for order in candidates if days[order].count(None) * 100 <= len(dates)]
@@ -236,14 +263,23 @@ def infer_order(shape: Shape, dates: Sequence[str]) -> Order:
     return Order(likely(shape, {order: days[order] for order in fits}), "nothing in the file proves it", certain=False)
 
 
+def candidates_for(shape: Shape, dates: Sequence[str]) -> tuple[str, ...]:
+    """The orders that may be, where the year isn't in front: Korean puts a short year there, with spaces behind."""
+    if shape.year != "short" or not shape.spaced:
+        return "DMY", "MDY"
+    # A day or a month may have one digit, a year in front can't.
+    no_year = any(len(re.search(r"\d+", text)[0]) == 1 for text in dates)
+    return ("DMY", "MDY") if no_year else ("YMD", "DMY", "MDY")
+
+
 def likely(shape: Shape, days: dict[str, list[date | None]]) -> str:
     """The order that is the custom for such dates, where the dates themselves don't tell."""
-    if shape.spaced and "YMD" in days:
-        return "YMD"  # Korean; others who put a space after the full stop write the year in full
-    if shape.separator != "/":
-        return "DMY"
     # Messages come in quick succession: the reading in which they're closer together is the better bet.
     span = {order: max(filter(None, each)) - min(filter(None, each)) for order, each in days.items()}
+    if shape.spaced and "YMD" in days:
+        return min(span, key=span.__getitem__)  # if they're alike the first, which is Korean
+    if shape.separator != "/":
+        return "DMY"
     if len(set(span.values())) > 1:
         return min(span, key=span.__getitem__)
     return "MDY" if shape.year == "short" and shape.half == "behind upper" else "DMY"
@@ -276,4 +312,23 @@ def order_switch(dates: Sequence[str]) -> int | None:
     changes = [j for j, (one, two) in enumerate(pairwise(forced), start=1) if one[1] != two[1]]
     if len(changes) != 1 or min(changes[0], len(forced) - changes[0]) * 10 < len(forced):
         return None
-    return forced[changes[0]][0]
+    last, first = forced[changes[0] - 1][0], forced[changes[0]][0]
+    orders = ("DMY", "MDY") if forced[changes[0] - 1][1] else ("MDY", "DMY")
+    return last + 1 + shortest_way(dates[last : first + 1], *orders)
+
+
+def shortest_way(dates: Sequence[str], before: str, after: str) -> int:
+    """Where the order changes among dates that are possible in both, but for the first and the last: time hardly jumps.
+
+    >>> shortest_way(["27/02/25", "03/10/25", "03/11/25", "03/13/25"], "DMY", "MDY")
+    0
+    """
+    old, new = ([calendar_date(text, order) for text in dates] for order in (before, after))
+
+    def jump(one: date | None, two: date | None) -> int:
+        return abs(two - one).days if one and two else 0
+
+    so_far = [0, *accumulate(starmap(jump, pairwise(old)))]
+    to_come = [0, *accumulate(starmap(jump, pairwise(reversed(new))))][::-1]
+    jumps = [so_far[i] + jump(old[i], new[i + 1]) + to_come[i + 1] for i in range(len(dates) - 1)]
+    return jumps.index(min(jumps))

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -11,10 +12,12 @@ from course_utils.chat.messages import KINDS, Message, Report
 from course_utils.chat.words import META_ROWS
 
 Entry = dict[str, Any]
-# In what JSON Lines call the four things that we need, the first that is there counts.
-SENDER_KEYS = ("sender", "from", "author", "name", "user", "username", "speaker", "role", "sender_name", "senderName")
-TEXT_KEYS = ("text", "content", "message", "body")
-TIME_KEYS = ("time", "timestamp", "date", "datetime", "created_at", "sent_at", "ts", "timestamp_ms")
+# In what JSON Lines call the four things that we need, the first that is there counts. See `bare` for how it's written.
+SENDER_KEYS = ("sender", "from", "author", "name", "user", "username", "speaker", "role", "sendername", "fromname")
+TEXT_KEYS = ("text", "content", "message", "body", "utterance", "messagetext", "msg")
+TIME_KEYS = ("time", "timestamp", "date", "datetime", "createdat", "sentat", "ts", "timestampms", "sent", "created")
+JOINTS = dict.fromkeys(map(ord, "-_ "))
+LIST_KEYS = ("messages", "conversations", "conversation")
 UNICODE_PAIRS = re.compile("[\ud800-\udfff]")
 EDITED = " (edited)"
 # A message of somebody who left Telegram has neither a name nor, in old files, a number.
@@ -54,13 +57,15 @@ def number(value: Any) -> float | None:
 
 
 def utc(seconds: Any) -> datetime | None:
-    """A time in UTC from seconds since 1970, or from milliseconds, which are a thousand times as many."""
+    """A time in UTC from seconds since 1970, or from thousandths of them, or millionths."""
     value = number(seconds)
     if value is None or value != value:
         return None
+    # 1e11 seconds are the year 5138; 1e11 milliseconds are 1973. Some programs count in millionths, or finer.
+    for _ in range(3):
+        value = value / 1000 if abs(value) >= 1e11 else value
     try:
-        # 1e11 seconds are the year 5138; 1e11 milliseconds are 1973.
-        return datetime.fromtimestamp(value / 1000 if abs(value) >= 1e11 else value, timezone.utc)
+        return datetime.fromtimestamp(value, timezone.utc)
     except (ValueError, OverflowError, OSError):
         return None
 
@@ -80,8 +85,19 @@ def iso(value: Any) -> datetime | None:
 
 
 def any_time(value: Any) -> datetime | None:
-    """A time from seconds, milliseconds, or text."""
-    return utc(value) if number(value) is not None else iso(value)
+    """A time from seconds, milliseconds, or text.
+
+    >>> any_time("2025/02/28 18:05") == any_time("2025-02-28T18:05:00")
+    True
+    """
+    if number(value) is not None:
+        return utc(value)
+    time = iso(value)
+    if time is not None:
+        return time
+    text = re.sub(r"^(\d{4})/(\d\d)/(\d\d)\b", r"\1-\2-\3", words(value).strip())
+    text = re.sub(r"(:\d\d(?:\.\d+)?[+-]\d\d)(\d\d)$", r"\1:\2", text)
+    return iso(re.sub(r" ?(?:UTC|GMT)$", "Z", text))
 
 
 # --- Telegram ---
@@ -336,13 +352,17 @@ def discord(pages: list[Entry], report: Report, title: str) -> Iterator[Message]
             yield counted(discord_message(entry, words(channel.get("name")) or title, report), entry, report)
 
 
+# Numbers stand for types that came later; these two are answers to a command.
+MESSAGES = ("Default", "Reply", "20", "23")
+
+
 def discord_message(entry: Entry, chat: str, report: Report) -> Message:
     """One entry of Discord's."""
     author = entry.get("author") if isinstance(entry.get("author"), dict) else {}
     sender = words(author.get("nickname")) or words(author.get("name")) or None
     text, when = words(entry.get("content")), iso(entry.get("timestamp"))
     said = words(entry.get("type")) or "Default"
-    if said not in ("Default", "Reply"):
+    if said not in MESSAGES:
         kind = "call" if said == "Call" else "system"
         return Message(sender if kind == "call" else None, when, text or said, kind, None, chat)
     forwarded = entry.get("forwardedMessage") if isinstance(entry.get("forwardedMessage"), dict) else {}
@@ -359,32 +379,54 @@ def discord_message(entry: Entry, chat: str, report: Report) -> Message:
 # --- JSON Lines ---
 
 
-def plain(found: Iterable[Any], report: Report, title: str) -> Iterator[Message]:
+def plain(values: Iterable[Any], report: Report, title: str) -> Iterator[Message]:
     """One message in each object, under the usual names; or a list of messages in each, as for training."""
-    for i, entry in enumerate(found, start=1):
-        if isinstance(entry, dict) and isinstance(entry.get("messages"), list):
-            for inner in entries(entry["messages"], report):
-                yield counted(plain_message(inner, words(entry.get("id")) or f"{title} {i}"), inner, report)
-        elif isinstance(entry, dict) and any(key in entry for key in TEXT_KEYS):
-            yield counted(plain_message(entry, words(entry.get("chat")) or title), entry, report)
+    for i, entry in enumerate(values, start=1):
+        found = bare(entry) if isinstance(entry, dict) else {}
+        inside = next((found[key] for key in LIST_KEYS if isinstance(found.get(key), list)), None)
+        if inside is not None:
+            for inner in map(bare, entries(inside, report)):
+                yield counted(plain_message(inner, words(found.get("id")) or f"{title} {i}"), inner, report)
+        elif any(key in found for key in TEXT_KEYS):
+            yield counted(plain_message(found, words(found.get("chat")) or title), found, report)
         else:
             report.count("not a message", json.dumps(entry)[:200])
 
 
+def bare(entry: Entry) -> Entry:
+    """The same object, with its names in one way of writing them.
+
+    >>> bare({"createdAt": 1, "Sender_Name": "Mara"})
+    {'createdat': 1, 'sendername': 'Mara'}
+    """
+    found: Entry = {}
+    for key, value in entry.items():
+        found.setdefault(bare_name(key), value)
+    return found
+
+
+@lru_cache(4096)
+def bare_name(name: str) -> str:
+    """A name in small letters, without what joins its words."""
+    return name.casefold().translate(JOINTS)
+
+
 def plain_message(entry: Entry, chat: str) -> Message:
-    """One object as a message."""
+    """One object as a message, its names as `bare` writes them."""
 
     def first(keys: Iterable[str]) -> Any:
         return next((entry[key] for key in keys if entry.get(key) is not None), None)
 
     kind = next((entry[key] for key in ("kind", "type") if entry.get(key) in KINDS), "message")
     sender = first(SENDER_KEYS)
-    name = words(sender.get("name")) if isinstance(sender, dict) else words(sender)
-    text = words(first(TEXT_KEYS))
+    if isinstance(sender, dict):
+        sender = next(filter(None, (words(sender.get(key)) for key in ("name", "username", "id"))), None)
+    name, text = words(sender), words(first((*TEXT_KEYS, "value")))
+    time = any_time(first(TIME_KEYS)) or iso(f"{words(entry.get('date'))} {words(entry.get('time'))}")
     kind = "unknown" if kind == "message" and not text else kind
     return Message(
         None if kind == "system" else name or None,
-        any_time(first(TIME_KEYS)),
+        time,
         text,
         kind,
         words(entry.get("media")) or None,
@@ -429,6 +471,8 @@ def recognise(data: Any) -> str | None:
     keys = {key for message in messages[:50] for key in message}
     if any(isinstance(data.get(part), dict) and "list" in data[part] for part in ("chats", "left_chats")):
         return "telegram"
+    if not isinstance(data.get("messages"), list):
+        return None
     if "senderName" in keys or ("threadName" in data and "sender_name" not in keys):
         return "messenger"
     people = data.get("participants")
@@ -438,7 +482,7 @@ def recognise(data: Any) -> str | None:
         )
     if isinstance(data.get("channel"), dict) or ("author" in keys and "timestamp" in keys):
         return "discord"
-    if isinstance(data.get("messages"), list) and (keys & {"date", "from", "actor", "date_unixtime"} or "type" in data):
+    if (keys & {"date", "from", "actor", "date_unixtime"}) or ("type" in data and not keys & {"role", "content"}):
         return "telegram"
     return None
 
@@ -447,9 +491,11 @@ def is_plain(value: Any) -> bool:
     """Whether an object is a message of JSON Lines, or a list of such."""
     if not isinstance(value, dict):
         return False
+    value = bare(value)
     if any(key in value for key in TEXT_KEYS):
         return any(key in value for key in SENDER_KEYS)
-    return any(map(is_plain, dicts(value.get("messages"))[:3]))
+    talks = [entry for key in LIST_KEYS for entry in dicts(value.get(key))[:3]]
+    return any(is_plain(entry) or {"from", "value"} <= entry.keys() for entry in talks)
 
 
 PARSERS: dict[str, Callable[..., Iterator[Message]]] = {

@@ -13,33 +13,44 @@ from course_utils.chat.words import (
     DELETED,
     DELETED_BY,
     EDITED,
+    EDITED_STEMS,
     ENCRYPTED,
     LIVE,
     LOCATIONS,
+    MEDIA_STEMS,
     OMITTED,
+    OMITTED_ROWS,
     ONCE,
     SYSTEM,
+    plainer,
+    vocabularies,
 )
 
 # The marks that direct writing, and byte order marks. Not U+200C and U+200D: emoji and Persian words need those.
 INVISIBLE = dict.fromkeys([0x200E, 0x200F, 0x061C, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0xFEFF])
 # A text with none of these is a message, unless it's a phrase from the tables. The common case must be quick.
 SIGN = re.compile(r"[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069\ufeff<(:：]")
-LABEL = re.compile(r"\W?[^\W\d_]+(?: [^\W\d_]+)? ?[:：]")
+# Some words. The signs for vowels in Hindi and Thai are no letters, and French puts a space before a colon.
+WORD = r"[^\W\d_][^\s\d_:：<>()]*"
+WORDS = rf"{WORD}(?: {WORD}){{0,4}}[ \u00a0\u202f]?"
+LABEL = re.compile(rf"\W?(?:{WORD}(?: {WORD})?[ \u00a0\u202f]?[:：]|{WORDS}[:：]\n)")
 EDIT_MARK = re.compile(r"<([^<>\n]{5,60}?)[.。]?>$")
 OMITTED_IN_BRACKETS = re.compile(r"<\s?([^<>\n]{3,60}?)\s?>([ \n]?)(.*)", re.DOTALL)
 # "name (file attached)", and the caption behind it (Web) or on the next line (Android).
 ATTACHED_BEHIND = re.compile(r"([^\n]*?\S) \(([^()\n]{2,40})\)(?:[ \n](.*))?", re.DOTALL)
-ATTACHED_BEFORE = re.compile(r"<([^<>:\n]{2,30}?) ?: ?([^<>\n]+)>")
+ATTACHED_BEFORE = re.compile(r"<([^<>:\n]{2,30}?)[ \u00a0\u202f]?: ?([^<>\n]+)>")
+SENT = re.compile(r"\S[^/\n]*\.(?:jpe?g|png|webp|gif|mp4|mov|opus|m4a|mp3|pdf|docx?|xlsx?|txt|zip|vcf)", re.IGNORECASE)
+FILE_NAME = re.compile(r"[^/\n]*\.[a-zA-Z][a-zA-Z0-9]{1,4}")
 # Names that WhatsApp gives files: IMG-20250228-WA0001.jpg, 00000012-PHOTO-2025-02-28-18-05-09.jpg.
 OWN_NAME = re.compile(r"(?:[A-Z]{3}-\d{8}-WA\d{4}|\d{8}-[\w-]+-\d{4}-[\d-]+)\.\w{2,5}")
 COORDINATES = re.compile(r"-?\d{1,3}\.\d+, ?-?\d{1,3}\.\d+")
 MAP_LINK = re.compile(
     r"https?://(?:maps\.google\.|www\.google\.\w+/maps|maps\.app\.goo\.gl|foursquare\.|maps\.apple\.)\S+"
 )
-LABELLED = re.compile(r"([^\W\d_]+(?: [^\W\d_]+)?) ?[:：] ?(.+)", re.DOTALL)
-POLL_HEAD = re.compile(r"([^\W\d_]+) ?[:：]")
-OPTION = re.compile(r"[^\W\d_]+ ?[:：] ?(.*\(.*\d.*\))")
+LABELLED = re.compile(rf"({WORDS})[:：] ?(.+)", re.DOTALL)
+POLL_HEAD = re.compile(rf"({WORDS})[:：]")
+AT_TIME = re.compile(r" (?:\D{1,6} )?\d{1,2}[:.]\d\d.{0,6}$")
+OPTION = re.compile(rf"({WORDS})[:：] ?(.*\(.*\d.*\))")
 
 
 class Finding(NamedTuple):
@@ -73,7 +84,7 @@ def without_marks(text: str) -> str:
 
 def phrase(text: str) -> str:
     """A text as it stands in the tables of phrases."""
-    return text.casefold().strip(" .。\u00a0\u202f\n")
+    return plainer(text).strip(" .。\n")
 
 
 def understand(text: str, export: Export) -> Finding:
@@ -96,12 +107,24 @@ def understand(text: str, export: Export) -> Finding:
         export.report.doubt("empty or null: a call, an event, a photo to be seen once, or typed", plain or "(empty)")
         return Finding("unknown", plain)
     edit = EDIT_MARK.search(plain)
-    edited = bool(edit) and edit[1].casefold() in EDITED
+    edited = bool(edit) and is_edit_mark(edit[1], export)
     plain = plain[: edit.start()].rstrip() if edited else plain
     found = next(filter(None, (find(typed, plain, export) for find in FINDERS)), None)
     if edited and found:
         export.report.note("an edited text that isn't a plain message keeps its kind", plain)
     return found or Finding("edited" if edited else "message", plain)
+
+
+def is_edit_mark(words: str, export: Export) -> bool:
+    """Whether words in angle brackets behind a text say that it was edited; in other words than ours by their stem."""
+    text = plainer(words)
+    if text in EDITED:
+        return True
+    # "<edit>" is what people type; the app writes a sentence.
+    known = any(stem in text for stem in EDITED_STEMS) and (" " in text or not text.isascii())
+    if known:
+        export.report.doubt("words that aren't in our tables, taken as the mark of an edited message", words)
+    return known
 
 
 def is_phrase(text: str) -> bool:
@@ -132,22 +155,46 @@ def find_omitted(typed: str, plain: str, export: Export) -> Finding | None:
     """A file that was left out of the export."""
     match = OMITTED_IN_BRACKETS.fullmatch(plain)
     # On a phone the caption is on the next line; behind the brackets on the same line somebody typed it all.
-    if match and phrase(match[1]) in OMITTED and (match[2] != " " or export.writer == "Web"):
+    if match and (match[2] != " " or export.writer == "Web") and is_omission(match[1], export):
         return Finding("media", match[3].strip(), match[1])
     head, mark, tail = typed.rpartition("\u200e")
     tail, head = without_marks(tail), without_marks(head)
-    if mark and phrase(tail) in OMITTED | CONTACTS:
+    if mark and (phrase(tail) in LEFT_OUT or is_made_of(OMITTED_WORDS, phrase(tail), export)):
         document = head.partition(" • ")[0] if " • " in head or re.fullmatch(r"\S+\.\w{2,5}", head) else None
         kind = "contact" if phrase(tail) in CONTACTS else "media"
         return Finding(kind, "" if document else head, document or tail)
     return find_bare(typed, plain, export)
 
 
+def is_omission(words: str, export: Export) -> bool:
+    """Whether words in angle brackets stand for a file; what they could be is reported."""
+    text = phrase(words)
+    if text in OMITTED:
+        return True
+    if export.writer == "iOS" or (" " not in text and text.isascii()):
+        return False
+    known = any(stem in text for stem in MEDIA_STEMS)
+    taken = "as left out media" if known else "as typed"
+    export.report.doubt(f"words in angle brackets that aren't in our tables, taken {taken}", words)
+    return known
+
+
+def is_made_of(languages: dict[str, set[str]], text: str, export: Export) -> bool:
+    """Whether a text of the app's has only words that one language's phrases have, though it isn't one of them."""
+    words = set(text.split())
+    known = 1 < len(words) < 6 and any(words <= language for language in languages.values())
+    if known:
+        export.report.doubt("words of WhatsApp that aren't in our tables, taken as left out media", text)
+    return known
+
+
 def find_bare(typed: str, plain: str, export: Export) -> Finding | None:
     """The words for a file left out without the mark in front of them: in iOS's form, or pasted."""
     name, dot, rest = plain.partition(" • ")
-    words = next((words for words in OMITTED if dot and phrase(rest).endswith(words)), phrase(plain))
-    if words not in OMITTED | CONTACTS:
+    words = phrase(plain)
+    if dot:
+        words = next((words for words in OMITTED if phrase(rest).endswith(words)), words)
+    if words not in LEFT_OUT:
         return None
     if export.writer != "iOS":
         export.report.doubt(f"words of WhatsApp on iOS in an export from {export.writer}, taken as typed", plain)
@@ -160,10 +207,13 @@ def find_bare(typed: str, plain: str, export: Export) -> Finding | None:
 def find_attached(typed: str, plain: str, export: Export) -> Finding | None:
     """A file that lies beside the export; its name and its caption."""
     match = ATTACHED_BEHIND.fullmatch(plain)
-    if match and (match[2].casefold() in ATTACHED or OWN_NAME.fullmatch(match[1])):
+    if match and (phrase(match[2]) in ATTACHED or OWN_NAME.fullmatch(match[1])):
         return attachment(match[1], (match[3] or "").strip())
+    if match and SENT.fullmatch(match[1]):
+        export.report.doubt("a file's name with words in brackets that aren't in our tables, taken as typed", plain)
     match = ATTACHED_BEFORE.search(plain)
-    if match and (match[1].casefold() in ATTACHED or OWN_NAME.fullmatch(match[2])):
+    ours = match and "\u200e<" in typed and FILE_NAME.fullmatch(match[2])
+    if match and (ours or phrase(match[1]) in ATTACHED or OWN_NAME.fullmatch(match[2])):
         return attachment(match[2], (plain[: match.start()] + plain[match.end() :]).strip())
     return None
 
@@ -194,11 +244,18 @@ def find_poll(typed: str, plain: str, export: Export) -> Finding | None:
     ):
         return Finding("poll", "\n".join([head[6:], *map(str.strip, lines)]))
     word = POLL_HEAD.fullmatch(head.strip())
-    options = [match for match in map(OPTION.fullmatch, map(str.strip, lines)) if match]
-    if not word or word[1] != word[1].upper() or not options:
+    # The app writes the same word before each option, in capitals as the first one.
+    options = [match for match in map(OPTION.fullmatch, map(str.strip, lines)) if match and is_capital(match[1])]
+    if not word or not is_capital(word[1]) or not options:
         return None
-    question = [line.strip() for line in lines if not OPTION.fullmatch(line.strip()) and line.strip()]
-    return Finding("poll", "\n".join([*question, *(f"- {option[1]}" for option in options)]))
+    options = [option for option in options if option[1] == options[-1][1]]
+    question = [line.strip() for line in lines if line.strip() and line.strip() not in {x[0] for x in options}]
+    return Finding("poll", "\n".join([*question, *(f"- {option[2]}" for option in options)]))
+
+
+def is_capital(word: str) -> bool:
+    """Whether a word is in capitals, or in a script that has none."""
+    return word == word.upper()
 
 
 def find_location(typed: str, plain: str, export: Export) -> Finding | None:
@@ -208,7 +265,7 @@ def find_location(typed: str, plain: str, export: Export) -> Finding | None:
     match = LABELLED.fullmatch(plain)
     if not match:
         return None
-    named, rest = match[1].casefold() in LOCATIONS, match[2].strip()
+    named, rest = phrase(match[1]) in PLACES, match[2].strip()
     pin = MAP_LINK.fullmatch(rest) and COORDINATES.search(rest.replace("%2C", ", "))
     if MAP_LINK.search(rest) and (named or pin):
         return Finding("location", rest)
@@ -225,10 +282,12 @@ def find_contact(typed: str, plain: str, export: Export) -> Finding | None:
 
 def find_call(typed: str, plain: str, export: Export) -> Finding | None:
     """A call, made or missed. On Android and the Web it's a line of the app, which has no sender."""
-    words, mark, rest = re.match(r"([^,.•\n]*)([,.•\n]?)(.*)", plain, re.DOTALL).groups()
+    words, mark, rest = re.match(r"([^,.•，،。(\n]*)([,.•，،。(\n]?)(.*)", plain, re.DOTALL).groups()
+    marked = "\u200e" in typed
+    # "Missed voice call at 6:05 PM", from years ago.
+    words = AT_TIME.sub("", words) if marked else words
     if phrase(words) not in CALLS or len(plain) > 120:
         return None
-    marked = "\u200e" in typed
     # "Video call, please" is somebody asking for one.
     if mark and rest.strip() and not (marked or re.search(r"\d", rest) or phrase(rest) in CALL_TAILS):
         return None
@@ -238,6 +297,8 @@ def find_call(typed: str, plain: str, export: Export) -> Finding | None:
     return Finding("call", plain) if written_by_app(typed, export, plain) else None
 
 
+LEFT_OUT, PLACES = OMITTED | CONTACTS, LOCATIONS | LIVE
+OMITTED_WORDS = vocabularies(OMITTED_ROWS)
 CALL_TAILS = {"tap to call back", "no answer", "click to call back", "focus mode", "tippe, um zurückzurufen"}
 CALL_TAILS |= {"tippen, um zurückzurufen", "keine antwort", "answered on other device"}
 DELETED_STARTS = tuple(DELETED_BY)
@@ -253,11 +314,11 @@ def sounds_like_system(text: str) -> bool:
     >>> sounds_like_system('Mara created group "Trip: Rome"'), sounds_like_system("Mara")
     (True, False)
     """
-    text = text.casefold()
+    text = plainer(text)
     return any(words in text for words in SYSTEM)
 
 
 def is_welcome(text: str) -> bool:
     """Whether a text is the app's sentence about encryption, with which a chat begins."""
-    text = text.casefold()
+    text = plainer(text)
     return len(text) > 40 and any(words in text for words in ENCRYPTED)

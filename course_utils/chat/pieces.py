@@ -23,7 +23,8 @@ def slim(entry: dict[str, Any]) -> dict[str, Any]:
     return entry
 
 
-DECODER = json.JSONDecoder(object_hook=slim)
+# Some tools leave a tab or a new line within a string as it is.
+DECODER = json.JSONDecoder(object_hook=slim, strict=False)
 
 
 def read_json(file: TextIO, piece: int = PIECE) -> Any:

@@ -19,7 +19,7 @@ KNOWN = "WhatsApp's text (Android, iOS, Web), Telegram Desktop's JSON, Instagram
 KNOWN += "DiscordChatExporter's JSON, and JSON Lines"
 # "WhatsApp Chat with Finn", and so on in other languages: what follows is the name of the chat.
 TITLE = re.compile(
-    r".*?whatsapp.*?[ _-]+(?:with|mit|con|avec|com|met|с|dengan|ile|-)[ _]+(.+)", re.IGNORECASE | re.DOTALL
+    r".*?whatsapp.*?[ _-]+(?:with|mit|con|avec|com|met|med|с|z|cu|με|dengan|ile|-)[ _]+(.+)", re.IGNORECASE | re.DOTALL
 )
 TEXT_NAMES = ("_chat", "chat")
 
@@ -118,8 +118,11 @@ class Reading:
             return text_lines(source, *encoding)
 
         found = whatsapp.parse(lines, title, report, self.date_order, source.stem)
-        self.messages += found
-        self.include(report, source.path)
+        if found:
+            self.messages += found
+            self.include(report, source.path)
+        else:
+            self.unknown.append(f"{source.path} has no possible date, it begins with {beginning(source, encoding)}")
         return found
 
     def add_json(self, source: Source, encoding: tuple[str, str], report: Report, path: Path) -> bool:
@@ -130,8 +133,13 @@ class Reading:
             app = "jsonl"
         if app is None or not values or (app != "jsonl" and not isinstance(values[0], dict)):
             return False
-        value = values if app == "jsonl" else values[0]
-        self.keep(app, source, value, report, path)
+        for value in [values] if app == "jsonl" else values:
+            # A list, or lines, may hold several chats of an app.
+            if app == "jsonl" or isinstance(value, dict):
+                self.keep(app, source, value, report, path)
+                report = Report()
+            else:
+                report.note("a value beside the chats is no chat, and was left out", repr(value))
         return True
 
     def keep(self, app: str, source: Source, value: Any, report: Report, path: Path) -> None:
@@ -156,7 +164,10 @@ class Reading:
         """Everything that was read."""
         for pages in self.pages.values():
             found = exports.PARSERS[pages.app](pages.values, pages.report, pages.title)
+            before = len(self.messages)
             self.messages += found
+            if len(self.messages) == before:
+                pages.report.doubt("there is no message in it", pages.title)
             self.report.include(pages.report, pages.title if len(self.pages) > 1 else "")
         return Chat(self.messages, self.report)
 
@@ -203,9 +214,12 @@ def load(source: Source, encoding: tuple[str, str], report: Report) -> list[Any]
         return values
     text = whole_text(source, *encoding)
     whole = rescue(text)
+    if whole is not None:
+        report.note("the file is cut: the entries before the cut were read", text[-60:])
+    else:
+        whole = without_faults(text, report)
     if whole is None:
         return []
-    report.note("the file is cut: the entries before the cut were read", text[-60:])
     return whole if isinstance(whole, list) else [whole]
 
 
@@ -216,7 +230,7 @@ def load_lines(lines: Iterable[str], report: Report) -> list[Any]:
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
+            value = json.loads(line, strict=False)
         except ValueError:
             bad.append(line)
         else:
@@ -251,9 +265,48 @@ def rescue(text: str) -> Any:
             if open_brackets and open_brackets[-1] == "]" and len(open_brackets) < 8:
                 end, closing = token.end(), "".join(reversed(open_brackets))
     try:
-        return json.loads(text[:end] + closing)
+        return json.loads(text[:end] + closing, strict=False)
     except ValueError:
         return None
+
+
+def without_faults(text: str, report: Report, most: int = 20) -> Any:
+    """The value of a JSON text in which some entries of a list are broken; each of them becomes null. Or None.
+
+    >>> without_faults('[{"a": 1}, {"a": oops}, {"a": 2}]', Report())
+    [{'a': 1}, None, {'a': 2}]
+    """
+    for _ in range(most):
+        try:
+            return json.loads(text, strict=False)
+        except json.JSONDecodeError as error:
+            entry = entry_around(text, error.pos)
+        if entry is None:
+            return None
+        start, end = entry
+        report.note("an entry that is no JSON was left out", text[start:end])
+        text = f"{text[:start]}null{text[end:]}"
+    return None
+
+
+def entry_around(text: str, place: int) -> tuple[int, int] | None:
+    """Where the innermost object that is in a list, and has this place in it, begins and ends."""
+    opened: list[tuple[str, int]] = []
+    wanted = None
+    for token in TOKEN.finditer(text):
+        mark = token[0]
+        if wanted is None and token.end() > place:
+            inside = [i for i in range(1, len(opened)) if opened[i][0] == "{" and opened[i - 1][0] == "["]
+            if not inside:
+                return None
+            wanted = inside[-1]
+        if mark in "[{":
+            opened.append((mark, token.start()))
+        elif mark in "]}" and opened:
+            _, start = opened.pop()
+            if len(opened) == wanted:
+                return start, token.end()
+    return None
 
 
 def beginning(source: Source, encoding: tuple[str, str]) -> str:

@@ -26,8 +26,11 @@ from course_utils.common import require
 Lines = Callable[[], Iterable[str]]  # opens the text once more and yields its lines, each with its "\n"
 # A line of another format in a message is quoted text. From this many on, it's another export that was joined.
 JOINED = 20
+FORWARDED = "[Forwarded] "
 NAME = 100  # no group or contact has a longer name
 QUOTES = ('""', "“”", "„“", "«»", "「」", "””")
+# A sender in a file of which an editor made all spaces wider.
+ODD_SPACE = re.compile(r"[^:\n]{1,100}:[\u00a0\u2009\u202f]")
 # The beginning of a header at the end of a file that was cut.
 CUT = re.compile(r"\W{0,3}\d{1,4}\s?[./\-年]\s?\d{1,2}\s?[./\-月][^a-zA-Z]{0,30}(?:[AaPp]\.?[Mm]?\.?)?")
 
@@ -91,12 +94,13 @@ def survey(lines: Iterable[str]) -> Survey:
             shape = shape_of(line) if MAY_START.match(line) else None
             if shape is None:
                 continue
-            match = matchers.get(shape) or matchers.setdefault(shape, shape.pattern())
-            head = match(line)
+            other = matchers.get(shape) or matchers.setdefault(shape, shape.pattern())
+            head = other(line)
             if head is None:
                 continue
+            match = other
             found.runs.append(Run(shape, number, example=line))
-        found.see(number, head[1], line[head.end() :])
+        found.see(number, head["date"], line[head.end() :])
         found.lines = number
     return found
 
@@ -178,34 +182,43 @@ def chosen(date_order: str | None, shape: Shape, texts: list[str]) -> Order:
 def writer_of(shape: Shape, found: Survey, stem: str) -> str:
     """Which program wrote a run of headers."""
     if not shape.bracket:
-        return "Android"
-    if not shape.seconds:
-        return "Signal"
+        return "iOS" if shape.old else "Android"
+    if not shape.seconds and not found.marked:
+        return "Copy" if shape.turn else "Signal"
     # On the Web own messages are by "You", the app's own lines have a dash for a name, and something stands before.
+    # Nothing that the Web writes has a mark of direction.
     web = shape.separator == "/" and shape.half == "behind upper" and shape.year == "short"
-    preamble = found.runs[0].first > 0 and not found.marked
-    return "Web" if web and (found.dashes or stem == "chat" or "You" in found.senders or preamble) else "iOS"
+    signs = stem == "chat" or "You" in found.senders or found.runs[0].first > 0
+    return "Web" if web and (found.dashes or (signs and not found.marked)) else "iOS"
 
 
 FORMATS = {
     "Android": "WhatsApp (Android)",
     "iOS": "WhatsApp (iOS)",
     "Web": "WhatsApp (Web or Desktop)",
+    "Copy": "text copied from WhatsApp's window",
     "Signal": "text with times in brackets (tools for Signal)",
 }
 
 
 def parse(lines: Lines, title: str, report: Report, date_order: str | None = None, stem: str = "") -> list[Message]:
-    """Read a text export; `title` is the chat's name, from the file's name, and `stem` that name itself."""
+    """Read a text export; `title` is the chat's name, from the file's name, and `stem` that name itself.
+
+    Without a line that begins with a possible date there's no message.
+    """
     found = survey(lines())
-    require(bool(found.runs), "the text has no line that begins with a date and a time")
+    if not found.runs:
+        return []
     segments: list[Segment] = []
     for run in real_runs(found.runs, report):
         segments += segments_of(run, writer_of(run.shape, found, stem), date_order, lines, report)
     report.format = "; ".join(dict.fromkeys(FORMATS[segment.writer] for segment in segments))
     report.reason = f"line {found.runs[0].first + 1} is {shorten(found.runs[0].example.rstrip())!r}"
     explain(segments, report)
-    return list(Reader(found, title, report).messages(lines, segments))
+    messages = list(Reader(found, title, report).messages(lines, segments))
+    if not found.senders:
+        report.doubt("no line has a sender: lines of the app, or no chat at all", found.runs[0].example)
+    return messages
 
 
 def explain(segments: list[Segment], report: Report) -> None:
@@ -288,14 +301,14 @@ class Reader:
                 self.begin(following.writer)
                 header, rest, more, following = "", None, [], next(upcoming)
             head = match(line) if match else None
-            if head is None or (head[0] != header and not self.is_date(days[head[1]], clocks[head[2]], line)):
+            if head is None or (head[0] != header and not self.is_date(days[head["date"]], clocks[head["time"]], line)):
                 more.append(line)
                 continue
             yield from self.finished(when, rest, more)
             rest, more = line[head.end() :], []
             if head[0] != header:
                 # The messages of one minute share their time, which saves much memory.
-                header, when = head[0], datetime.combine(days[head[1]], clocks[head[2]])
+                header, when = head[0], datetime.combine(days[head["date"]], clocks[head["time"]])
         yield from self.at_end(when, rest, more, line)
         self.name_calendar(days)
 
@@ -347,15 +360,15 @@ class Reader:
             found = understand("\u200e" + plain, Export("Web", False, Report())) if len(plain) < 100 else None
             kind = "call" if found and found.kind == "call" else "system"
             return Message(None, when, plain, kind, None, self.title)
+        if self.export.writer == "Web" and text.startswith(FORWARDED):
+            self.report.note("[Forwarded] was removed: somebody else's words", text)
+            text = text.removeprefix(FORWARDED)
         found = understand(text, self.export)
         if found.kind == "message" and self.export.writer == "iOS":
             if text.startswith("\u200e"):
                 found = self.system_or_typed(name, rest, found)
             elif not self.export.marked:
                 found = self.system_without_mark(name, found)
-        if self.export.writer == "Web" and found.text.startswith("[Forwarded] "):
-            self.report.note("[Forwarded] was removed: somebody else's words", found.text)
-            found = Finding(found.kind, found.text.removeprefix("[Forwarded] "), found.media)
         sender = None if found.kind == "system" else name
         return Message(sender, when, self.shared(found.text), found.kind, found.media, self.title)
 
@@ -372,6 +385,8 @@ class Reader:
         end = rest.find(": ")
         if self.export.writer == "Web" and rest.startswith("- "):
             return None, rest[2:]
+        if end < 0 and (odd := ODD_SPACE.match(rest)):
+            return self.split(f"{rest[: odd.end() - 1]} {rest[odd.end() :]}")
         if end < 0:
             bare = rest.rstrip()
             # An empty message, of which an editor removed the space at the end.
@@ -406,13 +421,23 @@ class Reader:
             return False
         if len(name) > NAME or opens_quote(name, rest):
             return True
-        return self.found.senders.get(name, 0) < 2 and name.count(" ") > 1 and sounds_like_system(name)
+        if self.found.senders.get(name, 0) > 1 or name.count(" ") < 2:
+            return False
+        if sounds_like_system(name):
+            return True
+        # "Ola zmieniła temat na: kino", where Ola writes too.
+        words = name.split(" ")
+        acts = len(words) > 3 and any(" ".join(words[:end]) in self.found.senders for end in range(1, len(words)))
+        if acts:
+            self.report.doubt("begins with a sender's name and goes on, and was taken as a line of the app", rest)
+        return acts
 
     def names_beginning(self, name: str) -> Iterator[str]:
         """Longer names, with a colon, that begin with this one: proven by a mark, the file's name, or repetition."""
         total = self.found.senders.get(name, 0)
         for longer, count in self.found.longer.get(name, {}).items():
-            if longer in self.found.certain or letters(longer) == letters(self.title):
+            named = letters(name) != letters(longer) == letters(self.title)
+            if longer in self.found.certain or named:
                 yield longer
             elif count == total > 1:
                 self.report.note("a name with a colon: all lines of this sender begin so", longer)
@@ -425,7 +450,7 @@ class Reader:
     def system_or_typed(self, name: str, rest: str, found: Finding) -> Finding:
         """A text on iOS with the app's mark that is none of the known stand-ins: the app's sentence, or pasted."""
         raw = rest.partition(": ")[0]
-        if found.text.startswith(name) or sounds_like_system(found.text):
+        if clean_name(found.text).startswith(name) or sounds_like_system(found.text):
             return Finding("system", found.text)
         # A group is a "sender" of which there are no other texts.
         only_marked = self.found.marked.get(raw, 0) == self.found.senders.get(raw, 0)

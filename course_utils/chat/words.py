@@ -1,5 +1,7 @@
 """What apps write themselves, in tables by language. A row is `language: phrase | phrase`, without `<>` and marks."""
 
+import re
+
 # What stands for a file that was left out; on Android and on the Web in angle brackets. Old and new wordings.
 OMITTED_ROWS = """
 en: Media omitted | Video note omitted | View once voice message omitted | View once photo omitted
@@ -22,13 +24,13 @@ nl: sticker weggelaten | document weggelaten
 tr: Medya dahil edilmedi | Medya atlanmış | görüntü dahil edilmedi | video dahil edilmedi | ses dahil edilmedi
 tr: GIF dahil edilmedi | Çıkartma dahil edilmedi | belge dahil edilmedi
 ru: Без медиафайлов | Файл пропущен | изображение отсутствует | видео отсутствует | аудиофайл отсутствует
-ru: GIF отсутствует | стикер не добавлен | документ пропущен | документ отсутствует
+ru: GIF отсутствует | стикер не добавлен | стикер отсутствует | документ пропущен | документ отсутствует
 uk: медіа пропущено | зображення відсутнє | відео відсутнє | аудіо відсутнє | документ пропущено
 zh: 忽略多媒體檔 | 省略多媒体文件 | 图片已忽略 | 照片已忽略 | 视频已忽略 | 音频已忽略 | 贴图已省略 | 文档已省略
 zh: 影像已略去 | 圖片已略去 | 圖像已省略 | 影片已略去 | 影片已省略 | 音訊已略去 | 音訊已省略 | 貼圖已略去 | 貼圖已忽略
 zh: 文件已略去 | 文件已忽略 | GIF 已略去 | GIF 動態圖已忽略 | GIF 图已忽略 | 已略去多媒體檔案 | 已省略媒體
 ja: メディアなし | メディアは含まれていません | 画像は含まれていません | ビデオは含まれていません
-ja: 音声は含まれていません
+ja: 音声は含まれていません | 動画は含まれていません | 写真は含まれていません
 ja: スタンプは含まれていません | GIFは含まれていません | ドキュメントは含まれていません | メディアを除く
 ko: 미디어 파일 제외됨 | 미디어 파일을 생략한 대화내용 | 이미지 생략됨 | 사진 생략됨 | 비디오 생략됨 | 동영상 생략됨
 ko: 오디오 생략됨 | 스티커 제외됨 | GIF 생략됨 | 문서 생략됨
@@ -80,31 +82,54 @@ DELETED_ROWS = """
 en: This message was deleted | You deleted this message | Message deleted
 de: Diese Nachricht wurde gelöscht | Du hast diese Nachricht gelöscht
 es: Se eliminó este mensaje | Eliminaste este mensaje | Este mensaje fue eliminado | Borraste este mensaje
-fr: Ce message a été supprimé | Vous avez supprimé ce message
+es: Este mensaje ha sido eliminado | Has eliminado este mensaje
+fr: Ce message a été supprimé | Vous avez supprimé ce message | Tu as supprimé ce message
 pt: Mensagem apagada | Esta mensagem foi apagada | Essa mensagem foi apagada | Você apagou esta mensagem
-pt: Apagou esta mensagem | Você apagou essa mensagem
+pt: Apagou esta mensagem | Você apagou essa mensagem | Apagaste esta mensagem | Esta mensagem foi eliminada
 it: Questo messaggio è stato eliminato | Hai eliminato questo messaggio
 nl: Dit bericht is verwijderd | U hebt dit bericht verwijderd | Je hebt dit bericht verwijderd
-tr: Bu mesaj silindi | Bu mesajı sildiniz
+tr: Bu mesaj silindi | Bu mesajı sildiniz | Bu mesajı sildin
 ru: Данное сообщение удалено | Это сообщение было удалено | Вы удалили данное сообщение | Вы удалили это сообщение
 uk: Це повідомлення було видалено | Ви видалили це повідомлення
 zh: 这条消息已被删除 | 您已删除这条消息 | 你已删除这条消息 | 此訊息已刪除 | 您已刪除此訊息 | 你已刪除此訊息
-zh: 信息已删除
-ja: このメッセージは削除されました | このメッセージを削除しました
+zh: 信息已删除 | 此消息已删除 | 此消息已被删除 | 您已删除此消息 | 你已删除此消息 | 您删除了此消息 | 你删除了这条消息
+zh: 您删除了这条消息 | 此訊息已被刪除 | 這則訊息已刪除 | 您已刪除這則訊息 | 您刪除了此訊息 | 你刪除了此訊息
+zh: 你已收回此訊息
+ja: このメッセージは削除されました | このメッセージを削除しました | メッセージを削除しました
+ja: メッセージは削除されました
 ko: 이 메시지는 삭제되었습니다 | 삭제된 메시지입니다 | 삭제한 메시지입니다 | 이 메시지를 삭제했습니다
 ar: تم حذف هذه الرسالة | لقد حذَفت هذه الرسالة | أنت حذفت هذه الرسالة | حذفت هذه الرسالة
-he: הודעה זו נמחקה | מחקת את ההודעה הזו | מחקת הודעה זו
+he: הודעה זו נמחקה | ההודעה נמחקה | מחקת את ההודעה הזו | מחקת הודעה זו
 fa: این پیام حذف شد | این پیام حذف شده است | شما این پیام را حذف کردید
 hi: यह मैसेज डिलीट कर दिया गया है | यह संदेश मिटाया गया | आपने यह मैसेज डिलीट किया
 fi: Tämä viesti poistettiin | Poistit tämän viestin
 id: Pesan ini dihapus | Pesan ini telah dihapus | Anda menghapus pesan ini | Anda telah menghapus pesan ini
-pl: Ta wiadomość została usunięta | sv: Detta meddelande raderades | Det här meddelandet raderades
-nb: Denne meldingen ble slettet | da: Denne besked blev slettet | cs: Tato zpráva byla odstraněna
+pl: Ta wiadomość została usunięta | Usunięto tę wiadomość | sv: Detta meddelande raderades
+sv: Det här meddelandet raderades | Det här meddelandet har raderats | Det här meddelandet togs bort
+sv: Du raderade det här meddelandet | Du tog bort det här meddelandet | nb: Denne meldingen ble slettet
+nb: Du slettet denne meldingen | da: Denne besked blev slettet | Denne besked er blevet slettet
+da: Denne besked er slettet
+da: Du slettede denne besked | cs: Tato zpráva byla odstraněna | Tato zpráva byla smazána
+cs: Odstranili jste tuto zprávu | Tuto zprávu jste odstranili | Smazali jste tuto zprávu
+sk: Táto správa bola odstránená
+sk: Táto správa bola vymazaná | Odstránili ste túto správu | hu: Ezt az üzenetet törölték | Ez az üzenet törölve lett
+hu: Törölted ezt az üzenetet | ro: Acest mesaj a fost șters | Ai șters acest mesaj | Ați șters acest mesaj
+el: Αυτό το μήνυμα διαγράφηκε | Διαγράψατε αυτό το μήνυμα | bg: Това съобщение беше изтрито
+bg: Това съобщение бе изтрито | Изтрихте това съобщение | hr: Ova poruka je izbrisana | Izbrisali ste ovu poruku
+sr: Ова порука је избрисана | Избрисали сте ову поруку | sl: To sporočilo je bilo izbrisano
+uk: Це повідомлення видалено | ca: S'ha suprimit aquest missatge | Aquest missatge s'ha suprimit
+ca: Has suprimit aquest missatge | vi: Tin nhắn này đã bị xóa | Tin nhắn này đã bị xoá | Bạn đã xóa tin nhắn này
+vi: Bạn đã xoá tin nhắn này | th: ข้อความนี้ถูกลบแล้ว | ข้อความนี้ถูกลบ | คุณลบข้อความนี้แล้ว | คุณลบข้อความนี้
+ms: Mesej ini telah dipadamkan | Mesej ini telah dipadam | Mesej ini dipadam | Anda telah memadamkan mesej ini
+ms: Anda memadamkan mesej ini | tl: Binura ang mensaheng ito | Binura mo ang mensaheng ito
+af: Hierdie boodskap is geskrap | Jy het hierdie boodskap geskrap | sw: Ujumbe huu ulifutwa | Ulifuta ujumbe huu
+bn: এই মেসেজটি মুছে ফেলা হয়েছে | আপনি এই মেসেজটি মুছে ফেলেছেন | ur: یہ پیغام حذف کر دیا گیا
+et: See sõnum kustutati | lt: Ši žinutė ištrinta | lv: Šis ziņojums tika izdzēsts
 """
 
 # After a group's administrator deleted it: begins like this, and a name follows.
 DELETED_BY_ROWS = """
-en: This message was deleted by | de: Diese Nachricht wurde von | Diese Nachricht wurde vom
+en: This message was deleted by admin | de: Diese Nachricht wurde von Admin | Diese Nachricht wurde vom Admin
 es: Este mensaje fue eliminado por | fr: Ce message a été supprimé par
 pt: Esta mensagem foi apagada por | Mensagem apagada por | it: Questo messaggio è stato eliminato da
 nl: Dit bericht is verwijderd door
@@ -122,6 +147,22 @@ ko: 수정된 메시지입니다 | ar: تم تعديل هذه الرسالة | h
 fi: Tätä viestiä muokattiin | Viestiä muokattiin | id: Pesan ini diedit | Pesan ini telah diedit
 """
 
+# Stems of "edited" and of "media", by which such words are known in a language or a wording that isn't above.
+EDITED_STEM_ROWS = """
+en: edited | de: bearbeitet | es: editó | editad | fr: modifi | it: modific | nl: bewerkt | sv: redigera | nb: redigert
+da: redigeret | pl: zmienion | edytowan | cs: upraven | sk: upraven | hu: szerkeszt | ro: editat | tr: düzenlen
+ru: изменен | изменён | отредактирован | uk: змінен | відредагован | bg: редактиран | el: επεξεργ | fi: muokat
+id: diedit
+vi: chỉnh sửa | th: แก้ไข | hi: एडिट | संपादित | bn: এডিট | ar: تعديل | fa: ویرایش | he: נערכ | zh: 编辑 | 編輯 | ja: 編集
+ko: 수정 | 편집
+"""
+MEDIA_STEM_ROWS = """
+en: media | multimedia | fr: média | multimédia | ca: multimèdia | mèdia | pt: mídia | et: meedia | pl: mediów
+nb: medie
+cs: médi | da: medie | tr: medya | lt: medij | ru: медиа | медіа | bg: медия | sr: медиј | el: πολυμέσ | zh: 媒体 | 媒體
+ja: メディア | ko: 미디어 | ar: وسائط | he: מדיה | fa: رسانه | hi: मीडिया | bn: মিডিয়া | ta: மீடியா | te: మీడియా | th: สื่อ
+"""
+
 # In round brackets after a file's name (Android, Web), or before it and a colon in angle brackets (iOS).
 ATTACHED_ROWS = """
 en: file attached | attached | de: Datei angehängt | Anhang | angehängt | es: archivo adjunto | adjunto
@@ -130,7 +171,12 @@ it: allegato | nl: bestand bijgevoegd | bijgevoegd | bijlage | tr: dosya ekli | 
 ru: файл добавлен | прикреплён файл | вложено | прикреплено | zh: 文件附件 | 檔案已附加 | 附件 | 已附加 | 附加檔案
 ja: ファイル添付 | 添付ファイル | 添付 | ko: 파일 첨부됨 | 첨부 | 첨부됨 | ar: الملف مرفق | ملف مرفق | مرفق | مُرفق
 he: הקובץ מצורף | קובץ מצורף | מצורף | fi: tiedosto liitetty | liite | liitetty | id: file terlampir | terlampir
-hi: फ़ाइल संलग्न है | फ़ाइल अटैच की गई
+hi: फ़ाइल संलग्न है | फ़ाइल अटैच की गई | pl: załączony plik | plik załączony | załączono | sv: bifogad fil | fil bifogad
+nb: fil vedlagt | vedlagt fil | da: vedhæftet fil | fil vedhæftet | cs: soubor byl přiložen | přiložený soubor
+cs: přiložen soubor | sk: priložený súbor | hu: csatolt fájl | fájl csatolva | ro: fișier atașat | uk: файл додано
+uk: прикріплений файл | el: συνημμένο αρχείο | bg: прикачен файл | hr: priložena datoteka | datoteka priložena
+vi: tệp đính kèm | đã đính kèm tệp | th: ไฟล์ที่แนบมา | ไฟล์แนบ | ms: fail dilampirkan | fail disertakan
+ca: fitxer adjunt | fa: فایل پیوست شد | پیوست | af: lêer aangeheg
 """
 
 # Before a comma or a full stop there may stand how long it took, or what to tap.
@@ -151,20 +197,28 @@ nl: Gemiste spraakoproep | Gemiste video-oproep | Gemist spraakgesprek | Gemist 
 nl: Video-oproep | tr: Cevapsız sesli arama | Cevapsız görüntülü arama | Sesli arama | Görüntülü arama
 ru: Пропущенный аудиозвонок | Пропущенный видеозвонок | Аудиозвонок | Видеозвонок
 zh: 未接语音通话 | 未接视频通话 | 语音通话 | 视频通话 | 未接語音通話 | 未接視像通話 | 未接視訊通話 | 語音通話
-zh: 視訊通話
-ja: 不在着信 | 音声通話不在着信 | ビデオ通話不在着信 | 音声通話 | ビデオ通話 | ko: 부재중 전화 | 부재중 영상통화
-ko: 음성 통화 | 영상 통화
+zh: 視訊通話 | 未接語音來電 | 未接視像來電 | 未接視訊來電 | 未接语音来电 | 未接视频来电
+ja: 不在着信 | 音声通話不在着信 | ビデオ通話不在着信 | 音声通話の不在着信 | ビデオ通話の不在着信
+ja: 音声通話 | ビデオ通話 | ko: 부재중 전화 | 부재중 영상통화
+ko: 음성 통화 | 영상 통화 | 부재중 음성통화 | 부재중 음성 통화 | 부재중 영상 통화
 ar: مكالمة صوتية فائتة | مكالمة فيديو فائتة | مكالمة صوتية | مكالمة فيديو
 he: שיחה קולית שלא נענתה | שיחת וידאו שלא נענתה | שיחה קולית | שיחת וידאו
 fi: Vastaamaton äänipuhelu | Vastaamaton videopuhelu | Äänipuhelu | Videopuhelu
 id: Panggilan suara tak terjawab | Panggilan video tak terjawab | Panggilan suara | Panggilan video
-hi: मिस्ड वॉइस कॉल | मिस्ड वीडियो कॉल
+hi: मिस्ड वॉइस कॉल | मिस्ड वीडियो कॉल | pl: Nieodebrane połączenie głosowe | Nieodebrane połączenie wideo
+pl: Połączenie głosowe | Połączenie wideo | sv: Missat röstsamtal | Missat videosamtal | nb: Tapt taleanrop
+nb: Tapt videoanrop | da: Mistet taleopkald | Mistet videoopkald | Ubesvaret taleopkald | cs: Zmeškaný hlasový hovor
+cs: Zmeškaný videohovor | uk: Пропущений аудіодзвінок | Пропущений голосовий дзвінок | Пропущений відеодзвінок
+ro: Apel vocal nepreluat | Apel vocal pierdut | hu: Nem fogadott hanghívás | vi: Cuộc gọi thoại nhỡ | Cuộc gọi video nhỡ
+pt: Chamada de voz não atendida | Chamada de vídeo não atendida | Videochamada não atendida
 """
 
 LOCATION_ROWS = """
 en: location | de: Standort | es: ubicación | fr: localisation | emplacement | pt: localização | it: posizione
 it: luogo | nl: locatie | tr: konum | ru: местоположение | геопозиция | zh: 位置 | ja: 位置情報 | 場所 | ko: 위치
-ar: الموقع | he: מיקום | fi: sijainti | id: lokasi | hi: स्थान | fa: مکان | موقعیت | pl: lokalizacja
+ar: الموقع | he: מיקום | fi: sijainti | id: lokasi | hi: स्थान | लोकेशन | fa: مکان | موقعیت | pl: lokalizacja
+sv: plats | nb: posisjon | da: lokation | placering | cs: poloha | hu: tartózkodási hely | helyzet | ro: locație
+uk: місцезнаходження | розташування | el: τοποθεσία | vi: vị trí | th: ตำแหน่งที่ตั้ง | ms: lokasi | ca: ubicació
 """
 
 LIVE_ROWS = """
@@ -241,21 +295,38 @@ pl: szyfrowane end-to-end | utworzył | dodał
 META_ROWS = """
 media: sent an attachment | sent a photo | sent a video | sent a voice message | sent a sticker | sent a GIF
 media: shared a story | shared a post | shared a reel | sent a reel | hat einen anhang gesendet | hat ein foto gesendet
+media: hast einen anhang gesendet | hast ein foto gesendet
 media: sent you an attachment | envió un archivo adjunto | a envoyé une pièce jointe | enviou um anexo
 call: started a video chat | started an audio call | started a call | started a video call | missed your call
 call: missed your video chat | missed a call | missed a video chat | you missed a call | called you
+call: missed a call * | missed a video chat * | missed an audio call | missed an audio call * | joined the call
+call: joined the video chat | ended the call | ended the video chat | missed video chat | missed audio call
 call: video chat ended | audio call ended | the video chat ended | the call ended | missed your audio call
 call: hat einen anruf gestartet | hat einen videochat gestartet
+deleted: unsent a message
+location: sent a location | sent a live location | shared a location | shared a live location
 system: liked a message | reacted * to your message | reacted * to a message | named the group * | left the group
 system: added * to the group | removed * from the group | set the nickname for * | set your nickname to *
+system: left the group * | changed the chat color * | cleared the nickname for * | cleared your nickname
+system: removed the nickname for * | removed the group photo | removed the group name | added you to the group
 system: changed the group photo | changed the theme * | changed the chat theme * | set the emoji to *
 system: set the quick reaction to * | created the group | joined the group | turned on vanish mode
 system: turned off vanish mode | pinned a message | you are now connected on messenger * | changed the group name *
 system: set their own nickname to * | set his own nickname to * | set her own nickname to *
-system: say hi to your new * | you can now message and call each other * | unsent a message
+system: say hi to your new * | you can now message and call each other *
 system: hat eine nachricht mit „gefällt mir“ markiert | hat mit * auf * nachricht reagiert
-poll: created a poll * | voted for * | * multiple updates to the poll *
+poll: created a poll | created a poll * | voted for * | * multiple updates to the poll *
 """
+
+
+# Marks of vowels in Arabic, which some versions write and others don't, and what else differs between them.
+PLAINER = dict.fromkeys([*range(0x064B, 0x0653), 0x0640]) | {0xA0: " ", 0x202F: " ", 0x2009: " ", 0x2019: "'"}
+DECORATED = re.compile(f"[{''.join(map(chr, PLAINER))}]")
+
+
+def plainer(text: str) -> str:
+    """A phrase as it stands in the tables, whatever the spaces in it are, or the marks on its letters."""
+    return (text.translate(PLAINER) if DECORATED.search(text) else text).casefold()
 
 
 def phrases(rows: str) -> frozenset[str]:
@@ -266,10 +337,26 @@ def phrases(rows: str) -> frozenset[str]:
     """
     cells = [cell.strip() for row in rows.strip().splitlines() for cell in row.split(" | ")]
     # "en: " in front of a phrase is its language, which is there for us who read the table.
-    return frozenset((cell[4:] if cell[2:4] == ": " else cell).casefold() for cell in cells)
+    return frozenset(plainer(cell[4:] if cell[2:4] == ": " else cell) for cell in cells)
+
+
+def vocabularies(rows: str) -> dict[str, set[str]]:
+    """The words of a table's phrases, by language.
+
+    >>> vocabularies("en: photo omitted | de: Bild weggelassen")["en"] == {"photo", "omitted"}
+    True
+    """
+    found: dict[str, set[str]] = {}
+    for row in rows.strip().splitlines():
+        language = row[:2]
+        for cell in row.split(" | "):
+            language = cell.strip()[:2] if cell.strip()[2:4] == ": " else language
+            found.setdefault(language, set()).update(plainer(cell.strip().removeprefix(f"{language}: ")).split())
+    return found
 
 
 OMITTED, CONTACTS, DELETED, EDITED = map(phrases, (OMITTED_ROWS, CONTACT_ROWS, DELETED_ROWS, EDITED_ROWS))
 ATTACHED, CALLS, LOCATIONS, LIVE = map(phrases, (ATTACHED_ROWS, CALL_ROWS, LOCATION_ROWS, LIVE_ROWS))
 ONCE, DELETED_BY, ENCRYPTED = map(phrases, (ONCE_ROWS, DELETED_BY_ROWS, ENCRYPTED_ROWS))
+EDITED_STEMS, MEDIA_STEMS = map(phrases, (EDITED_STEM_ROWS, MEDIA_STEM_ROWS))
 SYSTEM = phrases(SYSTEM_ROWS) | ENCRYPTED

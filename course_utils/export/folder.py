@@ -85,8 +85,10 @@ def is_chat(model: GPT, tokenizer: Tokenizer) -> bool:
         return False
     prompt = encode_chat(tokenizer, QUESTION, prompt=True)
     room = model.config.context_length - len(prompt)
+    if room < 1:  # it can't even read the question
+        return False
     stops = [tokenizer.special_tokens[name] for name in (END, END_OF_TEXT)]
-    reply = generate_tokens(model, [prompt], max(room, 0), stop_tokens=stops)[0]
+    reply = generate_tokens(model, [prompt], room, stop_tokens=stops)[0]
     return reply[-1:] == stops[:1]
 
 

@@ -111,6 +111,8 @@ def write_corpus(path: Path = DATA / "tales.txt", size: int = 1_200_000) -> int:
 
 def share_copied(tales: Iterable[str], sample: Iterable[str]) -> float:
     """The share of these tales that stand word for word in the sample; white space at the ends does not count."""
+    for name, texts in (("tales", tales), ("sample", sample)):
+        require(not isinstance(texts, str), f"{name} is {texts!r:.50}; it takes a list of tales")
     seen = {tale.strip() for tale in sample}
     found = [tale.strip() in seen for tale in tales]
     return sum(found) / max(len(found), 1)

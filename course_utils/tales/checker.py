@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import NamedTuple
 
+from course_utils.common import require
 from course_utils.tales.generator import EVENT, FORMS, KINDS, Event, Way
 from course_utils.tales.words import PEOPLE, PLACES, THINGS, TIMES, WEATHER
 
@@ -461,6 +462,7 @@ def split(text: str) -> list[tuple[int, str]]:
     >>> split('"Is it here?" asked Tom. "No."')
     [(0, '"Is it here?" asked Tom.'), (25, '"No."')]
     """
+    require(isinstance(text, str), f"a tale is a {type(text).__name__}; it takes a string")
     found, start, quoted = [], 0, False
     for mark in STOP.finditer(text):
         end = mark.end()

@@ -106,15 +106,16 @@ NOTEBOOKS = (
         "Positional encoding",
         ("embed",),
         ("embedding vectors",),
-        does="why order is lost, a table of positions, sines and cosines as the hands of a clock, and what counting "
-        "distances would keep",
+        does="see why order is lost, add a table of positions, write sines and cosines as the hands of a clock, and see"
+        " what distances would keep",
         builds=("positions.LearnedPositions", "positions.sinusoidal_table"),
     ),
     Notebook(
         "06_simplified_self_attention",
         "Simplified self-attention",
         ("attention",),
-        does="scores, weights, weighted sum, by hand and as matrix products; a softmax that does not break",
+        does="compute scores, weights and the weighted sum, by hand and as matrix products, and write a softmax that "
+        "doesn't break",
         builds=("attention.SimplifiedSelfAttention", "attention.example", "attention.check_vectors"),
         borrows=("checkpoints.BASE", "checkpoints.load_checkpoint"),
     ),
@@ -122,22 +123,22 @@ NOTEBOOKS = (
         "07_self_attention",
         "Self-attention",
         ("attention",),
-        does="queries, keys and values; measure why scores are scaled; watch a layer learn to look",
+        does="build queries, keys and values, measure why scores are scaled, and watch a layer learn where to look",
         builds=("attention.SelfAttention",),
     ),
     Notebook(
         "08_causal_attention",
         "Causal attention",
         ("attention",),
-        does="mask the future, break the mask in three ways and catch each; dropout, buffers",
+        does="mask the future, break the mask in three ways and catch each, add dropout",
         builds=("attention.CausalAttention",),
     ),
     Notebook(
         "09_multi_head_attention",
         "Multi-head attention",
         ("attention",),
-        does="a stack of heads, then one projection, equal to PyTorch's; from an empty cell; what the heads of a "
-        "trained model look at",
+        does="stack heads, pack them into one projection, match PyTorch's, write it from an empty cell, and switch "
+        "heads of a trained model off",
         builds=("attention",),
         borrows=("gpt.Attention", "gpt.GPTConfig", "checkpoints.BASE", "checkpoints.load_checkpoint"),
     ),
@@ -146,7 +147,7 @@ NOTEBOOKS = (
         "The transformer",
         ("model",),
         does="climb from a unigram model to a whole GPT, write it on one screen, count it, match Hugging Face's, and "
-        "switch parts of a trained one off",
+        "switch off parts of a trained one",
         builds=("gpt",),
         borrows=(
             *("checkpoints.BASE", "checkpoints.load_checkpoint", "evaluation.score", "evaluation.tell_tales"),
@@ -167,8 +168,8 @@ NOTEBOOKS = (
         "12_text_generation",
         "Text generation",
         ("base model",),
-        does="every way to choose the next token, measured for quality and diversity; batches, a cache that changes "
-        "nothing, streaming, beam search",
+        does="build every way to choose the next token, measure quality and diversity, pad a batch, build a cache that "
+        "changes nothing, stream text, and try beam search",
         builds=("generation", "gpt.KVCache"),
     ),
     Notebook(
@@ -200,8 +201,8 @@ NOTEBOOKS = (
         "16_encoder_decoder",
         "Encoder and decoder",
         ("model",),
-        does="build the half that a GPT leaves out, match PyTorch's whole transformer, teach it Spanish in two "
-        "minutes, say what kind of wrong its mistakes are, watch where it looks, and catch BLEU misleading",
+        does="build the half that a GPT leaves out, match PyTorch's whole transformer, teach it Spanish in two minutes,"
+        " sort its mistakes by kind, see what it attends to, and catch BLEU misleading",
         builds=("encoder_decoder", "translation"),
     ),
     Notebook(
@@ -209,8 +210,7 @@ NOTEBOOKS = (
         "The modern block",
         ("model",),
         does="change nine lines of GPT-2's configuration one by one, see what breaks without each, match Llama and "
-        "Qwen3, and read from a table with five seeds which of them mattered; then experts, latent "
-        "attention, and a race against nanoGPT's recipe",
+        "Qwen3, read from a table with five seeds which of them mattered, then race against nanoGPT's recipe",
         builds=("llama",),
         borrows=("positions.distances", "positions.rotary_table", "positions.rotate"),
     ),
@@ -218,15 +218,15 @@ NOTEBOOKS = (
         "18_many_devices",
         "Many devices",
         ("split and train",),
-        does="let several processes train one model: a ring that adds up, copies (DDP) and slices (FSDP) with the very "
-        "losses of one process, what each keeps and sends, and a run that goes on with another number of them",
+        does="let several processes train one model with the very losses of one: a ring that adds up, copies (DDP), "
+        "slices (FSDP), and a run that goes on with another number of processes",
         builds=("distributed",),
     ),
     Notebook(
         "A_tensors_and_gradients",
         "Tensors and gradients",
         ("start",),
-        does="a refresher: shapes, masks, matrix product, softmax, cross-entropy, a step of training, modules",
+        does="refresh shapes, masks, matrix products, softmax, cross-entropy, a step of training, and modules",
         after="00",
     ),
     Notebook(
@@ -252,8 +252,8 @@ NOTEBOOKS = (
         "D_attention_in_practice",
         "Attention in practice",
         ("attention",),
-        does="two texts of unequal length in one batch, a row that may look nowhere, what a long text costs, and a "
-        "softmax that never sees its whole row",
+        does="put two texts of unequal length in one batch, mask a row that may attend to nothing, measure what a long "
+        "text costs, and write a softmax that never sees its whole row",
         after="09",
     ),
 )

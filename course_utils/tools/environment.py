@@ -349,8 +349,11 @@ def open_lab(arguments: list[str]) -> int:
     if new := copy_notebooks():
         say(f"Copied to my_notebooks, where they are yours to change: {', '.join(new)}")
     say("Opening JupyterLab. To stop it, press Ctrl-C here.")
-    options = ["--log-level=WARN", "--LabApp.log_level=WARN", "--LabApp.news_url=None"]
-    options += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+    # It would ask a newcomer whether to fetch its news and look for updates: our settings switch that part off.
+    paths = [str(ROOT / "course_utils" / "tools" / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
+    # Else each kernel says in the terminal, in words that frighten, that what it is sent isn't encrypted.
+    options = ["--log-level=WARN", "--LabApp.log_level=WARN", "--KernelManager.transport_encryption=auto"]
     options += ["--LabApp.default_url=/lab/tree/my_notebooks/00_start_here.ipynb"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         options.append("--allow-root")  # in a container everybody is root, and JupyterLab would refuse

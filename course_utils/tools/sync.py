@@ -177,6 +177,8 @@ def clean(notebook: NotebookNode) -> None:
         cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k in KEPT_CELL_METADATA})
         if is_folded(cell):
             cell.metadata["cellView"] = "form"  # Colab's own word for a cell whose source is hidden
+        if "outputs" in cell:
+            cell.outputs = joined(cell.outputs)
         for output in cell.get("outputs", []):
             clean_output(output)
 
@@ -184,6 +186,18 @@ def clean(notebook: NotebookNode) -> None:
 def is_folded(cell: NotebookNode) -> bool:
     """Tell whether a cell's source is hidden until a reader clicks on it."""
     return bool(cell.metadata.get("jupyter", {}).get("source_hidden"))
+
+
+def joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Return outputs with neighbours that were printed to one stream as one: a slow cell sends its lines in pieces."""
+    found: list[NotebookNode] = []
+    for output in outputs:
+        before = found[-1] if found else None
+        if before and output.output_type == before.output_type == "stream" and output.name == before.name:
+            before.text += output.text
+        else:
+            found.append(output)
+    return found
 
 
 def clean_output(output: NotebookNode) -> None:

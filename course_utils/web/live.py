@@ -23,8 +23,8 @@ PARTS = (
     Part(
         "tokens",
         "Your sentence in tokens",
-        "Type anything. The sentence is cut into pieces, and in each piece neighbours merge, the earliest learned pair "
-        "first. Step through the merges, and compare with what GPT-2's much larger vocabulary makes of it.",
+        "Type anything. The sentence is cut into pieces. In each piece neighbours merge, and the pair that was learned "
+        "first goes first. Step through the merges, and compare with what GPT-2's much larger vocabulary makes of it.",
         "base",
         ("01", "02"),
     ),
@@ -48,24 +48,24 @@ PARTS = (
         "next",
         "The next token",
         "These are the model's own scores after your text. Temperature divides them before softmax; top-k, top-p and "
-        "min-p then drop the unlikely tokens. Choose one to put it behind the text.",
+        "min-p then drop the unlikely tokens. Click on a token to add it to the text.",
         "base",
         ("10", "12"),
     ),
     Part(
         "tale",
         "A tale from your first sentence",
-        "The model goes on from your sentence, token by token, until it ends the tale. The course's knows sixteen "
-        "people, ten places and sixteen things, and nothing else.",
+        "The model goes on from your sentence, token by token, until it ends the tale. The course's model knows "
+        "sixteen people, ten places and sixteen things, and nothing else.",
         "base",
         ("00", "11"),
     ),
     Part(
         "chat",
         "Ask the chat model",
-        "The course's is its base model after fine-tuning. Tell it a tale of its little world, then ask who has the "
-        "thing, where somebody is, or why; or ask it for a tale. It takes the likeliest token each time, so it "
-        "says the same again to the same words.",
+        "This is the course's base model after fine-tuning. Tell it a tale of its little world, then ask who has the "
+        "thing, where somebody is, or why. Or ask it for a tale. It takes the likeliest token each time, so the "
+        "same message always gets the same answer.",
         "chat",
         ("14", "15"),
     ),

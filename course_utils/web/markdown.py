@@ -85,13 +85,14 @@ def slug(text: str) -> str:
 
 
 def page_address(address: str) -> str:
-    """Return where a notebook's link leads on the site; the README's place is taken by the first page.
+    """Return where a notebook's link leads on the site: for the README to its first page, for the findings to theirs.
 
     >>> page_address("02_byte_pair_encoding.ipynb#ties"), page_address("../README.md")
     ('02_byte_pair_encoding.html#ties', 'index.html')
     """
-    if address.startswith("../README.md"):
-        return "index.html"
+    for file, page in (("../README.md", "index.html"), ("../findings/README.md", "surprises.html")):
+        if address.startswith(file):
+            return page
     return re.sub(r"^(\w+)\.ipynb", r"\1.html", address)
 
 

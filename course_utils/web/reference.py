@@ -116,9 +116,9 @@ def surprises(text: str, body: Body) -> str:
     for first, *cells in table_rows(FINDINGS.read_text(encoding="utf-8")):
         title, name = named_script(first)
         body.sections.append(Section(title, slug(title), 2, [plain(cell) for cell in cells]))
-        rows = "".join(
-            f"<dt>{label}</dt><dd>{inline(sentence(cell))}</dd>" for label, cell in zip(labels, cells, strict=True)
-        )
+        expected, happens, versions, care = cells
+        told = (sentence(expected), sentence(happens), versions, sentence(care))  # a package's name stays as it is
+        rows = "".join(f"<dt>{label}</dt><dd>{inline(cell)}</dd>" for label, cell in zip(labels, told, strict=True))
         run = f"<dt>See for yourself</dt><dd><code>findings/{html.escape(name)}</code></dd>"
         parts.append(f'<h2 id="{slug(title)}">{html.escape(title)}</h2><dl>{rows}{run}</dl>')
     return "".join(parts)
