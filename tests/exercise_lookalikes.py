@@ -12,13 +12,31 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from course_utils.exercises import e03, e09, e11, e13, e14, e15
+from course_utils.bpe import count_pairs, merge
+from course_utils.exercises import e02, e03, e09, e11, e13, e14, e15
 from course_utils.exercises.engine.exercise import Exercise, define, source_of
 
 # For each exercise, answers that are wrong and would pass on inputs that are too kind.
 WRONG: list[tuple[str, str, Any]] = [
     ("01.1", "contractions in one piece", lambda text: re.findall(r"\w+(?:'\w+)?|[^\w\s]", text)),
     ("01.1", "a tab is a mark", lambda text: re.findall(r"\w+|[^\w \n]", text)),
+    ("02.6", "from A to z", lambda text: re.findall(r" ?[A-z]+|[^A-z]", text)),
+    ("02.6", "letters of any alphabet", lambda text: re.findall(r" ?[^\W\d_]+|[\W\d_]", text)),
+    (
+        "03.8",
+        "rounded down",
+        lambda ids, fraction, *rest: e03.split_and_cut(ids, int(len(ids) * fraction) / len(ids), *rest),
+    ),
+    (
+        "03.8",
+        "rounded up",
+        lambda ids, fraction, *rest: e03.split_and_cut(ids, math.ceil(len(ids) * fraction) / len(ids), *rest),
+    ),
+    (
+        "D.3",
+        "rather low",
+        lambda scores, masked: torch.softmax(scores.masked_fill(masked, -10.0), -1).masked_fill(masked, 0.0),
+    ),
     ("01.4", "the last id", lambda pieces, vocab: [vocab.get(p, list(vocab.values())[-1]) for p in pieces]),
     ("01.4", "the largest id", lambda pieces, vocab: [vocab.get(p, max(vocab.values())) for p in pieces]),
     ("01.4", "the number of entries", lambda pieces, vocab: [vocab.get(p, len(vocab) - 1) for p in pieces]),
@@ -96,6 +114,11 @@ RIGHT: list[tuple[str, Any]] = [
     ("03.2", [5, "sed "]),
     ("08.4", ("Both", "future.", "both")),
     ("08.4", ["both", " Future", "both"]),
+    ("02.6", lambda text: [m[0] for m in re.finditer(r" ?[a-z]+|.", text, re.IGNORECASE | re.ASCII | re.DOTALL)]),
+    ("03.8", lambda ids, fraction, *rest: (iter(part) for part in e03.split_and_cut(ids, fraction, *rest))),
+    ("05.5", lambda T: torch.tensor([[float(i - j) for j in range(T)] for i in range(T)])),
+    ("05.5", lambda T: np.subtract.outer(np.arange(T), 1.0 * np.arange(T))),
+    ("D.3", lambda scores, masked: (scores.exp() * ~masked / (scores.exp() * ~masked).sum(-1, True)).nan_to_num(0)),
     ("14.4", "Telling tales."),
     ("04.3", (3, 5, 9)),
     ("06.1", 0.390001),
@@ -304,6 +327,103 @@ class HalfWritten(e03.WindowDataset.__base__):
 
     def __getitem__(self, i):
         raise NotImplementedError
+
+
+class AThirdWritten(e03.WindowDataset.__base__):
+    def __init__(self, ids, max_length, stride):
+        self.ids, self.max_length, self.stride = torch.tensor(ids), max_length, stride
+
+    def __len__(self): ...
+
+    def __getitem__(self, i): ...
+
+
+class NoSelf(e03.WindowDataset.__base__):
+    def __init__(self, ids, max_length, stride):
+        self.ids = torch.tensor(ids)
+
+    def __len__():  # what a beginner writes
+        return 3
+
+    def __getitem__(self, i):
+        return self.ids[i:-1], self.ids[i + 1 :]
+
+
+def bags_in_one(ids, radius):
+    bags, around = [], []
+    for i, word in enumerate(ids):
+        for j in range(i - radius, i + radius + 1):
+            if 0 <= j < len(ids) and j != i:
+                around.append(ids[j])
+        bags.append((around, word))
+    return bags
+
+
+def turned_arguments(times, ids):
+    return [times * i for i in ids]
+
+
+def specials_reversed(pieces, special_tokens):
+    return {token: i for i, token in enumerate(sorted(set(pieces)) + special_tokens[::-1])}
+
+
+def counts_once(ids, n_merges):
+    tokens, merges, counts = [bytes([i]) for i in range(256)], [], count_pairs(ids)
+    while counts and len(merges) < n_merges:
+        pair = e02.best_pair(counts, tokens)
+        ids = merge(ids, pair, len(tokens))
+        tokens.append(tokens[pair[0]] + tokens[pair[1]])
+        merges.append(pair)
+    return merges
+
+
+def appends_first(ids, n_merges):
+    tokens, merges = [bytes([i]) for i in range(256)], []
+    while count_pairs(ids) and len(merges) < n_merges:
+        pair = e02.best_pair(count_pairs(ids), tokens)
+        tokens.append(tokens[pair[0]] + tokens[pair[1]])
+        ids = merge(ids, pair, len(tokens))
+        merges.append(pair)
+    return merges
+
+
+def never_stops(ids, n_merges):
+    tokens, merges = [bytes([i]) for i in range(256)], []
+    while len(merges) < n_merges:
+        pair = e02.best_pair(count_pairs(ids), tokens)
+        ids = merge(ids, pair, len(tokens))
+        tokens.append(tokens[pair[0]] + tokens[pair[1]])
+        merges.append(pair)
+    return merges
+
+
+def shifted(vector, k, twos):
+    """The vector of a position k further on, with `twos` in place of the 2 of the exponent."""
+    angles = k / 10_000 ** (twos * torch.arange(len(vector) // 2) / len(vector))
+    sines, cosines = vector[::2], vector[1::2]
+    turned = sines * angles.cos() + cosines * angles.sin(), cosines * angles.cos() - sines * angles.sin()
+    return torch.stack(turned, 1).flatten()
+
+
+def copies_once(attention, x):
+    changed, moves = x.clone(), []
+    for place in range(1, len(x)):
+        changed[place:] += 1
+        moves.append(not torch.allclose(attention(changed)[:place], attention(x)[:place]))
+    return moves
+
+
+def one_more(texts):
+    found = {word: sum(word in text for text in texts) for text in texts for word in text}
+    return {word: math.log(len(texts) / (n + 1)) for word, n in found.items()}
+
+
+def summed_in_place(state, scores, values):
+    largest, total, mixed = state
+    new = torch.maximum(largest, scores.max())
+    total *= torch.exp(largest - new)
+    mixed *= torch.exp(largest - new)
+    return new, total + torch.exp(scores - new).sum(), mixed + torch.exp(scores - new) @ values
 
 
 class EmptyDataset(e03.WindowDataset.__base__):

@@ -594,7 +594,9 @@ def test_a_stubs_line_left_in_written_code_is_to_be_deleted(answer):
 def test_a_class_with_a_misspelt_method_is_told_which():
     windows = exercises.find("03.5")
     assert "has no method __getitem__. Is __get_item__ meant to be it?" in says(lookalikes.MisspeltDataset, windows)
-    assert says(lookalikes.HalfWritten, windows).startswith("__getitem__ is not written yet")
+    assert says(lookalikes.HalfWritten, windows).startswith("__getitem__ is not written yet: the other methods are")
+    assert says(lookalikes.AThirdWritten, windows).startswith("__len__ and __getitem__ are not written yet")
+    assert "__len__ takes no self. It comes first: def __len__(self)" in says(lookalikes.NoSelf, windows)
     assert told(lookalikes.EmptyDataset, windows).state == NOT_STARTED
     assert "has no method forward. Is foward meant to be it?" in says(lookalikes.Foward, exercises.find("09.6"))
 
@@ -615,6 +617,49 @@ def test_so_is_one_of_torchs_functions_but_not_one_that_works_in_place():
     in_place = "def f(x):\n    F.silu(x, inplace=True)\n    F.silu(x)\n    return x"
     calls = [line.value for line in ast.parse(in_place).body[0].body[:2]]
     assert list(map(reading.only_returns, calls)) == [False, True]
+
+
+def test_a_list_that_is_not_set_back_is_asked_about():
+    said = says(lookalikes.bags_in_one, exercises.find("04.7"))
+    assert "around goes on from one turn of the outer loop to the next" in said
+
+
+def test_arguments_in_another_order_are_told():
+    said = says(lookalikes.turned_arguments)
+    assert said == "It's called with (ids, times), and takes (times, ids): keep the order of the arguments"
+
+
+def test_the_right_result_among_others_is_told():
+    said = says(lambda ids, times: (len(ids), double(ids, times)))
+    assert said.startswith("It returns 2 things, of which item 1 is right: return that alone")
+
+
+def test_what_an_exercise_asks_of_any_answer_is_no_error_of_the_learners():
+    said = says(lambda matrix: matrix.T, exercises.find("07.5"))
+    assert said.startswith("As_linear returns a tensor; it should return the nn.Linear")
+
+
+def test_what_did_not_change_is_shown_with_few_digits():
+    assert "yours: [0.3333]" in " ".join(f"{word}: {code}" for word, code in verdicts.example(told_of_a_third()))
+
+
+def told_of_a_third() -> verdicts.Case:
+    """A case whose answer is wrong only in that it changed its input."""
+
+    def answer(numbers):
+        numbers.append(0)
+        return [1 / 3]
+
+    exercise = Exercise("99.8", "x", "f", lambda numbers: [1 / 3], (), (), lambda chance: [([1],)])
+    return verdicts.Case(exercise, answer, list(verdicts.try_out(exercise, answer, [([1],)])), 0)
+
+
+def test_a_generator_in_a_tuple_is_as_good_as_a_list():
+    def parts(ids):
+        return ids[:1], ids[1:]
+
+    exercise = Exercise("99.9", "x", "parts", parts, (), (), lambda chance: [([1, 2, 3],)])
+    assert give_verdict(exercise, lambda ids: (iter(ids[:1]), (i for i in ids[1:]))).state == PASSED
 
 
 def test_return_inside_the_loop_is_told():
@@ -681,6 +726,7 @@ def test_the_line_of_an_error_is_the_learners_own():
     [
         ("04.3", [9, 5, 3], "sort them"),
         ("04.3", {3, 5, 9}, "sort them, in a list"),
+        ("05.3", [(3, 7), (10, 6)], "write them as a set"),
         ("06.1", 0.4, "two decimals"),
         ("10.1", (13, 9), "in the wrong order"),
     ],
@@ -693,6 +739,20 @@ def test_a_value_that_is_nearly_right_is_told_what_it_lacks(number, answer, word
     ("number", "answer", "told"),
     [
         # What people do who have this misconception, and not what a bracket in the wrong place makes of it.
+        ("01.2", lookalikes.specials_reversed, "What stands under '[PAD]' is "),
+        ("02.4", lambda counts, t: max(counts, key=lambda p: (counts[p], t[p[1]], t[p[0]])), "right tokens first"),
+        ("02.4", lambda counts, t: max(counts, key=lambda p: (t[p[0]], t[p[1]], counts[p])), "bytes first"),
+        ("02.5", lookalikes.counts_once, "count the pairs anew in each round"),
+        ("02.5", lookalikes.appends_first, "A merged id has no bytes in tokens"),
+        ("02.5", lookalikes.never_stops, "stop when counts is empty"),
+        ("02.8", lambda ids, tokens: b"".join(tokens[i] for i in ids), "Those are the bytes"),
+        ("05.4", lambda vector, k: lookalikes.shifted(vector, k, 4), "in twos already"),
+        ("06.4", lambda x: (x @ x.T).softmax(1).T @ x, "weights that sum to 1 down the columns"),
+        ("07.4", lambda x, q, k, v: (x @ q @ (x @ k) / k.shape[1] ** 0.5).softmax(-1) @ (x @ v), "queries @ keys in"),
+        ("08.3", lookalikes.copies_once, "a fresh copy"),
+        ("C.2", lookalikes.one_more, "add nothing to it"),
+        ("C.3", lambda count, n, mean: 2.2 * count / (count + 1.2 * n / mean), "The length counts in full"),
+        ("D.5", lookalikes.summed_in_place, "[each.clone() for each in state]"),
         ("10.3", lambda x, w, b, eps: centred(x) / (x.std(-1, keepdim=True, unbiased=False) + eps) * w + b, "inside"),
         ("17.1", lambda x, w, eps: x / (x.square().mean(-1, keepdim=True).sqrt() + eps) * w, "inside the root"),
         ("10.4", lookalikes.not_kept, "The blocks change nothing"),
@@ -750,7 +810,8 @@ def test_a_loop_that_changes_nothing_is_not_said_to_come_too_late():
         return total
 
     exercise = Exercise("99.7", "x", "added", added, (), (), lambda chance: [([1],), ([2, 3],), ([4, 5, 6],)])
-    assert "without the line for i in ids:" in says(lambda ids: sum(ids) * 0, exercise)
+    said = says(lambda ids: sum(ids) * 0, exercise)
+    assert said.startswith("It returns what a right one has before its loop. Does your loop run")
 
 
 def test_an_error_without_words_has_no_colon():
@@ -777,7 +838,7 @@ DIFFERENT = [
     (
         torch.zeros(2, 3),
         torch.zeros(3, 2),
-        "the tensor has the shape (3, 2); it should have (2, 3): rows and columns are exchanged",
+        "the tensor has the shape (3, 2); it should have (2, 3): the last two sizes are exchanged",
     ),
     (
         torch.zeros(8, 3),
@@ -787,7 +848,7 @@ DIFFERENT = [
     (
         torch.zeros(2, 3, 4),
         np.zeros((2, 4, 3)),
-        "the array has the shape (2, 4, 3); it should have (2, 3, 4): rows and columns are exchanged",
+        "the array has the shape (2, 4, 3); it should have (2, 3, 4): the last two sizes are exchanged",
     ),
     (torch.tensor(1.0), torch.zeros(2), "the result is a tensor; it should be a number"),
     (
@@ -801,7 +862,22 @@ DIFFERENT = [
     ([1, 2], range(1, 3), None),
     (0.5, Fraction(1, 2), None),
     (torch.zeros(2), np.zeros(2), None),
-    ([1, 2], torch.zeros(2), "the result is a tensor; it should be a list"),
+    ([1, 2], torch.zeros(2), "the result is a tensor; it should be a list: .tolist() makes one"),
+    (torch.zeros(2), [0, 1], "the result is a list; it should be a tensor: torch.tensor(…) makes one of it"),
+    (
+        torch.zeros(1, 2),
+        [torch.zeros(2)],
+        "the result is a list; it should be a tensor: torch.stack(…) makes one of tensors",
+    ),
+    (torch.zeros(3), [torch.zeros(2), torch.zeros(1)], "the result is a list; it should be a tensor"),
+    (
+        torch.zeros(2),
+        torch.zeros(1, 2),
+        "the tensor has the shape (1, 2); it should have (2,): a dimension of 1 is too many",
+    ),
+    (1.0, 1j, "the result is a complex number; it should be a number"),
+    (0.0, 1e-3, "the result is 0.001; it should be 0.0"),
+    (torch.tensor([6e-17, -0.0]), torch.ones(2), "place [0] is 1.0; it should be 0.0"),
     ((1, 2), np.zeros(2), "the result is an array; it should be a tuple"),
     (torch.zeros(2), (0.0, 0.0), "the result is a tuple; it should be a tensor"),
     (-2.6214, -2.6211, "the result is -2.6211; it should be -2.6214"),

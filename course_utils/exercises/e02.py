@@ -347,6 +347,16 @@ BEST_PAIR = Exercise(
             answer=lambda counts, tokens: max(reversed(list(counts)), key=counts.get),
         ),
         Mistake(
+            "With a tie you compare the right tokens first. The left ones decide; the right ones only where those are equal",
+            "tokens[pair[0]], tokens[pair[1]])",
+            "tokens[pair[1]], tokens[pair[0]])",
+        ),
+        Mistake(
+            "You compare the bytes first, so a rare pair may win. The count decides; the bytes only settle ties",
+            "(counts[pair], tokens[pair[0]], tokens[pair[1]])",
+            "(tokens[pair[0]], tokens[pair[1]], counts[pair])",
+        ),
+        Mistake(
             "You take the rarest pair: the most frequent one comes first",
             "(counts[pair], tokens",
             "(-counts[pair], tokens",
@@ -388,8 +398,8 @@ def train_by_steps(ids: Sequence[int], n_merges: int) -> list[Pair]:
 
 
 def to_train_on(chance: Random) -> list[Probe]:
-    """Short texts with many ties; the second ends before all merges are made."""
-    probes: list[Probe] = [([97, 97, 97, 98, 100, 97, 97, 97, 98, 97, 99], 2), ([97, 98, 97, 98], 9)]
+    """Short texts with many ties; the second ends before all merges are made, the third before the first."""
+    probes: list[Probe] = [([97, 97, 97, 98, 100, 97, 97, 97, 98, 97, 99], 2), ([97, 98, 97, 98], 9), ([97], 3)]
     return probes + [(few_ids(chance, count), n_merges) for count, n_merges in ((12, 3), (20, 4), (30, 6), (40, 8))]
 
 
@@ -429,7 +439,8 @@ TRAIN = Exercise(
             "min(counts, key=lambda p: (counts[p], tokens[p[0]], tokens[p[1]]))",
         ),
         Mistake(
-            "You note the pair and don't merge it, so the next round finds the same one again",
+            "The next round finds the same pair again. Keep what merge returns, ids = merge(…), and count the pairs "
+            "anew in each round",
             "ids = merge(ids, pair, new_id)",
             "merge(ids, pair, new_id)",
         ),
@@ -437,6 +448,17 @@ TRAIN = Exercise(
             "Your first new id is 257. The bytes take 0 to 255, so it's 256",
             "range(256)]\n    merges = []\n    for new_id in range(256, 256 + n_merges)",
             'range(256)] + [b""]\n    merges = []\n    for new_id in range(257, 257 + n_merges)',
+        ),
+        Mistake(
+            "A merged id has no bytes in tokens. After each merge, append tokens[pair[0]] + tokens[pair[1]]; the new id "
+            "is the place where they stand, from 256 on",
+            "        tokens.append(tokens[pair[0]] + tokens[pair[1]])\n",
+            "",
+        ),
+        Mistake(
+            "Where no pair is left, there's none to choose: stop when counts is empty",
+            "        if not counts:\n            break\n",
+            "",
         ),
         Mistake("You make one merge too few", "256 + n_merges)", "255 + n_merges)"),
         Mistake("You make one merge too many", "256 + n_merges)", "257 + n_merges)"),
@@ -473,8 +495,9 @@ def cut_by_loop(text: str) -> list[str]:
     """The same, letter by letter."""
     pieces: list[str] = []
     for letter in text:
+        follows = bool(pieces) and pieces[-1].isascii()
         is_letter = letter.isascii() and letter.isalpha()
-        if is_letter and pieces and (pieces[-1][-1:].isalpha() or pieces[-1] == " "):
+        if is_letter and follows and (pieces[-1] == " " or pieces[-1].strip().isalpha()):
             pieces[-1] += letter
         else:
             pieces.append(letter)
@@ -484,7 +507,8 @@ def cut_by_loop(text: str) -> list[str]:
 def to_cut(chance: Random) -> list[Probe]:
     """Short texts with blanks, line ends and marks in many orders."""
     probes: list[Probe] = [("a cat",), ("dog. dog!",), ("Oh,  no 22",), ("if x:\n    go",), ("Oh\nno\nAh",)]
-    return probes + [("".join(chance.choice("abC  .,!7\n\n") for _ in range(count)),) for count in (8, 14, 20, 30)]
+    probes += [("its_name [x]^2",), ("é Zoë, café",)]
+    return probes + [("".join(chance.choice("abC  .,!7\n\n_é") for _ in range(count)),) for count in (8, 14, 20, 30)]
 
 
 CUT = Exercise(
@@ -521,6 +545,21 @@ CUT = Exercise(
             answer=lambda text: text.split(),
         ),
         Mistake("In yours, each letter is a piece: take as many as there are, with a +", "[A-Za-z]+|", "[A-Za-z]|"),
+        Mistake(
+            "From A to z there are six marks as well, [ \\ ] ^ _ and `. Write [A-Za-z]",
+            " ?[A-Za-z]+|[^A-Za-z]",
+            " ?[A-z]+|[^A-z]",
+        ),
+        Mistake(
+            "Letters are a to z and A to Z here. In yours é is one too, as isalpha has it",
+            " ?[A-Za-z]+|[^A-Za-z]",
+            r" ?[^\W\d_]+|[\W\d_]",
+        ),
+        Mistake(
+            r"\w stands for digits, for the underscore and for é too. Letters are a to z and A to Z here: [A-Za-z]",
+            " ?[A-Za-z]+|[^A-Za-z]",
+            r" ?\w+|\W",
+        ),
         Mistake("Capital letters are letters too", " ?[A-Za-z]+|[^A-Za-z]", " ?[a-z]+|[^a-z]"),
         Mistake("A space before a mark is a piece of its own. It joins letters only", "|[^A-Za-z]", "| ?[^A-Za-z]"),
     ],
@@ -689,6 +728,11 @@ DECODE = Exercise(
             "You take white space off the ends. It's part of the text: a token often begins with a space",
             'errors="replace")',
             'errors="replace").strip()',
+        ),
+        Mistake(
+            'Those are the bytes. Make a text of them: .decode("utf-8", errors="replace")',
+            '.decode("utf-8", errors="replace")',
+            "",
         ),
         Mistake(
             "You put something between the tokens. Spaces are in the tokens already: join them with nothing between",

@@ -527,8 +527,9 @@ def split_and_cut_with_help(ids: list, fraction: float, max_length: int, stride:
 
 
 def texts_to_split(chance: Random) -> list[Probe]:
-    """Texts of distinct tokens, long enough for windows on both sides."""
-    sizes = [(10, 0.5, 2, 1), (20, 0.5, 3, 1), (20, 0.7, 2, 2), (30, 0.8, 3, 2), (40, 0.75, 4, 3)]
+    """Texts of distinct tokens, long enough for windows on both sides; some fractions must be rounded, up or down."""
+    sizes = [(10, 0.5, 2, 1), (21, 0.7, 2, 1), (23, 0.7, 2, 1), (20, 0.5, 3, 1), (29, 0.8, 3, 2), (31, 0.8, 2, 2)]
+    sizes.append((40, 0.75, 4, 3))
     return [(chance.sample(range(100), n), *rest) for n, *rest in sizes]
 
 
@@ -589,6 +590,16 @@ SPLIT = Exercise(
             "`fraction` is the part to train on; yours is the part to validate on",
             "len(ids) * fraction",
             "len(ids) * (1 - fraction)",
+        ),
+        Mistake(
+            "int cuts off what's behind the point. Round to the nearest token: round(len(ids) * fraction)",
+            "round(len(ids) * fraction)",
+            "int(len(ids) * fraction)",
+        ),
+        Mistake(
+            "You always round up. Round to the nearest token: round(len(ids) * fraction)",
+            "round(len(ids) * fraction)",
+            "-int(-len(ids) * fraction // 1)",
         ),
         Mistake(
             "You validate on the text that you train on: take the windows of the other part",

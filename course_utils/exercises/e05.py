@@ -1,8 +1,11 @@
 """Exercises of notebook 05: token plus position, sinusoids and what they have to do with a clock, and distances."""
 
 import math
+from collections.abc import Callable
 from random import Random
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -292,6 +295,11 @@ SHIFT = Exercise(
         ),
         Mistake("The exponent is 2i / n_embd: the 2 is missing", "(2 * i / len(vector))", "(i / len(vector))"),
         Mistake(
+            "Does your i go in twos already? Then the exponent has it twice",
+            "(2 * i / len(vector))",
+            "(4 * i / len(vector))",
+        ),
+        Mistake(
             "You use the new sine for the cosine: both come from the old ones",
             "        numbers.append(sine * math.cos(angle) + cosine * math.sin(angle))",
             "        sine = sine * math.cos(angle) + cosine * math.sin(angle)\n        numbers.append(sine)",
@@ -324,11 +332,22 @@ def how_far(T: int) -> Tensor:
     return torch.arange(T)[:, None] - torch.arange(T)
 
 
+def in_whole_numbers(answer: Callable, T: int) -> Any:
+    """Return the table that an answer makes; one of floating point numbers, as torch.zeros begins it, is as good."""
+    table = answer(T)
+    if isinstance(table, np.ndarray):
+        table = torch.from_numpy(table)
+    if isinstance(table, Tensor) and table.is_floating_point() and bool((table.isfinite() & (table % 1 == 0)).all()):
+        return table.long()
+    return table
+
+
 HOW_FAR = Exercise(
     number="05.5",
     title="How far apart?",
     name="how_far",
     reference=how_far,
+    use=in_whole_numbers,
     probes=lambda chance: [(2,), (3,), (4,), (chance.randrange(5, 8),)],
     alternatives=[lambda T: torch.tensor([[i - j for j in range(T)] for i in range(T)])],
     hints=[

@@ -202,7 +202,10 @@ ATTENTION = Exercise(
     ],
     mistakes=[
         Mistake(
-            "Softmax goes over the queries: each row of weights must sum to 1, so go along dim=-1", "dim=-1", "dim=0"
+            "You mix with weights that sum to 1 down the columns. Each row must sum to 1: softmax along dim=-1 (a sum "
+            "of your own needs keepdim=True), then weights @ x",
+            "dim=-1",
+            "dim=0",
         ),
         Mistake("Softmax is missing: scores aren't weights yet", ".softmax(dim=-1)", ""),
         Mistake(

@@ -344,6 +344,11 @@ MOVES = Exercise(
             "x",
         ),
         Mistake(
+            "Each change comes on top of the one before. Begin each turn of the loop with a fresh copy, x.clone()",
+            "for place in range(1, len(x)):\n        changed = x.clone()\n",
+            "changed = x.clone()\n    for place in range(1, len(x)):\n",
+        ),
+        Mistake(
             "The last place is left out: the last token is future too, for all others",
             "range(1, len(x))",
             "range(1, len(x) - 1)",

@@ -121,7 +121,11 @@ WORTH = Exercise(
         Mistake("Divide the number of texts, not the number of different words", "len(texts) / n", "len(found) / n"),
         Mistake("That's the logarithm to base 2. We take the natural one, math.log", "math.log(", "math.log2("),
         Mistake("That's the logarithm to base 10. We take the natural one, math.log", "math.log(", "math.log10("),
-        Mistake("Each word is one too many: begin to count at 0", "found.get(word, 0)", "found.get(word, 1)"),
+        Mistake(
+            "Your n is one too large for each word: count from 0, and add nothing to it",
+            "found.get(word, 0)",
+            "found.get(word, 1)",
+        ),
         Mistake(
             "That's the fraction of texts that contain the word, and a word in every text gets the most",
             "math.log(len(texts) / n)",
@@ -164,6 +168,11 @@ POINTS = Exercise(
     mistakes=[
         Mistake("The length has no effect: b * length / average is missing", "b * length / average", "b"),
         Mistake("Long texts gain here. Divide the length by the average", "length / average", "average / length"),
+        Mistake(
+            "The length counts in full. Only b of it should: 1 - b + b * length / average, with no parentheses",
+            "1 - b + b * length",
+            "(1 - b + b) * length",
+        ),
         Mistake("1 - b is missing: in a text of average length, `longer` should be 1", "1 - b + b", "b"),
         Mistake("A first occurrence in an average text should give 1: multiply by k + 1", "count * (k + 1)", "count"),
         Mistake("Repetitions count fully: divide by count + k * longer", "(count + k * longer)", "(1 + k * longer)"),

@@ -151,7 +151,7 @@ def rows_to_mask(chance: Random) -> list[Probe]:
     for n in (3, 4, 5):
         masked = torch.tensor([[chance.random() < 0.4 for _ in range(n)] for _ in range(n)])
         masked[0], masked[1] = True, torch.arange(n) > 1
-        probes.append((numbers(chance, n, n), masked))
+        probes.append((numbers(chance, n, n) - (60 if n > 3 else 0), masked))  # below what's only rather low
     return probes
 
 
@@ -186,6 +186,12 @@ MASKED_SOFTMAX = Exercise(
             "The masked weights are 0, but the others no longer sum to 1. Mask the scores too, before softmax",
             "scores.masked_fill(masked, lowest)",
             "scores",
+        ),
+        Mistake(
+            "You fill in a number that's only rather low. Scores may be lower still, and then what's masked takes the "
+            "weight from the others: take the lowest, torch.finfo(scores.dtype).min",
+            "torch.finfo(scores.dtype).min",
+            "-10.0",
         ),
         Mistake("Masked scores are 0, and exp(0) is 1. They must be very low", "torch.finfo(scores.dtype).min", "0.0"),
         Mistake("Each query's weights sum to 1: softmax goes along dim=-1, over the keys", "dim=-1", "dim=0"),

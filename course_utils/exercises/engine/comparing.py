@@ -18,6 +18,7 @@ KINDS = (
     (bool | np.bool_, "True or False"),
     (int | np.integer, "a whole number"),
     (float | np.floating, "a number"),
+    (complex, "a complex number"),
     (str, "a text"),
     (bytes, "bytes"),
     (tuple, "a tuple"),
@@ -135,7 +136,8 @@ def compare(expected: Any, got: Any, place: str) -> Difference | None:
         if is_number(wanted) and isinstance(found, np.ndarray) and found.size == 1:
             holds = f"{place or 'the result'} is {kind(got)} that holds one number"
             return Difference("type", f"{holds}; it should be the number itself: take it out with .item()")
-        return Difference("type", f"{place or 'the result'} is {kind(got)}; it should be {kind(expected)}")
+        told = f"{place or 'the result'} is {kind(got)}; it should be {kind(expected)}"
+        return Difference("type", told + told_how(expected, wanted, got, found))
     if isinstance(wanted, np.ndarray):
         return compare_arrays(wanted, found, place or f"the {kind(got).split()[-1]}")
     if isinstance(wanted, list):
@@ -143,6 +145,30 @@ def compare(expected: Any, got: Any, place: str) -> Difference | None:
     if isinstance(wanted, dict):
         return compare_dictionaries(wanted, found, place)
     return None if equal(wanted, found) else value_difference(wanted, found, place)
+
+
+def told_how(expected: Any, wanted: Any, got: Any, found: Any) -> str:
+    """Return what makes of a result what it should be, as the end of a sentence, or nothing; both also as `opened`.
+
+    >>> told_how([1], [1], np.ones(1), np.ones(1)), told_how(torch.ones(1), np.ones(1), [1.0], [1.0])
+    (': .tolist() makes one', ': torch.tensor(…) makes one of it')
+    """
+    if isinstance(expected, list) and isinstance(found, np.ndarray):
+        return ": .tolist() makes one"
+    if not (isinstance(wanted, np.ndarray) and isinstance(got, list) and got):
+        return ""
+    if all(isinstance(item, torch.Tensor) for item in got):
+        return ": torch.stack(…) makes one of tensors" if len({item.shape for item in got}) == 1 else ""
+    return ": torch.tensor(…) makes one of it" if all(is_number(item) for item in flat(got)) else ""
+
+
+def flat(value: Any) -> list:
+    """Return what a list holds, however deep.
+
+    >>> flat([[1], [2, 3]])
+    [1, 2, 3]
+    """
+    return [inner for item in value for inner in flat(item)] if isinstance(value, list) else [value]
 
 
 def compare_lists(expected: list, got: list, place: str) -> Difference | None:
@@ -187,13 +213,15 @@ def told_by_shape(expected: Sequence[int], got: Sequence[int]) -> str:
     """Return what a wrong shape says about what happened, as the end of a sentence, or nothing.
 
     >>> told_by_shape((4, 3), (3, 4)), told_by_shape((8, 3), (8,))
-    (': rows and columns are exchanged', ': a single number where each row should have 3')
+    (': the last two sizes are exchanged', ': a single number where each row should have 3')
     """
     lost, same_size = len(expected) - len(got), math.prod(expected) == math.prod(got)
     if len(got) > 1 and (*expected[:-2], *expected[:-3:-1]) == tuple(got):
-        return ": rows and columns are exchanged"
+        return ": the last two sizes are exchanged"
     if lost == 1 and tuple(got) == tuple(expected[:-1]):
         return f": a single number where each row should have {expected[-1]}"
+    if lost == -1 and any((*expected[:i], 1, *expected[i:]) == tuple(got) for i in range(len(got))):
+        return ": a dimension of 1 is too many"
     if lost == 1 and tuple(got) == tuple(expected[1:]):
         return f": the first dimension, of {expected[0]}, is lost"
     if sorted(expected) == sorted(got):
@@ -218,8 +246,8 @@ def apart(expected: Any, got: Any) -> tuple[str, str]:
     for digits in range(4, 10):
         wanted, found = short(expected, digits=digits), short(got, digits=digits)
         if wanted != found:
-            break
-    return wanted, found
+            return wanted, found
+    return short(expected), short(got)
 
 
 def is_number(value: Any) -> bool:
@@ -294,9 +322,15 @@ def written(value: Any, digits: int = 4, torch_is: str = "") -> str:
 
 
 def rounded(value: Any, digits: int = 4) -> Any:
-    """Return numbers with as many digits as are worth reading."""
+    """Return numbers with as many digits as are worth reading; what rounding alone has left is 0.
+
+    >>> rounded([2.62141, -0.0, math.cos(math.pi / 2)])
+    [2.621, 0.0, 0.0]
+    """
     if isinstance(value, np.ndarray):
         return rounded(value.tolist(), digits)
     if isinstance(value, list):
         return [rounded(item, digits) for item in value]
-    return float(f"{value:.{digits}g}") if isinstance(value, float) else value
+    if isinstance(value, float):
+        return 0.0 if abs(value) < 1e-15 else float(f"{value:.{digits}g}")
+    return value

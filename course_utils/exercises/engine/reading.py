@@ -89,6 +89,36 @@ def missing_method(answer: Any, needed: Any) -> str:
     return ""
 
 
+def without_self(answer: Any, needed: Any) -> str:
+    """Return what to do about a method that takes what the one in `needed` takes, but for `self`; else nothing."""
+    if inspect.isclass(answer) and inspect.isclass(needed):
+        right = {node.name: arguments(node) for node in functions_of(needed)}
+        for node in functions_of(answer):
+            if (
+                right.get(node.name)
+                and len(arguments(node)) == len(right[node.name]) - 1
+                and "self" not in arguments(node)
+            ):
+                return f"{node.name} takes no self. It comes first: def {node.name}({', '.join(right[node.name])})"
+    return ""
+
+
+def in_another_order(answer: Any, needed: Any) -> str:
+    """Return how an answer is called that takes the arguments of `needed` in another order; else nothing."""
+    named = [{node.name: arguments(node) for node in functions_of(part)} for part in (answer, needed)]
+    key = "__init__" if inspect.isclass(needed) else None
+    mine, right = (each.get(key, []) if key else next(iter(each.values()), []) for each in named)
+    if mine == right or sorted(mine) != sorted(right):
+        return ""
+    called, takes = (", ".join(name for name in names if name != "self") for names in (right, mine))
+    return f"It's called with ({called}), and takes ({takes}): keep the order of the arguments"
+
+
+def arguments(node: Function) -> list[str]:
+    """Return the names of the arguments of a function."""
+    return [argument.arg for argument in node.args.args]
+
+
 def is_library(part: type) -> bool:
     """Whether a class comes with Python or PyTorch."""
     return part.__module__.split(".")[0] in ("builtins", "torch", "typing", "abc")
@@ -136,8 +166,12 @@ def not_set_back(answer: Any) -> str:
 
 
 def added_to(loop: ast.AST) -> set[str]:
-    """Return the names that `+=` and the like change in some code."""
-    return {ast.unparse(line.target) for line in ast.walk(loop) if isinstance(line, ast.AugAssign)}
+    """Return the names that `+=`, `append` and the like change in some code."""
+    calls = [
+        line.func for line in ast.walk(loop) if isinstance(line, ast.Call) and isinstance(line.func, ast.Attribute)
+    ]
+    grown = {ast.unparse(call.value) for call in calls if call.attr in ("append", "extend")}
+    return grown | {ast.unparse(line.target) for line in ast.walk(loop) if isinstance(line, ast.AugAssign)}
 
 
 def set_in(lines: list[ast.stmt]) -> set[str]:

@@ -58,8 +58,12 @@ def first_changed(given: Probe, probe: Probe) -> int | None:
 
 
 def settled(value: Any) -> Any:
-    """Return a list of what a generator or another iterator yields; anything else as it is."""
-    return list(islice(value, MOST_ITEMS)) if isinstance(value, Iterator) else value
+    """Return a list of what a generator or another iterator yields, also of those in a list; anything else as it is."""
+    if isinstance(value, Iterator):
+        value = list(islice(value, MOST_ITEMS))
+    if type(value) in (list, tuple) and any(isinstance(item, Iterator) for item in value):
+        return type(value)(list(islice(item, MOST_ITEMS)) if isinstance(item, Iterator) else item for item in value)
+    return value
 
 
 @contextlib.contextmanager

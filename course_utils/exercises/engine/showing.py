@@ -39,6 +39,9 @@ def told_of_value(expected: Any, got: Any) -> str:
     """
     if isinstance(expected, tuple) and isinstance(got, list | tuple) and same(expected, got[::-1]):
         return "Those are the right ones, in the wrong order"
+    if isinstance(expected, set) and isinstance(got, list | tuple):
+        right = len(got) == len(expected) and all(any(same(item, other) for other in got) for item in expected)
+        return "Those are the right ones: write them as a set, in {…}" if right else ""
     if isinstance(expected, list) and isinstance(got, list | tuple | set) and len(got) == len(expected):
         in_order = sorted(expected, key=repr) == sorted(got, key=repr) and sorted(expected) == expected
         return "Those are the right ones: sort them" + ", in a list" * isinstance(got, set) if in_order else ""

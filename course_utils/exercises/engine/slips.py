@@ -203,6 +203,8 @@ def turned(node: ast.AST) -> Iterator[ast.AST]:
 def transposed(node: ast.AST) -> ast.AST:
     """Return a matrix transposed: one that is transposed already is as it was before."""
     back = isinstance(node, ast.Attribute) and node.attr == "T"
+    if isinstance(node, ast.Call) and ast.unparse(node).endswith(".transpose(-2, -1)"):
+        return node.func.value
     return node.value if back else ast.Attribute(node, "mT", ast.Load())
 
 
@@ -231,7 +233,9 @@ def misplaced(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
     lines = node.body if isinstance(node, ast.FunctionDef | ast.For | ast.While | ast.If) else []
     for i, (one, other) in enumerate(pairwise(lines)):
         says = f"One slip away: the line {first_line(one)} should come before {first_line(other)}"
-        if isinstance(other, ast.Return):  # what comes after a return never happens
+        if isinstance(other, ast.Return) and isinstance(one, ast.For | ast.While):
+            says = "It returns what a right one has before its loop. Does your loop run, and does it change the result?"
+        elif isinstance(other, ast.Return):  # what comes after a return never happens
             says = f"One slip away: your answer does what a right one does without the line {first_line(one)}"
         yield says, changed_copy(node, body=[*lines[:i], other, one, *lines[i + 2 :]])
     for i, loop in enumerate(lines):

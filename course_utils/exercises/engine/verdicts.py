@@ -201,19 +201,26 @@ def run_answer(exercise: Exercise, answer: Any, probe: Probe, seconds: float, se
 def unwritten(case: Case) -> Verdict | None:
     """What is not written yet: the stub as it was found, one of its methods, or something that it calls."""
     first = case.trials[0].got
+    if open_ := stubs(case):
+        rest = ": the other methods are" if len(open_) == 1 else ""
+        return Verdict(NOT_YET, [f"{' and '.join(open_)} {'is' if rest else 'are'} not written yet{rest}"])
     if not isinstance(first.error, NotImplementedError):
         return None
     own = own_frames(first.error)
     if said := reading.left_over(case.answer):
         return Verdict(NOT_YET, [said])
-    if own and own[-1].name in reading.unwritten_methods(case.answer):
-        return Verdict(NOT_YET, [f"{own[-1].name} is not written yet: the other methods are"])
     if not is_unwritten(first.error) or not own:
         return None
     if len(own) == 1:  # its text can't be read: it raises at once, as a stub does
         return None if first.printed or reading.functions_of(case.answer) else Verdict(NOT_STARTED)
     said = f"It calls {own[-1].name}, which is not written yet: do that exercise first, or use something else"
     return Verdict(NOT_YET, [said])
+
+
+def stubs(case: Case) -> list[str]:
+    """Return the names of the methods of a class that are still stubs and in the reference aren't."""
+    needed = vars(case.exercise.reference) if inspect.isclass(case.exercise.reference) else {}
+    return [name for name in reading.unwritten_methods(case.answer) if name in needed]
 
 
 def is_unwritten(error: BaseException | None) -> bool:
@@ -223,7 +230,14 @@ def is_unwritten(error: BaseException | None) -> bool:
 
 def incomplete(case: Case) -> Verdict | None:
     """A class that lacks a method, or has it under another name."""
-    said = reading.missing_method(case.answer, case.exercise.reference)
+    answer, needed = case.answer, case.exercise.reference
+    said = reading.missing_method(answer, needed) or reading.without_self(answer, needed)
+    return Verdict(NOT_YET, [said]) if said else None
+
+
+def other_order(case: Case) -> Verdict | None:
+    """An answer that takes its arguments in another order."""
+    said = "" if case.exercise.is_value else reading.in_another_order(case.answer, case.exercise.reference)
     return Verdict(NOT_YET, [said]) if said else None
 
 
@@ -330,6 +344,18 @@ def unused(case: Case) -> Verdict | None:
     return Verdict(NOT_YET, [said], example(case)) if said else None
 
 
+def too_much(case: Case) -> Verdict | None:
+    """An answer that returns the right thing together with others."""
+    results = [(trial.expected.value, trial.got.value) for trial in case.trials]
+    if case.exercise.is_value or not all(isinstance(got, tuple) and len(got) > 1 for _, got in results):
+        return None
+    for place in range(min(len(got) for _, got in results)):
+        if all(same(expected, got[place]) for expected, got in results):
+            count = len(results[0][1])
+            return Verdict(NOT_YET, [f"It returns {count} things, of which item {place} is right: return that alone"])
+    return None
+
+
 def nothing_returned(case: Case) -> Verdict | None:
     """An answer that prints what it should return, or forgets to return it."""
     gone = [trial.got for trial in case.trials if trial.got.value is None and trial.got.error is None]
@@ -361,7 +387,7 @@ def copied(value: Any, name: str) -> str:
     """
     if isinstance(value, Tensor):
         return f"{name}.clone()"
-    inner = value if isinstance(value, list) else []
+    inner = value if isinstance(value, list | tuple) else []
     for kind_, code in ((Tensor, "each.clone() for each"), (list, "list(row) for row"), (dict, "dict(row) for row")):
         if any(isinstance(item, kind_) for item in inner):
             return f"[{code} in {name}]"
@@ -374,8 +400,15 @@ def stopped(case: Case) -> Verdict | None:
         error = trial.got.error
         if error is not None and not trial.right:
             rows = [("called", shown_call(case.exercise, trial.probe)), *where(error)]
-            return Verdict(NOT_YET, [stops_with(error)], rows)
+            return Verdict(NOT_YET, [sentence(message(error)) if is_required(error) else stops_with(error)], rows)
     return None
+
+
+def is_required(error: BaseException) -> bool:
+    """Whether an error is what an exercise asks of any answer, and not one of the answer's own."""
+    frames = traceback.extract_tb(error.__traceback__)
+    asked = [frame.name for frame in frames if frame.filename.startswith(str(PACKAGE))][-1:] == ["require"]
+    return asked and not own_frames(error)
 
 
 def accepted(case: Case) -> Verdict | None:
@@ -394,7 +427,8 @@ def other_form(case: Case) -> Verdict | None:
     for trial in case.trials:
         differs = difference(trial.expected.value, trial.got.value)
         if differs and differs.kind in ("type", "shape"):
-            return Verdict(NOT_YET, [sentence(differs.text)], example(case, trial))
+            said = [sentence(differs.text), *filter(None, [reading.not_set_back(case.answer)])]
+            return Verdict(NOT_YET, said, example(case, trial))
     return None
 
 
@@ -417,7 +451,8 @@ def different(case: Case) -> Verdict:
 
 
 LOOKS: Sequence[Callable[[Case], Verdict | None]] = (
-    *(unwritten, incomplete, endless, read_in_its_text, too_early, known, nothing_returned, changed_input, slipped),
+    *(unwritten, incomplete, endless, read_in_its_text, too_early, other_order, known, nothing_returned, changed_input),
+    *(too_much, slipped),
     *(nearly, unreadable, stopped, accepted, unused, other_form, broken_rule, restless),
 )
 
