@@ -636,7 +636,7 @@ def test_the_right_result_among_others_is_told():
 
 def test_what_an_exercise_asks_of_any_answer_is_no_error_of_the_learners():
     said = says(lambda matrix: matrix.T, exercises.find("07.5"))
-    assert said.startswith("As_linear returns a tensor; it should return the nn.Linear")
+    assert said.startswith("as_linear returns a tensor; it should return the nn.Linear")
 
 
 def test_what_did_not_change_is_shown_with_few_digits():
@@ -739,7 +739,7 @@ def test_a_value_that_is_nearly_right_is_told_what_it_lacks(number, answer, word
     ("number", "answer", "told"),
     [
         # What people do who have this misconception, and not what a bracket in the wrong place makes of it.
-        ("01.2", lookalikes.specials_reversed, "What stands under '[PAD]' is "),
+        ("01.2", lookalikes.specials_reversed, "What stands under '["),
         ("02.4", lambda counts, t: max(counts, key=lambda p: (counts[p], t[p[1]], t[p[0]])), "right tokens first"),
         ("02.4", lambda counts, t: max(counts, key=lambda p: (t[p[0]], t[p[1]], counts[p])), "bytes first"),
         ("02.5", lookalikes.counts_once, "count the pairs anew in each round"),

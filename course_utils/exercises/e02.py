@@ -347,7 +347,7 @@ BEST_PAIR = Exercise(
             answer=lambda counts, tokens: max(reversed(list(counts)), key=counts.get),
         ),
         Mistake(
-            "With a tie you compare the right tokens first. The left ones decide; the right ones only where those are equal",
+            "With a tie you compare the right tokens first. The left ones decide; where they are equal, the right ones",
             "tokens[pair[0]], tokens[pair[1]])",
             "tokens[pair[1]], tokens[pair[0]])",
         ),
@@ -450,8 +450,8 @@ TRAIN = Exercise(
             'range(256)] + [b""]\n    merges = []\n    for new_id in range(257, 257 + n_merges)',
         ),
         Mistake(
-            "A merged id has no bytes in tokens. After each merge, append tokens[pair[0]] + tokens[pair[1]]; the new id "
-            "is the place where they stand, from 256 on",
+            "A merged id has no bytes in tokens. After each merge, append tokens[pair[0]] + tokens[pair[1]]; the new "
+            "id is the place where they stand, from 256 on",
             "        tokens.append(tokens[pair[0]] + tokens[pair[1]])\n",
             "",
         ),

@@ -479,8 +479,12 @@ def printed(case: Case) -> list[Row]:
 
 
 def sentence(text: str) -> str:
-    """Return a text with a capital letter."""
-    return text[:1].upper() + text[1:]
+    """Return a text with a capital letter, unless it begins with a name of the code.
+
+    >>> sentence("item 0 is 1"), sentence("self.mask is learned")
+    ('Item 0 is 1', 'self.mask is learned')
+    """
+    return text[:1].upper() + text[1:] if text.split(" ")[0].isalpha() else text
 
 
 def own_frames(error: BaseException) -> list[traceback.FrameSummary]:
