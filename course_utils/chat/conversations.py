@@ -65,7 +65,9 @@ def same_chat(title: str, counts: Counter, known: dict[str, Counter]) -> str:
 def identity(message: Message) -> tuple:
     """What two copies of a message have in common: one phone writes seconds, the other doesn't."""
     time = message.time and wall_clock(message.time).replace(second=0, microsecond=0)
-    return message.sender, time, message.text, message.kind
+    # The app's own words are in the language of the phone.
+    text = "" if message.kind in ("deleted", "call") else message.text
+    return message.sender, time, text, message.kind
 
 
 def in_order(messages: list[Message]) -> list[Message]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from course_utils.chat import exports, whatsapp
+from course_utils.chat.conversations import in_order, new_messages
 from course_utils.chat.files import Source, encoding_of, opened, text_lines, whole_file, whole_text
 from course_utils.chat.messages import ORDERS, Chat, Message, Report, shorten
 from course_utils.chat.pieces import read_json
@@ -60,7 +62,7 @@ class Reading:
 
     date_order: str | None
     format: str | None
-    messages: list[Message] = field(default_factory=list)
+    texts: list[list[Message]] = field(default_factory=list)
     report: Report = field(default_factory=Report)
     pages: dict[tuple, Pages] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
@@ -119,7 +121,7 @@ class Reading:
 
         found = whatsapp.parse(lines, title, report, self.date_order, source.stem)
         if found:
-            self.messages += found
+            self.texts.append(found)
             self.include(report, source.path)
         else:
             self.unknown.append(f"{source.path} has no possible date, it begins with {beginning(source, encoding)}")
@@ -162,14 +164,23 @@ class Reading:
 
     def chat(self) -> Chat:
         """Everything that was read."""
+        messages = self.joined_texts()
         for pages in self.pages.values():
             found = exports.PARSERS[pages.app](pages.values, pages.report, pages.title)
-            before = len(self.messages)
-            self.messages += found
-            if len(self.messages) == before:
+            before = len(messages)
+            messages += found
+            if len(messages) == before:
                 pages.report.doubt("there is no message in it", pages.title)
             self.report.include(pages.report, pages.title if len(self.pages) > 1 else "")
-        return Chat(self.messages, self.report)
+        return Chat(messages, self.report)
+
+    def joined_texts(self) -> list[Message]:
+        """The messages of all texts; two exports of one chat are joined without doubles, others follow each other."""
+        if len(self.texts) < 2:
+            return [message for text in self.texts for message in text]
+        known: dict[str, Counter] = {}
+        kept = [message for text in self.texts for message in new_messages(Chat(text), known, self.report)]
+        return in_order(kept) if len(kept) < sum(map(len, self.texts)) else kept
 
 
 def is_main(source: Source) -> bool:

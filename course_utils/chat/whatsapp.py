@@ -15,6 +15,7 @@ from course_utils.chat.dates import (
     clock,
     foreign_calendar,
     infer_order,
+    is_likely,
     order_switch,
     shape_of,
     weekday_order,
@@ -278,25 +279,26 @@ class Reader:
     def messages(self, lines: Lines, segments: list[Segment]) -> Iterator[Message]:
         """Yield the messages of a text, and count its lines."""
         latest = None
-        for when, rest, more in self.entries(lines, segments):
+        for header, when, rest, more in self.entries(lines, segments):
             if latest is not None and when < latest:
                 self.report.note("time runs backwards: a late message, or pasted text that looks like one", rest)
             latest = when
-            message = self.message(when, rest, "".join(more))
+            message = self.message(header, when, rest, "".join(more))
             if message is not None:
                 self.report.count(message.kind, rest)
                 yield message
             if more:
                 self.report.count("continued", more[0], len(more))
 
-    def entries(self, lines: Lines, segments: list[Segment]) -> Iterator[tuple[datetime, str, list[str]]]:
-        """Yield time, first line without its header, and further lines of each entry."""
+    def entries(self, lines: Lines, segments: list[Segment]) -> Iterator[tuple[str, datetime, str, list[str]]]:
+        """Yield header, time, first line without its header, and further lines of each entry."""
         upcoming = iter([*segments, None])
-        following, match, days, clocks = next(upcoming), None, {}, Clocks()
+        following, match, days, clocks = next(upcoming), None, Days("DMY"), Clocks()
         header, when, rest, more, line = "", None, None, [], ""
         for number, line in enumerate(lines()):
             if following and number == following.first:
-                yield from self.finished(when, rest, more)
+                yield from self.finished(header, when, rest, more)
+                self.look_at(days)
                 match, days = following.shape.pattern(), Days(following.order.name)
                 self.begin(following.writer)
                 header, rest, more, following = "", None, [], next(upcoming)
@@ -304,13 +306,13 @@ class Reader:
             if head is None or (head[0] != header and not self.is_date(days[head["date"]], clocks[head["time"]], line)):
                 more.append(line)
                 continue
-            yield from self.finished(when, rest, more)
+            yield from self.finished(header, when, rest, more)
             rest, more = line[head.end() :], []
             if head[0] != header:
                 # The messages of one minute share their time, which saves much memory.
                 header, when = head[0], datetime.combine(days[head["date"]], clocks[head["time"]])
-        yield from self.at_end(when, rest, more, line)
-        self.name_calendar(days)
+        yield from self.at_end(header, when, rest, more, line)
+        self.look_at(days)
 
     def is_date(self, day: date | None, hour: time | None, line: str) -> bool:
         """Whether a header has a possible date and time; if not, the line is part of a text, which is reported."""
@@ -318,40 +320,43 @@ class Reader:
             self.report.note("a line that looks like a message has no possible date and is text", line)
         return day is not None and hour is not None
 
-    def finished(self, when: datetime | None, rest: str | None, more: list[str]) -> Iterator[tuple]:
+    def finished(self, header: str, when: datetime | None, rest: str | None, more: list[str]) -> Iterator[tuple]:
         """Yield an entry that is complete; what comes before the first header is only counted."""
         if rest is not None:
-            yield when, rest, more
+            yield header, when, rest, more
         elif more:
             self.report.count("before the first message", more[0], len(more))
 
-    def at_end(self, when: datetime | None, rest: str | None, more: list[str], line: str) -> Iterator[tuple]:
+    def at_end(self, header: str, when: datetime | None, rest: str | None, more: list[str], line: str) -> Iterator[tuple]:
         """Yield the last entry, without a header that was cut off."""
         names = [*self.found.senders]
         if line.endswith("\n") or rest is None:
-            yield from self.finished(when, rest, more)
+            yield from self.finished(header, when, rest, more)
         elif more and CUT.fullmatch(without_marks(line).lstrip("[")):
-            yield when, rest, more[:-1]
+            yield header, when, rest, more[:-1]
             self.cut(line)
         elif not more and ": " not in rest and any(name.startswith(rest) for name in names):
             self.cut(line)
         else:
-            yield when, rest, more
+            yield header, when, rest, more
 
     def cut(self, line: str) -> None:
         """Count the last line as cut off."""
         self.report.count("cut off", line)
         self.report.note("the file ends in the middle of a line, which was left out", line)
 
-    def name_calendar(self, days: Days) -> None:
-        """Say so if the years weren't those of the common calendar."""
+    def look_at(self, days: Days) -> None:
+        """Say so if the years weren't those of the common calendar, or nobody can have written on such a day."""
+        odd = next((text for text, day in days.items() if day and not is_likely(day)), None)
+        if odd:
+            self.report.doubt("a date before 2009, when WhatsApp began, or in the future", odd)
         for text in list(days)[:1]:
             name = foreign_calendar(text, days.order)
             about = "; a date may be a day off" if name == "Islamic" else ""
             if name:
                 self.report.note(f"dates of the {name} calendar were converted{about}", text)
 
-    def message(self, when: datetime, rest: str, more: str) -> Message:
+    def message(self, header: str, when: datetime, rest: str, more: str) -> Message:
         """One entry as a message."""
         name, text = self.split(rest)
         text = text + more if more else text
@@ -366,7 +371,8 @@ class Reader:
         found = understand(text, self.export)
         if found.kind == "message" and self.export.writer == "iOS":
             if text.startswith("\u200e"):
-                found = self.system_or_typed(name, rest, found)
+                media = header.startswith("\u200e") and len(text) < NAME
+                found = self.left_out(found) if media else self.system_or_typed(name, rest, found)
             elif not self.export.marked:
                 found = self.system_without_mark(name, found)
         sender = None if found.kind == "system" else name
@@ -396,14 +402,16 @@ class Reader:
         for name in sender.longer:
             if rest.startswith(name + ": "):
                 return self.meet(name, rest).name, rest[len(name) + 2 :]
+            if self.export.writer == "Android" and rest.startswith(name + " ") and rest.count(": ") == name.count(": "):
+                return None, rest  # "Ida: gym left", about somebody who writes as "Ida: gym"
         return (None, rest) if sender.name is None else (sender.name, rest[end + 2 :])
 
     def meet(self, name: str, rest: str) -> Sender:
         """Decide once what a name is; every further line of it is looked up."""
-        sender = Sender(clean_name(name), tuple(self.names_beginning(name)))
         if self.is_sentence(name, rest):
             # Not kept: the same beginning may be a sentence here and a name there.
             return Sender(None)
+        sender = Sender(clean_name(name), tuple(self.names_beginning(name)))
         if "~" in name[:3]:
             self.report.note("a sender who isn't in the contacts has ~ before the name, which was removed", name)
             if sender.name in self.contacts:
@@ -442,10 +450,18 @@ class Reader:
             elif count == total > 1:
                 self.report.note("a name with a colon: all lines of this sender begin so", longer)
                 yield longer
+            elif 2 < count and count * 4 >= total * 3:
+                self.report.doubt("a name with a colon, since most lines of this sender begin so", longer, count)
+                yield longer
             # One text in ten at least: everybody says "One more thing: " now and then.
             elif count * 10 >= total and (count > 1 or total == 1):
                 sentence = f"texts of {name!r} that begin with a word and a colon: the name might be longer"
                 self.report.doubt(sentence, longer, count)
+
+    def left_out(self, found: Finding) -> Finding:
+        """A short text that has the app's mark, also before its header: so iOS writes media, here in unknown words."""
+        self.report.doubt("marked as media are, in words that aren't in our tables, taken as left out media", found.text)
+        return Finding("media", "", found.text)
 
     def system_or_typed(self, name: str, rest: str, found: Finding) -> Finding:
         """A text on iOS with the app's mark that is none of the known stand-ins: the app's sentence, or pasted."""

@@ -102,6 +102,7 @@ ar: تم حذف هذه الرسالة | لقد حذَفت هذه الرسالة 
 he: הודעה זו נמחקה | ההודעה נמחקה | מחקת את ההודעה הזו | מחקת הודעה זו
 fa: این پیام حذف شد | این پیام حذف شده است | شما این پیام را حذف کردید
 hi: यह मैसेज डिलीट कर दिया गया है | यह संदेश मिटाया गया | आपने यह मैसेज डिलीट किया
+hi: यह मैसेज डिलीट कर दिया गया | यह मैसेज मिटाया गया | यह मैसेज हटा दिया गया | आपने यह मैसेज मिटाया
 fi: Tämä viesti poistettiin | Poistit tämän viestin
 id: Pesan ini dihapus | Pesan ini telah dihapus | Anda menghapus pesan ini | Anda telah menghapus pesan ini
 pl: Ta wiadomość została usunięta | Usunięto tę wiadomość | sv: Detta meddelande raderades
@@ -161,6 +162,7 @@ en: media | multimedia | fr: média | multimédia | ca: multimèdia | mèdia | p
 nb: medie
 cs: médi | da: medie | tr: medya | lt: medij | ru: медиа | медіа | bg: медия | sr: медиј | el: πολυμέσ | zh: 媒体 | 媒體
 ja: メディア | ko: 미디어 | ar: وسائط | he: מדיה | fa: رسانه | hi: मीडिया | bn: মিডিয়া | ta: மீடியா | te: మీడియా | th: สื่อ
+vi: phương tiện
 """
 
 # In round brackets after a file's name (Android, Web), or before it and a colon in angle brackets (iOS).
