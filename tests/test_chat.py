@@ -89,6 +89,8 @@ CALENDARS = [
     ("2568/2/28", (2025, 2, 28)),
     ("2025/2/29", None),
     ("25/2/28", (2025, 2, 28)),
+    ("68/2/28", (2025, 2, 28)),
+    ("51/2/28", (2051, 2, 28)),
 ]
 
 
@@ -188,6 +190,19 @@ def test_several_files_are_one_chat(tmp_path: Path):
     assert [m.text for m in found.messages] == ["hi", "yo"]
     assert "WhatsApp (Android)" in found.report.format
     assert "Telegram" in found.report.format
+
+
+def test_two_exports_of_one_chat_are_read_without_doubles(tmp_path: Path):
+    first = write(
+        tmp_path, "a.txt", android("Mara: hi", "Finn: ha", "Finn: ha", "Mara: Diese Nachricht wurde gelöscht.")
+    )
+    second = write(tmp_path, "b.txt", ios("Finn: ha", "Finn: ha", "Mara: \u200eThis message was deleted.", "Mara: bye"))
+    found = read([first, second])
+    assert [(m.text, m.chat) for m in found.messages if m.kind == "message"] == [
+        ("hi", "a"), ("ha", "a"), ("ha", "a"), ("bye", "a"),
+    ]  # fmt: skip
+    assert len(found.of_kind("deleted")) == 1
+    assert found.report.notes["a message that stands in two of the exports"].count == 3
 
 
 UNKNOWN = [

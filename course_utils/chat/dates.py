@@ -48,7 +48,8 @@ HOURS = {
     "evening": (0, *range(13, 24), 0),
     "night": (*range(6), *range(18, 24), 0),
 }
-# What stands between date and time beside a comma: French, Finnish, Danish, Swedish, Indonesian, English, Croatian, Macedonian.
+# What stands between date and time beside a comma: French, Finnish, Danish, Swedish, Indonesian, English, Croatian,
+# Macedonian.
 BETWEEN = "à|klo|kl\\.?|pukul|at|om|um|u|во"
 
 WEEKDAY_NAMES = """
@@ -223,7 +224,8 @@ def is_likely(day: date | None) -> bool:
 def foreign_calendar(text: str, order: str) -> str | None:
     """The name of the calendar that a date is from, if it isn't the common one."""
     year = numbers_of(text)[order.index("Y")]
-    names = {range(1300, 1425): "Persian", range(1425, 1500): "Islamic", range(2501, 2700): "Buddhist", range(52, 100): "Buddhist"}
+    names = {range(1300, 1425): "Persian", range(1425, 1500): "Islamic"}
+    names |= dict.fromkeys((range(2501, 2700), range(52, 100)), "Buddhist")
     return next((name for years, name in names.items() if year in years), None)
 
 

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from itertools import islice
 
 from course_utils.chat.dates import (
@@ -267,6 +267,7 @@ class Reader:
     def __init__(self, found: Survey, title: str, report: Report):
         self.found, self.title, self.report = found, title, report
         self.begin("Android")
+        self.header = ""  # of the message that is read
         self.short: dict[str, str] = {}
         self.senders: dict[str, Sender] = {}
         # A contact of the same name is somebody else than "~Noor", whom the phone doesn't know.
@@ -279,39 +280,48 @@ class Reader:
     def messages(self, lines: Lines, segments: list[Segment]) -> Iterator[Message]:
         """Yield the messages of a text, and count its lines."""
         latest = None
-        for header, when, rest, more in self.entries(lines, segments):
+        for when, rest, more in self.entries(lines, segments):
             if latest is not None and when < latest:
-                self.report.note("time runs backwards: a late message, or pasted text that looks like one", rest)
+                self.tell_step_back(latest - when, rest)
             latest = when
-            message = self.message(header, when, rest, "".join(more))
+            message = self.message(when, rest, "".join(more))
             if message is not None:
                 self.report.count(message.kind, rest)
                 yield message
             if more:
                 self.report.count("continued", more[0], len(more))
 
-    def entries(self, lines: Lines, segments: list[Segment]) -> Iterator[tuple[str, datetime, str, list[str]]]:
-        """Yield header, time, first line without its header, and further lines of each entry."""
+    def tell_step_back(self, step: timedelta, rest: str) -> None:
+        """Report that time runs backwards; by more than a day it's less likely that a message was late."""
+        if step > timedelta(days=1):
+            sentence = "time runs backwards by more than a day: pasted text that looks like messages, or late ones"
+            self.report.doubt(sentence, rest)
+        else:
+            self.report.note("time runs backwards: a late message, or pasted text that looks like one", rest)
+
+    def entries(self, lines: Lines, segments: list[Segment]) -> Iterator[tuple[datetime, str, list[str]]]:
+        """Yield time, first line without its header, and further lines of each entry."""
         upcoming = iter([*segments, None])
         following, match, days, clocks = next(upcoming), None, Days("DMY"), Clocks()
-        header, when, rest, more, line = "", None, None, [], ""
+        self.header, when, rest, more, line = "", None, None, [], ""
         for number, line in enumerate(lines()):
             if following and number == following.first:
-                yield from self.finished(header, when, rest, more)
+                yield from self.finished(when, rest, more)
                 self.look_at(days)
                 match, days = following.shape.pattern(), Days(following.order.name)
                 self.begin(following.writer)
-                header, rest, more, following = "", None, [], next(upcoming)
+                self.header, rest, more, following = "", None, [], next(upcoming)
             head = match(line) if match else None
-            if head is None or (head[0] != header and not self.is_date(days[head["date"]], clocks[head["time"]], line)):
+            new = head is not None and head[0] != self.header
+            if head is None or (new and not self.is_date(days[head["date"]], clocks[head["time"]], line)):
                 more.append(line)
                 continue
-            yield from self.finished(header, when, rest, more)
+            yield from self.finished(when, rest, more)
             rest, more = line[head.end() :], []
-            if head[0] != header:
+            if new:
                 # The messages of one minute share their time, which saves much memory.
-                header, when = head[0], datetime.combine(days[head["date"]], clocks[head["time"]])
-        yield from self.at_end(header, when, rest, more, line)
+                self.header, when = head[0], datetime.combine(days[head["date"]], clocks[head["time"]])
+        yield from self.at_end(when, rest, more, line)
         self.look_at(days)
 
     def is_date(self, day: date | None, hour: time | None, line: str) -> bool:
@@ -320,25 +330,25 @@ class Reader:
             self.report.note("a line that looks like a message has no possible date and is text", line)
         return day is not None and hour is not None
 
-    def finished(self, header: str, when: datetime | None, rest: str | None, more: list[str]) -> Iterator[tuple]:
+    def finished(self, when: datetime | None, rest: str | None, more: list[str]) -> Iterator[tuple]:
         """Yield an entry that is complete; what comes before the first header is only counted."""
         if rest is not None:
-            yield header, when, rest, more
+            yield when, rest, more
         elif more:
             self.report.count("before the first message", more[0], len(more))
 
-    def at_end(self, header: str, when: datetime | None, rest: str | None, more: list[str], line: str) -> Iterator[tuple]:
+    def at_end(self, when: datetime | None, rest: str | None, more: list[str], line: str) -> Iterator[tuple]:
         """Yield the last entry, without a header that was cut off."""
         names = [*self.found.senders]
         if line.endswith("\n") or rest is None:
-            yield from self.finished(header, when, rest, more)
+            yield from self.finished(when, rest, more)
         elif more and CUT.fullmatch(without_marks(line).lstrip("[")):
-            yield header, when, rest, more[:-1]
+            yield when, rest, more[:-1]
             self.cut(line)
         elif not more and ": " not in rest and any(name.startswith(rest) for name in names):
             self.cut(line)
         else:
-            yield header, when, rest, more
+            yield when, rest, more
 
     def cut(self, line: str) -> None:
         """Count the last line as cut off."""
@@ -356,7 +366,7 @@ class Reader:
             if name:
                 self.report.note(f"dates of the {name} calendar were converted{about}", text)
 
-    def message(self, header: str, when: datetime, rest: str, more: str) -> Message:
+    def message(self, when: datetime, rest: str, more: str) -> Message:
         """One entry as a message."""
         name, text = self.split(rest)
         text = text + more if more else text
@@ -371,8 +381,7 @@ class Reader:
         found = understand(text, self.export)
         if found.kind == "message" and self.export.writer == "iOS":
             if text.startswith("\u200e"):
-                media = header.startswith("\u200e") and len(text) < NAME
-                found = self.left_out(found) if media else self.system_or_typed(name, rest, found)
+                found = self.system_or_typed(name, rest, found)
             elif not self.export.marked:
                 found = self.system_without_mark(name, found)
         sender = None if found.kind == "system" else name
@@ -450,7 +459,7 @@ class Reader:
             elif count == total > 1:
                 self.report.note("a name with a colon: all lines of this sender begin so", longer)
                 yield longer
-            elif 2 < count and count * 4 >= total * 3:
+            elif count > 2 and count * 4 >= total * 3:
                 self.report.doubt("a name with a colon, since most lines of this sender begin so", longer, count)
                 yield longer
             # One text in ten at least: everybody says "One more thing: " now and then.
@@ -460,7 +469,8 @@ class Reader:
 
     def left_out(self, found: Finding) -> Finding:
         """A short text that has the app's mark, also before its header: so iOS writes media, here in unknown words."""
-        self.report.doubt("marked as media are, in words that aren't in our tables, taken as left out media", found.text)
+        sentence = "marked as media are, in words that aren't in our tables, taken as left out media"
+        self.report.doubt(sentence, found.text)
         return Finding("media", "", found.text)
 
     def system_or_typed(self, name: str, rest: str, found: Finding) -> Finding:
@@ -468,6 +478,8 @@ class Reader:
         raw = rest.partition(": ")[0]
         if clean_name(found.text).startswith(name) or sounds_like_system(found.text):
             return Finding("system", found.text)
+        if self.header.startswith("\u200e") and len(found.text) < NAME:
+            return self.left_out(found)
         # A group is a "sender" of which there are no other texts.
         only_marked = self.found.marked.get(raw, 0) == self.found.senders.get(raw, 0)
         taken = "its own sentence" if only_marked else "typed"

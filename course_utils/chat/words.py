@@ -67,6 +67,17 @@ ur: میڈیا چھوڑ دیا گیا | میڈیا ہٹا دیا گیا | bn: �
 gu: મીડિયા અવગણવામાં આવ્યા
 mr: मीडिया वगळण्यात आला | मीडिया वगळले | pa: ਮੀਡੀਆ ਛੱਡਿਆ | ta: கோப்புகள் விடப்பட்டன | te: మీడియా విస్మరించబడింది
 ml: മീഡിയ ഒഴിവാക്കി | kn: ಮಾಧ್ಯಮ ಕೈಬಿಡಲಾಗಿದೆ
+uk: Наклейку не додано | GIF-анімацію пропущено
+zh: GIF 圖片已被省略 | GIF 动态图已被忽略
+hi: GIF छोड़ा गया | डॉक्यूमेंट छोड़ा गया | fa: GIF حذف شد
+pl: Plik GIF pominięty | sv: GIF utesluten | dokument uteslutet
+nb: klistremerke utelatt | GIF utelatt | utelatt dokument
+da: klistermærke udeladt | GIF udeladt | dokument udeladt | cs: nálepka vynechána | GIF vynechán | dokument vynechán
+ro: fără audio | GIF omis | document omis | hu: Hang kihagyása | matrica kihagyva | GIF fájl kihagyása
+hu: dokumentum kihagyva
+el: ήχος παραλείφθηκε | αυτοκόλλητο παραλήφθηκε | Παράληψη GIF | έγγραφο παραλείφθηκε
+vi: bỏ qua tệp âm thanh | đã bỏ sticker | Đã bỏ qua ảnh GIF | đã bỏ qua tài liệu
+th: วิดีโอถูกลบ | ไม่มีไฟล์เสียง | ไม่มีสติกเกอร์ | ละเว้น GIF | ละเว้นเอกสาร
 """
 
 CONTACT_ROWS = """
@@ -76,6 +87,10 @@ nl: Visitekaartje weggelaten | tr: Kişi kartı dahil edilmedi | ru: Карто�
 zh: 联系人卡片已忽略 | 聯絡人卡片已略去 | 聯絡人卡片已省略 | ja: 連絡先カードを省略 | ko: 연락처 카드 생략됨
 ar: لم يتم إدراج بطاقة جهة اتصال | he: כרטיס איש קשר הושמט | fi: Yhteystietokortti jätettiin pois
 id: Kartu kontak tidak disertakan | pl: Pominięta wizytówka kontaktu
+uk: Картка контакту відсутня | hi: कॉन्टैक्ट कार्ड छोड़ा गया | fa: برگ مخاطب حذف شد | sv: Kontaktkort uteslutet
+nb: Kontaktkort sløyfet | da: Kontaktkort udeladt | cs: Vizitka vynechána | ro: Carte de vizită contact omisă
+hu: Névjegykártya kihagyva | el: Η κάρτα επαφής παραλήφθηκε | vi: Bỏ qua thẻ liên lạc | th: บัตรรายชื่อที่ละเว้น
+ca: Targeta de contacte omesa
 """
 
 DELETED_ROWS = """
@@ -102,7 +117,7 @@ ar: تم حذف هذه الرسالة | لقد حذَفت هذه الرسالة 
 he: הודעה זו נמחקה | ההודעה נמחקה | מחקת את ההודעה הזו | מחקת הודעה זו
 fa: این پیام حذف شد | این پیام حذف شده است | شما این پیام را حذف کردید
 hi: यह मैसेज डिलीट कर दिया गया है | यह संदेश मिटाया गया | आपने यह मैसेज डिलीट किया
-hi: यह मैसेज डिलीट कर दिया गया | यह मैसेज मिटाया गया | यह मैसेज हटा दिया गया | आपने यह मैसेज मिटाया
+hi: यह मैसेज डिलीट कर दिया गया | यह मैसेज मिटाया गया
 fi: Tämä viesti poistettiin | Poistit tämän viestin
 id: Pesan ini dihapus | Pesan ini telah dihapus | Anda menghapus pesan ini | Anda telah menghapus pesan ini
 pl: Ta wiadomość została usunięta | Usunięto tę wiadomość | sv: Detta meddelande raderades
@@ -126,6 +141,14 @@ ms: Anda memadamkan mesej ini | tl: Binura ang mensaheng ito | Binura mo ang men
 af: Hierdie boodskap is geskrap | Jy het hierdie boodskap geskrap | sw: Ujumbe huu ulifutwa | Ulifuta ujumbe huu
 bn: এই মেসেজটি মুছে ফেলা হয়েছে | আপনি এই মেসেজটি মুছে ফেলেছেন | ur: یہ پیغام حذف کر دیا گیا
 et: See sõnum kustutati | lt: Ši žinutė ištrinta | lv: Šis ziņojums tika izdzēsts
+en: This message was deleted by an admin | You deleted this message as admin
+pt: Esta mensagem foi apagada pelo remetente | zh: 您删除这个信息 | hi: आपने यह संदेश मिटाया
+pl: Usunąłeś(-ęłaś) tę wiadomość | Usunąłeś(aś) tę wiadomość | sv: Du har tagit bort meddelandet
+sv: Du raderade detta meddelande | da: Du har slettet denne besked | cs: Tuto zprávu jste smazal/a
+cs: Tuto zprávu jste odstranil/a | hu: Ez az üzenet törlésre került | Ezt az üzenetet törölted
+el: Διαγράψατε το μήνυμα | bg: Съобщението беше изтрито | hr: Ova je poruka izbrisana | et: See sõnum on kustutatud
+ca: Aquest missatge està esborrat | Has esborrat aquest missatge | th: ข้อความนี้ได้ถูกลบ | คุณได้ลบข้อความนี้
+tl: Itong mensahe ay binura na
 """
 
 # After a group's administrator deleted it: begins like this, and a name follows.
@@ -213,6 +236,12 @@ nb: Tapt videoanrop | da: Mistet taleopkald | Mistet videoopkald | Ubesvaret tal
 cs: Zmeškaný videohovor | uk: Пропущений аудіодзвінок | Пропущений голосовий дзвінок | Пропущений відеодзвінок
 ro: Apel vocal nepreluat | Apel vocal pierdut | hu: Nem fogadott hanghívás | vi: Cuộc gọi thoại nhỡ | Cuộc gọi video nhỡ
 pt: Chamada de voz não atendida | Chamada de vídeo não atendida | Videochamada não atendida
+ko: 음성 통화 부재중 | hi: वॉइस कॉल मिस हुई | वीडियो कॉल मिस हुई | fa: تماس صوتی پاسخ داده نشده
+fa: تماس تصویری پاسخ داده نشده | pl: Nieodebrane poł | Nieodebrane połączenie
+sv: Missat samtal | nb: Tapt videosamtale | da: Mistet opkald | Mistede video opkald | Ubesvaret videoopkald
+cs: Zmeškaný hovor | ro: Apel vocal ratat | Apel video ratat | Apel video nepreluat | hu: Nem fogadott videohívás
+el: Αναπάντητη φωνητική κλήση | Αναπάντητη βιντεοκλήση | Αναπάντητη κλήση | vi: Cuộc gọi nhỡ | Cuộc gọi nhỡ video
+th: สายที่ไม่ได้รับ | วิดีโอคอลที่ไม่ได้รับ | สายโทรวิดีโอที่ไม่ได้รับ | ca: Trucada de veu perduda | Videotrucada perduda
 """
 
 LOCATION_ROWS = """
@@ -231,6 +260,10 @@ pt: localização em tempo real compartilhada | Está a partilhar a sua localiza
 nl: live locatie gedeeld | tr: Mevcut konum paylaşıldı | Canlı konum paylaşıldı | ru: Геоданные отправлены
 zh: 共享实时位置 | 實時位置已分享 | 分享即時位置 | ja: ライブロケーション共有 | ko: 공유한 실시간 위치
 ar: تمت مشاركة الموقع المباشر | he: משתף מיקום בשידור חי | fi: live-sijainti jaettu | id: Lokasi terkini dibagikan
+uk: геодані надіслано | hi: लाइव स्थान साझा किया गया | fa: مکان زنده به اشتراک گذاشته شد
+pl: udostępniona transmisja położenia | sv: liveposition delad | nb: posisjon i sanntid delt | da: live placering delt
+cs: byla sdílena aktuální poloha | ro: locație în timp real distribuită | hu: tartózkodási hely megosztva
+el: η τωρινή τοποθεσία κοινοποιήθηκε | vi: vị trí hiện thời được chia sẻ | th: ตำแหน่งปัจจุบันถูกแบ่งปัน
 """
 
 # A photo that can be opened once: iOS says that it was sent, not what it shows. Also what is still on its way.
