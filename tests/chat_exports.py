@@ -280,7 +280,7 @@ ANDROID = [
           said("Work: Ida left", "system", None), said("hi", sender="Finn")], doubts=("since most lines",)),
     Case("a time that runs backwards a little", android("Mara: hi") + "28.02.25, 17:05 - Mara: late\n",
          [said("hi"), said("late", time=datetime(2025, 2, 28, 17, 5))], notes=("time runs backwards: a late",)),
-    Case("deleted, in more languages",
+    Case("deleted, in still more languages",
          android("Mara: This message was deleted by an admin", "Mara: Ez az üzenet törlésre került",
                  "Mara: ข้อความนี้ได้ถูกลบ", "Mara: Tuto zprávu jste smazal/a", "Mara: Usunąłeś(-ęłaś) tę wiadomość"),
          [said(text, "deleted") for text in ("This message was deleted by an admin", "Ez az üzenet törlésre került",
@@ -299,6 +299,17 @@ ANDROID = [
 ]  # fmt: skip
 
 IOS = [
+    Case("a chat begins, in more languages",
+         ios(f"Finn: {L}Meddelanden och samtal är totalsträckskrypterade.", "Finn: hi"),
+         [on_ios("Meddelanden och samtal är totalsträckskrypterade.", "system", None), on_ios("hi", sender="Finn")]),
+    Case("a chat begins, in words that no table has",
+         ios(f"Finn: {L}Xyz abc def xyz abc def xyz abc def xyz abc.", "Finn: hi"),
+         [on_ios("Xyz abc def xyz abc def xyz abc def xyz abc.", "system", None), on_ios("hi", sender="Finn")],
+         doubts=("its own sentence",)),
+    Case("an accent of its own", ios("Zo\u00eb: hi", "Zoe\u0308: yo"),
+         [on_ios("hi", sender="Zo\u00eb"), on_ios("yo", sender="Zo\u00eb")]),
+    Case("a caption above and below", ios(f"Mara: above {L}<attached: 00000012-PHOTO-2025-02-28-18-05-09.jpg>\nbelow"),
+         [on_ios("above\nbelow", "media")]),
     # Media in words that no table has: the mark stands before the line and before the text.
     Case("marked as media", ios("Mara: hi") + L + ios(f"Mara: {L}nichts dabei") + L + ios(f"Finn: {L}nichts dabei"),
          [on_ios("hi"), on_ios("", "media"), on_ios("", "media", "Finn")], doubts=("marked as media are",)),

@@ -214,7 +214,7 @@ def find_attached(typed: str, plain: str, export: Export) -> Finding | None:
     match = ATTACHED_BEFORE.search(plain)
     ours = match and "\u200e<" in typed and FILE_NAME.fullmatch(match[2])
     if match and (ours or phrase(match[1]) in ATTACHED or OWN_NAME.fullmatch(match[2])):
-        return attachment(match[2], (plain[: match.start()] + plain[match.end() :]).strip())
+        return attachment(match[2], (plain[: match.start()].rstrip(" ") + plain[match.end() :]).strip())
     return None
 
 

@@ -1,6 +1,7 @@
 """WhatsApp's text exports, in two passes: one over all headers to learn the format, one that builds the messages."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -267,7 +268,7 @@ class Reader:
     def __init__(self, found: Survey, title: str, report: Report):
         self.found, self.title, self.report = found, title, report
         self.begin("Android")
-        self.header = ""  # of the message that is read
+        self.header, self.first = "", True  # of the message that is read, and whether it's the first of all
         self.short: dict[str, str] = {}
         self.senders: dict[str, Sender] = {}
         # A contact of the same name is somebody else than "~Noor", whom the phone doesn't know.
@@ -285,9 +286,9 @@ class Reader:
                 self.tell_step_back(latest - when, rest)
             latest = when
             message = self.message(when, rest, "".join(more))
-            if message is not None:
-                self.report.count(message.kind, rest)
-                yield message
+            self.first = False
+            self.report.count(message.kind, rest)
+            yield message
             if more:
                 self.report.count("continued", more[0], len(more))
 
@@ -480,8 +481,9 @@ class Reader:
             return Finding("system", found.text)
         if self.header.startswith("\u200e") and len(found.text) < NAME:
             return self.left_out(found)
-        # A group is a "sender" of which there are no other texts.
+        # A group is a "sender" of which there are no other texts. And a chat begins with the sentence about encryption.
         only_marked = self.found.marked.get(raw, 0) == self.found.senders.get(raw, 0)
+        only_marked = only_marked or (self.first and len(found.text) > 40)
         taken = "its own sentence" if only_marked else "typed"
         self.report.doubt(f"begins with the mark of WhatsApp's own texts, and was taken as {taken}", found.text)
         return Finding("system", found.text) if only_marked else found
@@ -500,7 +502,8 @@ def clean_name(name: str) -> str:
     >>> clean_name("~\u202fNoor"), clean_name("\u202a+49\u00a0170\u202c")
     ('Noor', '+49 170')
     """
-    name = re.sub(r"[\u00a0\u2009\u202f]", " ", without_marks(name))
+    # A letter and its accent may be one character, or two on a phone of Apple's.
+    name = unicodedata.normalize("NFC", re.sub(r"[\u00a0\u2009\u202f]", " ", without_marks(name)))
     return name.removeprefix("~").strip()
 
 

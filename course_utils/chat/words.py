@@ -281,6 +281,12 @@ pt: criptografia de ponta a ponta | encriptadas ponto a ponto | it: crittografia
 nl: end-to-end versleuteld | tr: uçtan uca şifrel | ru: сквозным шифрованием | zh: 端到端加密 | 端對端加密
 ja: エンドツーエンド | ko: 종단간 암호화 | ar: التشفير التام | مشفرة تمام | he: מוצפנות מקצה לקצה
 fi: täysin salattuja | id: terenkripsi secara end-to-end | fa: رمزگذاری سرتاسر
+fi: täysin salattu | id: dienkripsi secara end-to-end | pl: w pełni szyfrowane | pełne szyfrowanie
+cs: koncově šifrovan
+cs: šifrováním mezi koncovými | sv: totalsträckskrypter | komplett kryptering | da: end-to-end-krypter
+nb: ende-til-ende-krypter | kryptering fra ende til ende | el: από άκρο σε άκρο | διατερματικ | hu: végpontok között
+ro: criptate integral | criptare integral | vi: mã hóa đầu cuối | mã hoá đầu cuối | mã hoá đầu-cuối
+th: ต้นทางถึงปลายทาง | uk: наскрізн | ko: 종단 간 암호화 | 엔드투엔드 | hi: एंड-टू-एंड एन्क्रिप्ट
 """
 
 # Parts of what the app says in its own name. They are asked for only where other signs are in favour.
@@ -295,6 +301,7 @@ en: business account | is a contact | was added | were added | changed this grou
 en: changed the settings | your security code | waiting for this message | message timer | is no longer using
 en: advanced chat privacy | requested to join | new members | you turned | you pinned | started a call
 en: started a video call | started a voice call | changed their number | changed the group
+en: secure service from meta | reset this group's invite link | no longer a member | started a voice chat
 de: ende-zu-ende-verschlüssel | hat die gruppe | du hast | sicherheitsnummer | hat zu | gewechselt
 de: hat den betreff | hat das gruppenbild | gruppenbeschreibung | ist jetzt admin | ist kein admin | hinzugefügt
 de: hat dich | wurde hinzugefügt | selbstlöschende nachrichten | ist beigetreten | beigetreten | telefonnummer
