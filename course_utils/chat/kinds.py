@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from course_utils.chat.messages import Report
@@ -72,6 +72,7 @@ class Export:
     writer: str
     marked: bool
     report: Report
+    attached: set[str] = field(default_factory=set)  # words in brackets that stood behind a name of the app's own
 
 
 def without_marks(text: str) -> str:
@@ -159,7 +160,8 @@ def find_omitted(typed: str, plain: str, export: Export) -> Finding | None:
     if match and (match[2] != " " or export.writer == "Web") and is_omission(match[1], export):
         return Finding("media", match[3].strip(), match[1])
     head, mark, tail = typed.rpartition("\u200e")
-    tail, head = without_marks(tail), without_marks(head)
+    tail, _, below = without_marks(tail).partition("\n")
+    head = "\n".join(filter(None, (without_marks(head), below)))
     if mark and (phrase(tail) in LEFT_OUT or is_made_of(OMITTED_WORDS, phrase(tail), export)):
         document = head.partition(" • ")[0] if " • " in head or re.fullmatch(r"\S+\.\w{2,5}", head) else None
         kind = "contact" if phrase(tail) in CONTACTS else "media"
@@ -220,8 +222,11 @@ def find_attached(typed: str, plain: str, export: Export) -> Finding | None:
 
 def is_name(name: str, words: str, typed: str, export: Export) -> bool:
     """Whether what stands before words in brackets is the name of a file that was sent; a doubt is reported."""
-    known = phrase(words) in ATTACHED
-    if OWN_NAME.fullmatch(name) or (known and (ANY_NAME.fullmatch(name) or "\u200e" in typed)):
+    if OWN_NAME.fullmatch(name):
+        export.attached.add(phrase(words))
+        return True
+    known = phrase(words) in ATTACHED or phrase(words) in export.attached
+    if known and (ANY_NAME.fullmatch(name) or "\u200e" in typed):
         return True
     if known:
         export.report.doubt("what stands before “(attached)” doesn't look like a file's name, taken as typed", name)

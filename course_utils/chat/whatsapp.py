@@ -371,6 +371,8 @@ class Reader:
         """One entry as a message."""
         name, text = self.split(rest)
         text = text + more if more else text
+        if "\ufffd" in text:
+            self.report.doubt("a character that can't be read stands as U+FFFD in a text", text)
         if name is None:
             plain = without_marks(text)
             found = understand("\u200e" + plain, Export("Web", False, Report())) if len(plain) < 100 else None
