@@ -282,6 +282,8 @@ ANDROID = [
          android("Mara: IMG-20250228-WA0001.jpg (xyz abc)", "Mara: plan.pdf (xyz abc)", "Mara: plan.pdf (final)"),
          [said("", "media"), said("", "media"), said("plan.pdf (final)")],
          media=("IMG-20250228-WA0001.jpg", "plan.pdf", None)),
+    Case("a line of the app with a colon, or a long name", android("Mara: hi", "Ana Grupo Lectura: hola"),
+         [said("hi"), said("Ana Grupo Lectura: hola", "system", None)], doubts=("up to its colon",)),
     Case("a time that runs backwards a little", android("Mara: hi") + "28.02.25, 17:05 - Mara: late\n",
          [said("hi"), said("late", time=datetime(2025, 2, 28, 17, 5))], notes=("time runs backwards: a late",)),
     Case("deleted, in still more languages",

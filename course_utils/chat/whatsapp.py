@@ -444,6 +444,7 @@ class Reader:
         if self.found.senders.get(name, 0) > 1 or name.count(" ") < 2:
             return False
         if sounds_like_system(name):
+            self.report.doubt("sounds like a line of the app up to its colon, and was taken as one", rest)
             return True
         # "Ola zmieniła temat na: kino", where Ola writes too.
         words = name.split(" ")
