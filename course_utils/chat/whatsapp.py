@@ -446,9 +446,10 @@ class Reader:
         if sounds_like_system(name):
             self.report.doubt("sounds like a line of the app up to its colon, and was taken as one", rest)
             return True
-        # "Ola zmieniła temat na: kino", where Ola writes too.
+        # "Ola zmieniła temat na: kino", where Ola writes too; but "Ola Maria von Berg" goes on as a name does.
         words = name.split(" ")
-        acts = len(words) > 3 and any(" ".join(words[:end]) in self.found.senders for end in range(1, len(words)))
+        starts = [end for end in range(1, len(words)) if " ".join(words[:end]) in self.found.senders]
+        acts = len(words) > 3 and any(words[end][:1].isalpha() and not words[end][:1].isupper() for end in starts)
         if acts:
             self.report.doubt("begins with a sender's name and goes on, and was taken as a line of the app", rest)
         return acts

@@ -212,6 +212,7 @@ en: Silenced voice call | Silenced video call | Missed call | Outgoing voice cal
 en: Outgoing video call | Incoming video call | Call ended
 de: Verpasster Sprachanruf | Verpasster Videoanruf | Sprachanruf | Videoanruf | Verpasster Gruppen-Sprachanruf
 de: Verpasster Gruppen-Videoanruf | Gruppen-Sprachanruf | Gruppen-Videoanruf | Verpasster Gruppenanruf
+de: Gruppenanruf | Anruf verpasst
 de: Stummgeschalteter Sprachanruf | Stummgeschalteter Videoanruf | Verpasster Anruf
 es: Llamada perdida | Llamada de voz perdida | Videollamada perdida | Llamada de voz | Videollamada
 fr: Appel vocal manqué | Appel vidéo manqué | Appel vocal | Appel vidéo
