@@ -31,6 +31,7 @@ def read(path: str | Path | Iterable[str | Path], *, date_order: str | None = No
 
     It finds the format by itself; `format` names one of `FORMATS` if it's wrong. `date_order` ("DMY", "MDY" or "YMD")
     says what 3/2/25 means, for exports that don't show it. A `ValueError` says why something can't be read.
+    Two text exports of one chat in such a list are joined without doubles.
 
     >>> read("no such chat.txt")
     Traceback (most recent call last):
