@@ -287,6 +287,8 @@ ANDROID = [
     Case("a name that goes on where another ends",
          android("Mara: hi", "Mara Lee von Stein: yo", "Mara Lee (from work): ok"),
          [said("hi"), said("yo", sender="Mara Lee von Stein"), said("ok", sender="Mara Lee (from work)")]),
+    Case("a log, no chat", android("INFO: started", "ERROR: failed"),
+         [said("started", sender="INFO"), said("failed", sender="ERROR")], doubts=("hardly a chat",)),
     Case("a time that runs backwards a little", android("Mara: hi") + "28.02.25, 17:05 - Mara: late\n",
          [said("hi"), said("late", time=datetime(2025, 2, 28, 17, 5))], notes=("time runs backwards: a late",)),
     Case("deleted, in still more languages",

@@ -30,6 +30,7 @@ Lines = Callable[[], Iterable[str]]  # opens the text once more and yields its l
 JOINED = 20
 FORWARDED = "[Forwarded] "
 NAME = 100  # no group or contact has a longer name
+LOG_LEVELS = {"trace", "debug", "info", "notice", "warn", "warning", "error", "err", "critical", "fatal"}
 QUOTES = ('""', "“”", "„“", "«»", "「」", "””")
 # A sender in a file of which an editor made all spaces wider.
 ODD_SPACE = re.compile(r"[^:\n]{1,100}:[\u00a0\u2009\u202f]")
@@ -220,6 +221,8 @@ def parse(lines: Lines, title: str, report: Report, date_order: str | None = Non
     messages = list(Reader(found, title, report).messages(lines, segments))
     if not found.senders:
         report.doubt("no line has a sender: lines of the app, or no chat at all", found.runs[0].example)
+    elif all(name.strip().casefold() in LOG_LEVELS for name in found.senders):
+        report.doubt("the senders are called as a program's log calls its lines: hardly a chat", found.runs[0].example)
     return messages
 
 
