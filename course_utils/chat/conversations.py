@@ -15,6 +15,14 @@ def wall_clock(time: datetime | None) -> datetime:
     return datetime.min if time is None else time.replace(tzinfo=None)
 
 
+def between(before: datetime | None, after: datetime | None) -> timedelta:
+    """How long after the first time the second is: exact where both name their zones, else by the clocks on the wall."""
+    if before is None or after is None:
+        return timedelta(0)
+    exact = before.tzinfo is not None and after.tzinfo is not None
+    return after - before if exact else wall_clock(after) - wall_clock(before)
+
+
 def join(chats: Iterable[Chat]) -> Chat:
     """Join several exports. A message that is in two of them is kept once.
 
@@ -97,10 +105,7 @@ def conversations(chat: Chat, pause: float = 6) -> list[list[Message]]:
     longest = timedelta(hours=pause)
     parts = [[chat.messages[0]]]
     for before, message in pairwise(chat.messages):
-        gap = timedelta(0)
-        if before.time is not None and message.time is not None:
-            gap = wall_clock(message.time) - wall_clock(before.time)
-        if gap > longest or before.chat != message.chat:
+        if between(before.time, message.time) > longest or before.chat != message.chat:
             parts.append([])
         parts[-1].append(message)
     return parts

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from course_utils.chat import exports, whatsapp
+from course_utils.chat import exports, files, whatsapp
 from course_utils.chat.files import Source, encoding_of, opened, text_lines, whole_file, whole_text
 from course_utils.chat.messages import ORDERS, Chat, Message, Report, shorten
 from course_utils.chat.pieces import read_json
@@ -77,6 +77,9 @@ class Reading:
             raise ValueError(f"{path} can't be opened: {error.strerror or error}") from None
         except RecursionError:
             raise ValueError(f"{path} is nested too deeply to be a chat export") from None
+        archive = self.report.notes.get(files.INNER)
+        if archive and not self.unknown:
+            self.unknown.append(f"there are only archives in it, such as {archive.first}; give their own paths")
         require(self.read > before, unknown_format(path, self.unknown))
 
     def read_sources(self, sources: list[Source], path: Path, single: bool) -> None:
@@ -148,10 +151,12 @@ class Reading:
         if app in ("meta", "messenger"):
             thread = value.get("thread_path") or value.get("title") or value.get("threadName")
             key = (app, thread if isinstance(thread, str) else str(path.parent))
+        elif app == "discord" and isinstance(value.get("channel"), dict) and value["channel"].get("id"):
+            key = (app, str(value["channel"]["id"]))
         pages = self.pages.setdefault(key, Pages(app, title_of(source)))
         pages.values.extend(value) if app == "jsonl" else pages.values.append(value)
         report.format = exports.NAMES[app]
-        report.reason = f"the names in {source.name}" if app != "jsonl" else f"an object on each line of {source.name}"
+        report.reason = f"the names in {source.name}"
         pages.report.include(report)
         self.read += 1
 
@@ -162,8 +167,9 @@ class Reading:
 
     def chat(self) -> Chat:
         """Everything that was read."""
+        known = exports.Known()
         for pages in self.pages.values():
-            found = exports.PARSERS[pages.app](pages.values, pages.report, pages.title)
+            found = exports.PARSERS[pages.app](pages.values, pages.report, pages.title, known)
             before = len(self.messages)
             self.messages += found
             if len(self.messages) == before:
