@@ -531,6 +531,16 @@ TELEGRAM = [
           local("ok", sender="Deleted Account")], notes=("account of a sender was deleted",)),
     Case("unsupported", chat_of({"id": 2, "type": "unsupported"}, telegram(text="hi")),
          [(None, None, "unknown", ""), local("hi")], notes=("without a time",), doubts=("without text",)),
+    Case("two people of one name", chat_of(telegram(text="hi"), telegram(text="yo", from_id="user2")),
+         [local("hi"), local("yo")], doubts=("two people have the same name",)),
+    Case("a photo that is gone, and what is no file", chat_of(
+            telegram(photo="", self_destruct_period_seconds=10), telegram(game_title="Chess", game_description="x"),
+            telegram(giveaway_information={"quantity": 3}), telegram(invoice_information={"title": "Hat"}),
+            telegram(todo_list={"title": "Buy", "answers": [{"text": "milk"}]})),
+         [*[local("", "media")] * 4, local("Buy\n- milk")], media=("photo", "game", "giveaway", "invoice", None)),
+    Case("chats of one name", json.dumps({"chats": {"list": [json.loads(chat_of(telegram(text=str(i)), id=i))
+                                                             for i in (1, 2)]}}),
+         [local("1"), local("2")], notes=("a chat with the name of another: numbered",)),
     Case("old files", chat_of(old(telegram(text="hi"))), [on_ios("hi")]),
     Case("forwarded", chat_of(telegram(text="hi", forwarded_from="Ida")), [local("hi")], notes=("forwarded",)),
     Case("everything", json.dumps({"about": "x", "chats": {"list": [json.loads(chat_of(telegram(text="hi"))),
@@ -590,6 +600,51 @@ OTHERS = [
             meta(content="Mara sent a live location."), meta(content="Mara unsent a message")),
          [exact("Mara unsent a message", "deleted"), exact("Mara sent a live location.", "location"),
           exact("You missed a video chat with Finn.", "call"), exact("Mara created a poll.", "poll")]),
+    Case("Instagram, more sentences yet", page(
+            meta(content="Mara created a poll: Tea?"), meta(content="You sent a GIF."),
+            meta(content="I left the group"), meta(content="Ida.b left the group"),
+            meta(content="Mara Stein waved at you.", sender_name="Mara Stein"),
+            meta(content="Then I sent a photo")),
+         [exact("Then I sent a photo"), exact("Mara Stein waved at you.", "system", None),
+          exact("Ida.b left the group", "system", None), exact("I left the group"), exact("", "media"),
+          exact("Mara created a poll: Tea?", "poll")],
+         doubts=("a sentence that begins with its sender's full name", "about somebody who isn't its sender")),
+    Case("Messenger, encrypted, what the app says", json.dumps({"threadName": "Finn_1", "messages": [
+            {"senderName": "Mara", "text": text, "timestamp": 1740762309000, "type": "text"}
+            for text in ("Mara sent an attachment.", "Mara called you.")]}),
+         [exact("", "media"), exact("Mara called you.", "call")]),
+    Case("Discord, what a program sent",
+         channel(discord(content="", embeds=[{"title": "Rain", "fields": [{"name": "At", "value": "six"}]}],
+                         timestamp="2025-02-28T18:05:09+01:00", type="ChatInputCommand"),
+                 discord(content="", embeds=[{"image": {}}], timestamp="2025-02-28T18:05:09+01:00")),
+         [local("Rain\nAt: six"), local("", "media")], notes=("the text of a box that a program sent",)),
+    Case("Discord, two people of one name, the newest first", channel(
+            discord(author={"id": "1", "nickname": "Mara"}, timestamp="2025-02-28T18:05:10+01:00", content="b"),
+            discord(author={"id": "2", "nickname": "Mara"}, timestamp="2025-02-28T18:05:09+01:00", content="a")),
+         [local("a"), said("b", time=LOCAL + timedelta(seconds=1))], notes=("the newest message stands first",),
+         doubts=("two people have the same name",)),
+    *[Case(f"messages of an unknown program, {i}", json.dumps({**more, "messages": [entry]}), [exact("hi")])
+      for i, (more, entry) in enumerate((
+          ({}, {"author": "Mara", "content": "hi", "timestamp": "2025-02-28T17:05:09Z"}),
+          ({"participants": ["Mara"]}, {"sender": "Mara", "text": "hi", "time": "2025-02-28T17:05:09Z"}),
+          ({"participants": [{"name": "Mara"}]}, {"sender": "Mara", "text": "hi", "time": 1740762309}),
+          ({"name": "x"}, {"from": "Mara", "body": "hi", "date": "2025-02-28T17:05:09Z"}),
+          ({"type": "chat"}, {"sender": "Mara", "message": "hi", "time": "2025-02-28T17:05:09Z"})))],
+    Case("JSON Lines with numbers that are no date", '{"sender": "Mara", "text": "hi", "time": 12.5}\n',
+         [("Mara", None, "message", "hi")], notes=("an entry without a time",)),
+    Case("JSON Lines with a date of digits", '{"sender": "Mara", "text": "hi", "time": "20250228180509"}\n',
+         [on_ios("hi")]),
+    Case("JSON Lines with other names inside", '{"author": {"id": 7, "displayName": "Mara"}, "text": "hi"}\n',
+         [("Mara", None, "message", "hi")]),
+    Case("JSON Lines with kinds", "\n".join(json.dumps({"sender": "Mara", "text": "", **more}) for more in (
+            {"text": "hi", "edited": True}, {"deleted": True}, {"type": "image", "text": "sea"}, {"media": "a.jpg"},
+            {"attachments": [{"fileName": "b.pdf"}]}, {"text": "yo", "type": "text", "edited": False})),
+         [("Mara", None, kind, text) for kind, text in (
+            ("edited", "hi"), ("deleted", ""), ("media", "sea"), ("media", ""), ("media", ""), ("message", "yo"))],
+         media=(None, None, "image", "a.jpg", "b.pdf", None)),
+    Case("JSON Lines, the newest first", "\n".join(json.dumps({"sender": "Mara", "text": text, "time": 1740762309 + i})
+                                                   for i, text in ((1, "yo"), (0, "hi"))),
+         [exact("hi"), said("yo", time=UTC + timedelta(seconds=1))], notes=("the newest message stands first",)),
     Case("Discord, the answer to a command",
          channel(discord(type="20", timestamp="2025-02-28T18:05:09+01:00")), [local("hi")]),
     Case("JSON Lines with names written otherwise",

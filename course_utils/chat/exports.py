@@ -133,7 +133,7 @@ class Known:
     def meet(self, name: str, key: str, report: Report) -> None:
         """Doubt when somebody else turns up under a name that we know."""
         keys = self.people.get(name, ())
-        if key and key not in keys:
+        if name and key and key not in keys:
             keys = self.people[name] = {key, *keys}
             if len(keys) > 1:
                 report.doubt("two people have the same name, and can't be told apart here", name)
@@ -152,8 +152,7 @@ def telegram(data: Entry, report: Report, title: str, known: Known) -> Iterator[
         name = words(chat.get("name")) or ("Saved Messages" if chat.get("type") == "saved_messages" else title)
         name = known.title(name, words(chat.get("id")), report)
         for entry in entries(chat.get("messages"), report):
-            if words(entry.get("from")):
-                known.meet(entry["from"], words(entry.get("from_id")), report)
+            known.meet(words(entry.get("from")), words(entry.get("from_id")), report)
             yield counted(telegram_message(entry, name, gone, report), entry, report)
 
 
@@ -392,7 +391,7 @@ def meta_patterns() -> Iterator[tuple[str, re.Pattern[str]]]:
 META_PATTERNS = tuple(meta_patterns())
 # Somebody's name as it was once, or the name of an account, in front of such a sentence; not "I" or "he".
 OTHER_NAME = re.compile(
-    r"(?!(?:I|He|She|We|They|Who|It|Ich|Er|Sie|Wir|Wer) )(?:(?:[^\W\d_a-zß]\S* ){1,3}|[\w.]*[\d._][\w.]* )"
+    r"(?!(?:\S+ ){0,2}(?:I|He|She|We|They|Who|It|Ich|Er|Sie|Wir|Wer) )(?:(?:[^\W\d_a-zß]\S* ){1,3}|[\w.]*[\d._][\w.]* )"
 )
 
 
@@ -444,8 +443,7 @@ def discord_page(page: Entry, report: Report, title: str, known: Known) -> Itera
     for entry in entries(page.get("messages"), report):
         message = discord_message(entry, name, report)
         author = entry.get("author") if isinstance(entry.get("author"), dict) else {}
-        if message.sender:
-            known.meet(message.sender, words(author.get("id")), report)
+        known.meet(message.sender or "", words(author.get("id")), report)
         yield counted(message, entry, report)
 
 
