@@ -429,8 +429,9 @@ def test_a_name_written_small_is_still_a_name():
 
 
 def test_a_word_that_is_a_name_is_one_with_a_capital_inside_a_sentence():
-    found = told(("Rose", "a rose is a rose"), ("Dan", "ask Rose. Rose is red"))
-    assert [text for _, text in hidden(found)] == ["a rose is a rose", "ask Person 1. Rose is red"]
+    found = told(("Rose", "a rose is a rose"), ("Dan", "ask Rose. Rose is red, or rosemary"))
+    assert [text for _, text in hidden(found)] == ["a rose is a rose", "ask Person 1. Rose is red, or rosemary"]
+    assert "rosemary: begins like a name; left as it is" in anonymise(found)[1].uncertain
 
 
 @pytest.mark.parametrize(

@@ -375,20 +375,23 @@ def meta_sentence(text: str, sender: str | None, report: Report) -> str | None:
 
 def sentence_kind(text: str) -> str | None:
     """The kind of a sentence in the table; the full stop behind it isn't there."""
-    text = text.strip().rstrip(".").casefold()
-    return next((kind for kind, pattern in META_PATTERNS if pattern.fullmatch(text)), None)
+    found = META_PATTERN.fullmatch(text.strip().rstrip(".").casefold())
+    return found and found.lastgroup
 
 
-def meta_patterns() -> Iterator[tuple[str, re.Pattern[str]]]:
-    """The table of such sentences as patterns, in which * stands for a name or a word."""
+def meta_pattern() -> re.Pattern[str]:
+    """The table of such sentences as one pattern with a group for each kind; * stands for a name or a word."""
+    kinds: dict[str, list[str]] = {}
     for row in META_ROWS.strip().splitlines():
         kind, _, cells = row.partition(": ")
         for cell in cells.casefold().split(" | "):
             phrase = ".+".join(map(re.escape, cell.strip().split("*"))).replace(r"\ .+", ":?\\ .+")
-            yield kind, re.compile(f"(?:you |du )?{phrase}", re.DOTALL)
+            kinds.setdefault(kind, []).append(phrase)
+    groups = (f"(?P<{kind}>{'|'.join(phrases)})" for kind, phrases in kinds.items())
+    return re.compile(f"(?:you |du )?(?:{'|'.join(groups)})", re.DOTALL)
 
 
-META_PATTERNS = tuple(meta_patterns())
+META_PATTERN = meta_pattern()
 # Somebody's name as it was once, or the name of an account, in front of such a sentence; not "I" or "he".
 OTHER_NAME = re.compile(
     r"(?!(?:\S+ ){0,2}(?:I|He|She|We|They|Who|It|Ich|Er|Sie|Wir|Wer) )(?:(?:[^\W\d_a-zß]\S* ){1,3}|[\w.]*[\d._][\w.]* )"

@@ -97,8 +97,10 @@ class Mask:
             rf"(?P<link>{LINK})|(?P<mail>{MAIL})|@(?P<at>{named})(?![\w.]*\w)|(?P<mention>{MENTION})|"
             f"(?P<name>{named})|(?P<number>{NUMBER})"
         )
-        starts = "|".join(re.escape(word) for word in spelled if len(word) > 3)
-        self.longer = re.compile(rf"(?i)\b(?:{starts or '(?!)'})[^\W\d_]+")
+        self.starts: dict[str, list[str]] = {}
+        for word in self.words:
+            if len(word) > 3:
+                self.starts.setdefault(word[:4], []).append(word)
 
     def new(self, what: str) -> str:
         """The next stand-in of its sort."""
@@ -225,11 +227,12 @@ class Mask:
                 inside = start > 0 and not SENTENCE_END.search(message.text[max(0, start - 3) : start])
                 if text[0].isupper() and not text.isupper() and inside and not text.startswith("Person"):
                     self.unsure(f"{text}: a name? left as it is", message.text[max(0, start - 20) : start + 30])
+                elif (key := text.lower())[:4] in self.starts and self.begins_like_a_name(key):
+                    self.unsure(f"{text}: begins like a name; left as it is", message.text[:60])
 
-            for word in self.longer.finditer(message.text):
-                self.unsure(
-                    f"{word[0]}: begins like a name; left as it is", message.text[max(0, word.start() - 20) :][:50]
-                )
+    def begins_like_a_name(self, word: str) -> bool:
+        """Whether a word is longer than a name that it begins with."""
+        return any(word.startswith(name) and word != name for name in self.starts[word[:4]])
 
     def report(self, old: Report) -> Report:
         """The report without its examples, which are raw lines of the chat."""
