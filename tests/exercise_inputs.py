@@ -190,6 +190,9 @@ def bigram_batches(chance: Random) -> tuple:
 def adam_state(chance: Random) -> tuple:
     n, t = chance.randrange(1, 5), chance.randrange(1, 12)
     kept = floats(chance, n), floats(chance, n), floats(chance, n), floats(chance, n).abs() + 0.1
+    if chance.random() < 0.3:  # the first step, with hardly a gradient
+        kept = kept[0], 1e-4 * kept[1].round(), torch.zeros(n), torch.zeros(n)
+        t = 1
     return *kept, t, chance.uniform(0.02, 0.5), chance.uniform(0.1, 1)
 
 
@@ -287,8 +290,11 @@ def to_template(chance: Random) -> tuple:
 
 
 def chat_ids(chance: Random) -> list[int]:
-    """Ids in which the marks of a chat, 1 to 3, stand anywhere."""
-    return [0, *(chance.choice((1, 2, 3, 7, 8, 9)) for _ in range(chance.randrange(1, 15))), *[0] * chance.randrange(3)]
+    """Messages of a chat in any order, each with its role's mark, 1 or 2, and the end, 3; cut off, or with padding."""
+    ids = [0]
+    for _ in range(chance.randrange(1, 5)):
+        ids += [chance.choice((1, 2)), *(chance.choice((7, 8, 9)) for _ in range(chance.randrange(4))), 3]
+    return ids[: chance.randrange(1, len(ids))] if chance.random() < 0.3 else ids + [0] * chance.randrange(3)
 
 
 def partly_learned(chance: Random) -> tuple:
@@ -308,7 +314,7 @@ def to_adapt(chance: Random) -> tuple:
 
 
 def parameter_names(chance: Random) -> tuple:
-    kinds = ("base.weight", "base.bias", "A", "B", "weight", "Alpha", "B.bias")
+    kinds = ("base.weight", "base.bias", "A", "B", "weight", "Alpha", "B.bias", "LAMBDA")
     names = {f"blocks.{chance.randrange(9)}.up.{chance.choice(kinds)}" for _ in range(9)}
     return sorted(names, key=lambda _: chance.random()), chance.uniform(0.01, 1)
 

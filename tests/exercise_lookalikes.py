@@ -2,14 +2,17 @@
 
 import math
 import re
+from collections import deque
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from course_utils.exercises import e03, e09, e13
+from course_utils.exercises import e03, e09, e11, e13, e14, e15
 from course_utils.exercises.engine.exercise import Exercise, define, source_of
 
 # For each exercise, answers that are wrong and would pass on inputs that are too kind.
@@ -59,6 +62,12 @@ WRONG: list[tuple[str, str, Any]] = [
         "by names",
         lambda model: [n for n, _ in model.named_parameters() if "norm" not in n and not n.endswith("bias")],
     ),
+    (
+        "11.4",
+        "1e-8 inside the root",
+        lambda w, g, m, v, t, rate, decay: adamw(w, g, m, v, t, rate, decay, lambda square: (square + 1e-8).sqrt()),
+    ),
+    ("11.4", "no 1e-8", lambda w, g, m, v, t, rate, decay: adamw(w, g, m, v, t, rate, decay, torch.sqrt)),
     ("13.1", "by dashes", e13.entries_by_dash),
     (
         "13.1",
@@ -74,6 +83,9 @@ WRONG: list[tuple[str, str, Any]] = [
     ("13.5", "always the same ids", lambda ids, user, assistant, end: e13.learned(ids, 1, 2, 3)),
     ("15.4", "anywhere in the name", lambda names, decay: {n: 0.0 for n in names if "A" in n or "B" in n}),
     ("15.4", "inside the name", lambda names, decay: {n: 0.0 for n in names if ".A" in n or ".B" in n}),
+    ("15.4", "without the dot", lambda names, decay: {n: 0.0 for n in names if n.endswith(("A", "B"))}),
+    ("16.5", "words written as one", lambda candidate, references, n: bleu_precision(candidate, references, n, "")),
+    ("18.2", "rounded up", lambda rows, rank, size: rows[rank * -(-len(rows) // size) :][: -(-len(rows) // size)]),
 ]
 
 # Right answers, given in another form than the one that was thought of.
@@ -88,6 +100,23 @@ RIGHT: list[tuple[str, Any]] = [
     ("04.3", (3, 5, 9)),
     ("06.1", 0.390001),
     ("07.5", lambda matrix: with_weight(matrix)),
+    ("11.3", lambda model, optimizer, inputs, targets: trained(model, optimizer, inputs, targets, set_to_none=True)),
+    ("11.3", lambda model, optimizer, inputs, targets: trained(model, optimizer, inputs, targets, set_to_none=False)),
+    ("11.3", lambda model, optimizer, inputs, targets: trained_by_a_closure(model, optimizer, inputs, targets)),
+    ("11.4", lambda *given: torch.stack(e11.adamw_step(*given))),
+    ("11.5", lambda model: {n: w for n, w in model.named_parameters() if w.dim() > 1}.keys()),
+    ("13.5", lambda ids, user, assistant, end: said_by_the_assistant(ids, user, assistant, end)),
+    ("14.3", lambda right, count: np.array(e14.wilson(right, count))),
+    ("14.3", lambda right, count: deque(e14.wilson(right, count))),
+    ("14.5", lambda verdicts: tuple(map(Fraction, e14.two_rates(verdicts)))),
+    ("15.5", lambda W, A, B, alpha: iter(e15.merged_layer(W, A, B, alpha))),
+    ("15.5", lambda W, A, B, alpha: (W + alpha / len(A) * (B @ A), A, np.zeros(B.shape))),
+    ("15.5", lambda W, A, B, alpha: (W + alpha / len(A) * (B @ A), 7 * A, torch.zeros_like(B).double())),
+    ("16.5", lambda candidate, references, n: Fraction(bleu_precision(candidate, references, n, " "))),
+    ("18.2", lambda rows, rank, size: (row for row in rows[rank::size])),
+    ("18.2", lambda rows, rank, size: torch.tensor(rows)[rank::size]),
+    ("18.2", lambda rows, rank, size: np.array_split(rows, size)[rank]),
+    ("18.2", lambda rows, rank, size: set(rows[rank::size])),
 ]
 
 
@@ -121,6 +150,54 @@ def cut(lines: list[str], colon: str) -> list[tuple[str, str, str]]:
         name, between, said = first.partition(colon)
         found.append((name, between, said + newline + rest) if between else (text, "", ""))
     return found
+
+
+def adamw(w, g, m, v, t, rate, decay, root: Callable) -> tuple:
+    """A step of AdamW, with any root of the mean square."""
+    m, v = 0.9 * m + 0.1 * g, 0.95 * v + 0.05 * g * g
+    return w - rate * (m / (1 - 0.9**t) / root(v / (1 - 0.95**t)) + decay * w), m, v
+
+
+def trained(model: nn.Module, optimizer, inputs: torch.Tensor, targets: torch.Tensor, **how: bool) -> float:
+    """A step of training that says how gradients are cleared."""
+    loss = F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
+    optimizer.zero_grad(**how)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def trained_by_a_closure(model: nn.Module, optimizer, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """The same, by way of the parameter groups and of a function that the step calls."""
+
+    def closure() -> torch.Tensor:
+        for weight in optimizer.param_groups[0]["params"]:
+            weight.grad = None
+        loss = F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
+        loss.backward()
+        return loss
+
+    return optimizer.step(closure)
+
+
+def said_by_the_assistant(ids: list[int], user: int, assistant: int, end: int) -> list[bool]:
+    """13.5 by somebody who takes it for granted that each message ends before the next begins."""
+    found, speaking = [False] * len(ids), False
+    for place, token in enumerate(ids):
+        if token in (user, assistant):
+            speaking = token == assistant
+            continue
+        found[place] = speaking
+        speaking = speaking and token != end
+    return found
+
+
+def bleu_precision(candidate: list[str], references: list[list[str]], n: int, between: str) -> float:
+    """16.5, with n-grams as texts."""
+    found, *allowed = (
+        [between.join(words[i : i + n]) for i in range(len(words) - n + 1)] for words in (candidate, *references)
+    )
+    return sum(min(found.count(g), max(one.count(g) for one in allowed)) for g in set(found)) / len(found)
 
 
 def with_weight(matrix: torch.Tensor) -> nn.Linear:
@@ -192,6 +269,19 @@ def not_set_back(a, b):
                 total += a[i, k] * b[k, j]
             result[i, j] = total
     return result
+
+
+def not_kept(ids, tokens, positions, blocks, final_norm, head):
+    x = tokens[ids] + positions[: ids.shape[1]]
+    for block in blocks:
+        block(x)
+    return final_norm(x) @ head.T
+
+
+def unkept_norms(q, k, v, q_weight, k_weight, cos, sin):
+    F.rms_norm(q, q_weight.shape, q_weight, 1e-6)
+    F.rms_norm(k, k_weight.shape, k_weight, 1e-6)
+    return q, k, v
 
 
 class MisspeltDataset(e03.WindowDataset.__base__):

@@ -1,5 +1,6 @@
 """Exercises: what is right passes, each known mistake is named, anything else is told what is wrong with it."""
 
+import ast
 import contextlib
 import importlib
 import json
@@ -8,7 +9,9 @@ import random
 import re
 import threading
 import time
+import warnings
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import exercise_lookalikes as lookalikes
@@ -22,7 +25,7 @@ from mutants import mutants
 from torch import nn
 
 from course_utils import exercises
-from course_utils.exercises.engine import limiting, running, verdicts
+from course_utils.exercises.engine import limiting, reading, running, verdicts
 from course_utils.exercises.engine.comparing import difference, lenient, same, short
 from course_utils.exercises.engine.exercise import Exercise, Mistake, call, define, mistaken, solution_text, source_of
 from course_utils.exercises.engine.limiting import TooLong, limited
@@ -606,6 +609,14 @@ def test_a_result_that_nobody_keeps_is_told():
     assert said.startswith("The line scores.masked_fill(future, float('-inf')) has no effect")
 
 
+def test_so_is_one_of_torchs_functions_but_not_one_that_works_in_place():
+    said = says(lookalikes.unkept_norms, exercises.find("17.5"))
+    assert said.startswith("The line F.rms_norm(q, q_weight.shape, q_weight, 1e-06) has no effect")
+    in_place = "def f(x):\n    F.silu(x, inplace=True)\n    F.silu(x)\n    return x"
+    calls = [line.value for line in ast.parse(in_place).body[0].body[:2]]
+    assert list(map(reading.only_returns, calls)) == [False, True]
+
+
 def test_return_inside_the_loop_is_told():
     assert says(lookalikes.early_return).startswith("return stands inside the loop")
 
@@ -667,10 +678,96 @@ def test_the_line_of_an_error_is_the_learners_own():
 
 @pytest.mark.parametrize(
     ("number", "answer", "words"),
-    [("04.3", [9, 5, 3], "sort them"), ("04.3", {3, 5, 9}, "sort them, in a list"), ("06.1", 0.4, "two decimals")],
+    [
+        ("04.3", [9, 5, 3], "sort them"),
+        ("04.3", {3, 5, 9}, "sort them, in a list"),
+        ("06.1", 0.4, "two decimals"),
+        ("10.1", (13, 9), "in the wrong order"),
+    ],
 )
 def test_a_value_that_is_nearly_right_is_told_what_it_lacks(number, answer, words):
     assert words in says(answer, exercises.find(number))
+
+
+@pytest.mark.parametrize(
+    ("number", "answer", "told"),
+    [
+        # What people do who have this misconception, and not what a bracket in the wrong place makes of it.
+        ("10.3", lambda x, w, b, eps: centred(x) / (x.std(-1, keepdim=True, unbiased=False) + eps) * w + b, "inside"),
+        ("17.1", lambda x, w, eps: x / (x.square().mean(-1, keepdim=True).sqrt() + eps) * w, "inside the root"),
+        ("10.4", lookalikes.not_kept, "The blocks change nothing"),
+        ("11.3", lambda model, optimizer, inputs, targets: None, "It returns nothing: end it with return"),
+        ("11.3", lambda model, optimizer, inputs, targets: "2", "What stands under 'loss of step 1' is a text"),
+        ("11.3", lambda *given: forgets(lookalikes.trained, *given), "Either loss.backward() or optimizer.step()"),
+        ("15.5", lambda W, A, B, alpha: W + alpha / len(A) * (B @ A), "The result is a tensor; it should be a tuple"),
+        ("15.5", lambda W, A, B, alpha: (W + alpha / len(A) * (B @ A), None, None), "Item 1 is nothing (None)"),
+        ("15.5", lambda W, A, B, alpha: (A, 0 * B, W + alpha / len(A) * (B @ A)), "Item 0 has the shape (1, 2)"),
+        ("18.1", lambda sums, counts: added_in_place(sums) / max(1, sum(counts)), "[each.clone() for each in sums]"),
+        ("18.2", lambda rows, rank, size: rows[rank % len(rows)], "The result is a whole number; it should be a list"),
+        ("18.2", lambda rows, rank, size: [rows.pop() for _ in rows[rank::size]], "It changes its input rows"),
+        ("18.2", lambda rows, rank, size: rows[rank:-1:size], "'the rows of all processes' has 3 items"),
+    ],
+)
+def test_what_somebody_else_does_wrong_is_told_in_their_words(number, answer, told):
+    assert told in says(answer, exercises.find(number))
+
+
+def centred(x: torch.Tensor) -> torch.Tensor:
+    return x - x.mean(-1, keepdim=True)
+
+
+def forgets(step, model, optimizer, inputs, targets) -> float:
+    """A step of training without `backward`."""
+    optimizer.zero_grad()
+    optimizer.step()
+    return torch.nn.functional.cross_entropy(model(inputs).flatten(0, 1), targets.flatten()).item()
+
+
+def added_in_place(parts: list) -> torch.Tensor:
+    total = parts[0]
+    for part in parts[1:]:
+        total += part
+    return total
+
+
+def test_code_that_is_shown_can_be_read():
+    def says_of(number: str, old: str, new: str) -> str:
+        exercise = exercises.find(number)
+        return says(define(source_of(exercise.reference).replace(old, new), exercise.reference), exercise)
+
+    assert "with x @ W in place of x @ W.T" in says_of("15.2", "x @ W.T", "x @ W")
+    assert "with counted.clamp(min=0)[:, new:] in place of" in says_of("12.5", "[:, -new:]", "[:, new:]")
+    assert "with len(words) - n in place of len(words) - n + 1" in says_of(
+        "16.5", "(len(words) - n + 1)", "(len(words) - n)"
+    )
+
+
+def test_a_loop_that_changes_nothing_is_not_said_to_come_too_late():
+    def added(ids: list) -> int:
+        total = 0
+        for i in ids:
+            total += i
+        return total
+
+    exercise = Exercise("99.7", "x", "added", added, (), (), lambda chance: [([1],), ([2, 3],), ([4, 5, 6],)])
+    assert "without the line for i in ids:" in says(lambda ids: sum(ids) * 0, exercise)
+
+
+def test_an_error_without_words_has_no_colon():
+    def answer(ids, times):
+        raise ValueError
+
+    assert told(answer).sentences == ["It stops with ValueError"]
+
+
+def test_warnings_of_our_wrong_forms_reach_nobody():
+    exercise = exercises.find("15.2")
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        says(lambda x, W, b, A, B, alpha: x @ W + b, exercise)
+        assert seen == []
+        says(lambda x, W, b, A, B, alpha: warnings.warn("mine", stacklevel=1), exercise)
+    assert {str(warning.message) for warning in seen} == {"mine"}
 
 
 # --- comparing ---
@@ -693,6 +790,16 @@ DIFFERENT = [
         "the array has the shape (2, 4, 3); it should have (2, 3, 4): rows and columns are exchanged",
     ),
     (torch.tensor(1.0), torch.zeros(2), "the result is a tensor; it should be a number"),
+    (
+        2,
+        torch.tensor([2]),
+        "the result is a tensor that holds one number; it should be the number itself: take it out with .item()",
+    ),
+    ((1, 2), torch.tensor([1, 2]), None),
+    ((torch.ones(2), torch.zeros(2)), torch.stack([torch.ones(2), torch.zeros(2)]), None),
+    ((torch.ones(2), torch.zeros(2)), torch.ones(2), "the result is a tensor; it should be a tuple"),
+    ([1, 2], range(1, 3), None),
+    (0.5, Fraction(1, 2), None),
     (torch.zeros(2), np.zeros(2), None),
     ([1, 2], torch.zeros(2), "the result is a tensor; it should be a list"),
     ((1, 2), np.zeros(2), "the result is an array; it should be a tuple"),

@@ -18,7 +18,7 @@ QUERY = Exercise(
     number="07.1",
     title="One query, by hand",
     name="query",
-    reference=(3.0, 0.2),
+    reference=[3.0, 0.2],  # a list: a tensor may stand for a tuple, and here nobody should pass with x @ W_query
     hints=[
         "A row of x times a column of W_query, number by number, summed: once for each column.",
         "The first is 0.2 · 0 + 0.9 · 3 + 0.3 · 1; the second takes the other column.",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from random import Random
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from course_utils.exercises.engine.exercise import Exercise, Mistake
 from course_utils.exercises.engine.probes import numbers
@@ -191,7 +191,11 @@ LAYER_NORM = Exercise(
             "unbiased=False",
             "unbiased=True",
         ),
-        Mistake("eps is added to the variance, inside the root", "(variance + eps)", "(variance) + eps"),
+        Mistake(
+            "eps is added to the variance, inside the root",
+            "torch.sqrt(variance + eps)",
+            "(torch.sqrt(variance) + eps)",
+        ),
         Mistake("eps is missing: a vector of equal numbers would be divided by 0", "(variance + eps)", "(variance)"),
         Mistake("You divide by the variance. Take its root", "torch.sqrt(variance + eps)", "(variance + eps)"),
         Mistake(
@@ -305,6 +309,11 @@ RUN = Exercise(
             "x = block(x)\n    return final_norm(x)",
             "y = block(x)\n    return final_norm(y)",
         ),
+        Mistake(
+            "The blocks change nothing. Go through them, and keep what each returns: x = block(x)",
+            "x = block(x)",
+            "block(x)",
+        ),
         Mistake("Only the first block is used. Go through all of them", "in blocks:", "in blocks[:1]:"),
         Mistake("The blocks run from the last to the first", "in blocks:", "in blocks[::-1]:"),
         Mistake(
@@ -348,6 +357,16 @@ def count_gpt(vocab_size: int, context_length: int, n_layer: int, n_embd: int) -
     return embeddings + n_layer * (norm + attention + norm + mlp) + norm
 
 
+def count_what_is_built(vocab_size: int, context_length: int, n_layer: int, n_embd: int) -> int:
+    """The same, by building the model."""
+    C = n_embd
+    parts = [nn.Embedding(vocab_size, C), nn.Embedding(context_length, C), nn.LayerNorm(C)]
+    for _ in range(n_layer):
+        parts += [nn.LayerNorm(C), nn.Linear(C, 3 * C), nn.Linear(C, C)]
+        parts += [nn.LayerNorm(C), nn.Linear(C, 4 * C), nn.Linear(4 * C, C)]
+    return sum(weight.numel() for part in parts for weight in part.parameters())
+
+
 COUNT = Exercise(
     number="10.5",
     title="Count a GPT",
@@ -358,9 +377,9 @@ COUNT = Exercise(
         (5, 3, 1, 2),
         (7, 4, 2, 2),
         (chance.randrange(50, 90), chance.randrange(8, 30), chance.randrange(2, 6), chance.randrange(3, 20)),
-        (50_257, 1024, 12, 768),
+        (1000, 64, 3, 48),  # small enough to be built, and its parameters counted
     ],
-    alternatives=[lambda V, T, L, C: (V + T + 2 + L * (12 * C + 13)) * C],
+    alternatives=[lambda V, T, L, C: (V + T + 2 + L * (12 * C + 13)) * C, count_what_is_built],
     hints=[
         "A Linear from C to D dimensions has C · D weights and D biases. A LayerNorm has 2 · C parameters.",
         "In a block: two norms, qkv (C to 3C), proj (C to C), up (C to 4C), down (4C to C).",
@@ -456,7 +475,8 @@ FLOPS = Exercise(
             "",
         ),
         Mistake(
-            "Attention has two products: queries with keys, and weights with values",
+            "That's half of attention's own work. It has two products, queries with keys and weights with values, and "
+            "each adds as often as it multiplies",
             " + 2 * T * n_embd",
             " + T * n_embd",
         ),

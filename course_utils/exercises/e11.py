@@ -207,33 +207,41 @@ def one_step_by_hand(model: nn.Module, optimizer: torch.optim.Optimizer, inputs:
     return loss.item()
 
 
-class Descent:
+class SGD:
     """Gradient descent with a rate of 1. PyTorch's own takes seconds to load, and an answer has only four."""
 
     def __init__(self, model: nn.Module) -> None:
         self.weights = list(model.parameters())
+        self.param_groups = [{"params": self.weights, "lr": 1.0}]
 
-    def zero_grad(self) -> None:
+    def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients."""
         for weight in self.weights:
-            weight.grad = None
+            if set_to_none:
+                weight.grad = None
+            elif weight.grad is not None:
+                weight.grad = torch.zeros_like(weight)
 
-    def step(self) -> None:
-        """Take the gradient off each weight that has one."""
+    def step(self, closure: Callable | None = None) -> Tensor | None:
+        """Take the gradient off each weight that has one; a closure computes them first, and the loss."""
+        loss = None if closure is None else closure()
         for weight in self.weights:
             if weight.grad is not None:
                 weight.data -= weight.grad
+        return loss
 
 
-def three_steps(answer: Callable, table: Tensor, batches: list[tuple[Tensor, Tensor]]) -> list:
+def three_steps(answer: Callable, table: Tensor, batches: list[tuple[Tensor, Tensor]]) -> dict | None:
     """Let an answer train a bigram table on some batches: the losses that it returned, and the table after each."""
     model = nn.Embedding.from_pretrained(table.clone(), freeze=False)
-    optimizer = Descent(model)
-    found = []
-    for inputs, targets in batches:
+    optimizer = SGD(model)
+    found = {}
+    for step, (inputs, targets) in enumerate(batches, start=1):
         loss = answer(model, optimizer, inputs, targets)
-        loss = loss.item() if isinstance(loss, Tensor) else loss
-        found.append([loss, model.weight.detach().clone()])
+        if loss is None:
+            return None
+        found[f"loss of step {step}"] = loss.item() if isinstance(loss, Tensor) and loss.numel() == 1 else loss
+        found[f"weights after step {step}"] = model.weight.detach().clone()
     return found
 
 
@@ -277,8 +285,8 @@ ONE_STEP = Exercise(
             "",
         ),
         Mistake(
-            "The weights never move. Either optimizer.step() is missing, or you clear the gradients between backward "
-            "and step, so that it finds none: clear them before backward",
+            "The weights never move. Either loss.backward() or optimizer.step() is missing, or you clear the gradients "
+            "between the two, so that step finds none: clear them before backward",
             "loss.backward()\n",
             "loss.backward()\n    optimizer.zero_grad()\n",
         ),
@@ -362,6 +370,9 @@ ADAMW = Exercise(
         adam_states(chance, 2, 2),
         adam_states(chance, 3, 5),
         adam_states(chance, 3, 1),
+        # Where gradients are tiny, or none came, 1e-8 makes a difference.
+        (torch.ones(2), torch.tensor([1e-4, 0.0]), torch.zeros(2), torch.zeros(2), 1, 0.1, 0.5),
+        (torch.ones(2), torch.tensor([0.0, -1e-4]), torch.zeros(2), torch.zeros(2), 1, chance.uniform(0.1, 0.3), 0.0),
     ],
     alternatives=[adamw_in_place, adamw_at_once],
     hints=[
@@ -385,6 +396,21 @@ ADAMW = Exercise(
             answer=lambda w, g, m, v, t, rate, decay: adamw_step(w, g, m, v, t + 1, rate, decay),
         ),
         Mistake("You divide by the mean square. Take its square root", "square.sqrt()", "square"),
+        Mistake(
+            "1e-8 is added to the root, outside it: inside, a tiny gradient would hardly move its weight",
+            "(square.sqrt() + 1e-8)",
+            "(square + 1e-8).sqrt()",
+        ),
+        Mistake(
+            "1e-8 is missing: a weight that has had no gradient yet is divided 0 by 0, and becomes nan",
+            "(square.sqrt() + 1e-8)",
+            "square.sqrt()",
+        ),
+        Mistake(
+            "The running means keep 0.9 and 0.95 of what they were. You keep 0.1 and 0.05",
+            "m = 0.9 * m + 0.1 * g\n    v = 0.95 * v + 0.05 * g**2",
+            "m = 0.1 * m + 0.9 * g\n    v = 0.05 * v + 0.95 * g**2",
+        ),
         Mistake(
             "You swapped the factors of the two running means: 0.9 is for m, 0.95 for v",
             answer=lambda w, g, m, v, t, rate, decay: exchanged(w, g, m, v, t, rate, decay),
@@ -590,7 +616,8 @@ RATE = Exercise(
             "step < stable",
         ),
         Mistake(
-            "The warm-up is missing: in the first `warmup` steps the rate climbs in a straight line",
+            "There's no warm-up: in the first `warmup` steps the rate climbs in a straight line. If you've written it, "
+            "does a later line undo it?",
             "step < warmup:",
             "step < 0:",
         ),

@@ -1,8 +1,11 @@
 """Exercises of notebook 12: a draw, temperature and odds, top-p, the penalty, positions, a cached step, bytes."""
 
+import codecs
 import itertools
 import math
+from collections.abc import Callable, Iterator
 from random import Random
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -473,6 +476,25 @@ def whole_characters_by_trying(tokens: list[bytes]) -> list[str]:
     return shown
 
 
+def whole_characters_at_once(tokens: list[bytes]) -> Iterator[str]:
+    """The same, but what stands before half a character in its token is shown and doesn't wait with it."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    return map(decoder.decode, tokens)
+
+
+def stream(answer: Callable, tokens: list[bytes]) -> Any:
+    """Let an answer stream. Whole characters may wait with the half one behind them, or not: here they always do."""
+    shown = answer(tokens)
+    shown = list(shown) if isinstance(shown, list | tuple | Iterator) else shown
+    if not isinstance(shown, list) or len(shown) != len(tokens) or not all(isinstance(text, str) for text in shown):
+        return shown
+    for i, data in enumerate(itertools.accumulate(tokens[:-1])):
+        ready = data.decode(errors="ignore")
+        if ready.encode() != data and ready == "".join(shown[: i + 1]):
+            shown[i : i + 2] = "", shown[i] + shown[i + 1]
+    return shown
+
+
 def cut_into_tokens(chance: Random) -> list[Probe]:
     """Texts as bytes, cut where a tokenizer may cut: also inside characters."""
     probes: list[Probe] = [([b"a", b"b"],), ([b"\xc3", b"\xa9"],), ([b"a", b"b\xc3", b"\xa9", b"c"],)]
@@ -490,7 +512,8 @@ STREAM = Exercise(
     name="whole_characters",
     reference=whole_characters,
     probes=cut_into_tokens,
-    alternatives=[whole_characters_by_trying],
+    use=stream,
+    alternatives=[whole_characters_by_trying, whole_characters_at_once],
     hints=[
         "Bytes that aren't a whole character yet have to wait for the next token. Where do you keep them?",
         'waiting.decode(errors="replace") ends with "\\ufffd" while its last character is cut.',

@@ -436,7 +436,7 @@ def learned(ids: list[int], user: int, assistant: int, end: int) -> list[bool]:
         found.append(speaking)
         if token == assistant:
             speaking = True
-        elif token in (user, end):
+        elif token == end:
             speaking = False
     return found
 
@@ -461,8 +461,7 @@ def conversation_ids(chance: Random, padding: int = 0) -> list[int]:
 def some_ids(chance: Random) -> list[Probe]:
     """Conversations as ids, some of them padded behind, one cut off in the middle of a reply."""
     rows = [[0, 1, 50, 3, 2, 60, 61, 3], [0, 1, 50, 51, 3], [0, 2, 60, 3, 1, 50, 3], [0, 1, 50, 3, 2, 60, 3, 0, 0]]
-    rows += [[0, 1, 50, 3, 2, 60, 61], [0, 1, 50, 3, 2, 3, 1, 51, 52, 3, 2, 62, 3], [0, 2, 60, 1, 50, 3]]
-    rows.append([0, 1, 51, 3, 2, 61, 62, 1, 52, 3])
+    rows += [[0, 1, 50, 3, 2, 60, 61], [0, 1, 50, 3, 2, 3, 1, 51, 52, 3, 2, 62, 3], [0, 2, 61, 62, 3, 1, 51, 3, 2, 63]]
     rows += [conversation_ids(chance, padding) for padding in (0, 2, 3)]
     others = dict(enumerate(chance.sample(range(200, 300), 3), start=1))
     renamed = [[others.get(token, token) for token in ids] for ids in (rows[0], rows[5], conversation_ids(chance, 2))]

@@ -1,6 +1,6 @@
 """Exercises of notebook 15: an adapter's size, its output, its start, what trains, merging, and what goes to a file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
@@ -184,13 +184,13 @@ def to_train(names: list[str], decay: float) -> dict[str, float]:
 
 PARTS = ("base.weight", "base.bias", "A", "B")
 OTHERS = ("token_embedding.weight", "blocks.0.attn_norm.weight", "blocks.0.mlp.up.weight", "lm_head.weight")
-ALIKE = ("head.A.weight", "head.B.bias", "ALiBi.weight")
+ALIKE = ("head.A.weight", "head.B.bias", "ALiBi.weight", "attn.LAMBDA")
 
 
 def names_of_weights(chance: Random) -> list[Probe]:
     """The names of a model's weights, with adapters at some of its layers, and a decay."""
     one = [f"layer.{part}" for part in PARTS]
-    probes: list[Probe] = [(one, 0.1), ([*one, OTHERS[0]], 0.5)]
+    probes: list[Probe] = [(one, 0.1), ([*one, OTHERS[0]], 0.5), ([*one, ALIKE[0], ALIKE[3]], 0.2)]
     for _ in range(3):
         layers = chance.sample([f"blocks.{n}.attn.{kind}" for n in range(4) for kind in ("qkv", "proj")], 2)
         names = [f"{layer}.{part}" for layer in layers for part in PARTS] + chance.sample(OTHERS, 2)
@@ -259,12 +259,20 @@ def merged_layer(W: Tensor, A: Tensor, B: Tensor, alpha: float) -> tuple[Tensor,
 
 
 def layer_after(answer: Callable, W: Tensor, A: Tensor, B: Tensor, alpha: float) -> Any:
-    """Return the weight, and the one that the layer computes with: its weight and what the adapter adds to it."""
+    """Return W, A and B; which of the two small ones is zero doesn't matter, and here it's always B."""
     result = answer(W, A, B, alpha)
-    if not isinstance(result, list | tuple) or len(result) != 3:
-        return result
-    weight, A, B = result
-    return {"W": weight, "what the layer computes with": weight + alpha / len(A) * (B @ A)}
+    result = tuple(result) if isinstance(result, list | tuple | Iterator) else result
+    if isinstance(result, tuple) and len(result) == 3 and adds_nothing(*result[1:]):
+        return result[0], A, torch.zeros_like(B)
+    return result
+
+
+def adds_nothing(A: Any, B: Any) -> bool:
+    """Whether an adapter of these two matrices adds zero, whatever kinds of tensors or arrays they are."""
+    try:
+        return not (torch.as_tensor(B).double() @ torch.as_tensor(A).double()).any()
+    except (TypeError, ValueError, RuntimeError):  # no matrices, or none that fit together
+        return False
 
 
 def layers_to_merge(chance: Random) -> list[Probe]:

@@ -74,6 +74,11 @@ CROSS = Exercise(
             "math.sqrt(keys.shape[1])",
             "math.sqrt(keys.shape[0])",
         ),
+        Mistake(
+            "You divide by the root of C, the length of a vector of x. It's the length of a key, D",
+            "math.sqrt(keys.shape[1])",
+            "math.sqrt(x.shape[1])",
+        ),
     ],
 )
 
@@ -301,7 +306,8 @@ def some_translations(chance: Random) -> list[Probe]:
         candidate = [chance.choice(words) for _ in range(chance.randrange(5, 9))]
         copies = [[*candidate[: n + 1], *(chance.choice(words) for _ in range(k))] for k in (2, 7)]
         probes.append((candidate, copies, n))
-    return [*probes, (["y", "a", "o"], [["a", "y", "y"], ["a", "ver"]], 1)]  # words that are letters, too
+    probes.append((["y", "a", "o"], [["a", "y", "y"], ["a", "ver"]], 1))  # words that are letters, too
+    return [*probes, (["a", "la", "vio"], [["al", "a", "vio"], ["a", "lavio"]], 2)]  # alike, if they're written as one
 
 
 PRECISION = Exercise(

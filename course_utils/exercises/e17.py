@@ -68,7 +68,11 @@ RMS_NORM = Exercise(
             "sum(-1,",
         ),
         Mistake("You divide by the mean square. Take its root", "torch.sqrt(mean_square + eps)", "(mean_square + eps)"),
-        Mistake("eps is added to the mean square, inside the root", "(mean_square + eps)", "(mean_square) + eps"),
+        Mistake(
+            "eps is added to the mean square, inside the root",
+            "torch.sqrt(mean_square + eps)",
+            "(torch.sqrt(mean_square) + eps)",
+        ),
         Mistake("eps is missing: a vector of zeros would be divided by 0", "(mean_square + eps)", "(mean_square)"),
         Mistake("The learned weight is missing", " * weight", ""),
         Mistake(

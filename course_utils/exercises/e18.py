@@ -1,12 +1,14 @@
 """Exercises of notebook 18: one gradient from several, own rows, a ring, clipping, memory, dropout, and time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from course_utils.exercises.engine.comparing import Unreadable, kind, plain
 from course_utils.exercises.engine.exercise import Exercise, Mistake, Probe
 from course_utils.exercises.engine.probes import numbers
 
@@ -115,17 +117,30 @@ def rest_to_the_last(rows: list[int], rank: int, size: int) -> list[int]:
     return rows[rank * length : (rank + 1) * length if rank < size - 1 else None]
 
 
+def rounded_up(rows: list[int], rank: int, size: int) -> list[int]:
+    """Parts of one length, rounded up: the last ones get what remains."""
+    length = -(-len(rows) // size)
+    return rows[rank * length : (rank + 1) * length]
+
+
 def deal(answer: Callable, rows: list[int], size: int) -> Any:
-    """Ask for each process's rows; what counts is which rows they are together, and how many the busiest has."""
-    parts = [answer(list(rows), rank, size) for rank in range(size)]
-    if not all(isinstance(part, list | tuple) for part in parts):
-        return parts[0]
-    return {"rows of all processes": sorted(row for part in parts for row in part), "most": max(map(len, parts))}
+    """Ask for each process's rows; what counts is which rows they are together, and how many each has."""
+    parts = [answer(rows, rank, size) for rank in range(size)]
+    if any(part is None for part in parts):
+        return None
+    parts = [plain(list(part) if isinstance(part, Iterator | set) else part) for part in parts]
+    parts = [part.tolist() if isinstance(part, np.ndarray) else part for part in parts]
+    for part in parts:
+        if not isinstance(part, list):
+            raise Unreadable(f"{kind(part)}; it should be a list of rows")
+    together = [row for part in parts for row in part]
+    together = sorted(together) if all(isinstance(row, int) for row in together) else together
+    return {"the rows of all processes": together, "how many each has": sorted(map(len, parts))}
 
 
 def rows_to_deal(chance: Random) -> list[Probe]:
     """Rows, and a number of processes that divides them, or doesn't, or is larger."""
-    sizes = ((4, 2), (6, 3), (5, 2), (8, 3), (11, 4), (2, 3), (7, 1))
+    sizes = ((4, 2), (6, 3), (5, 2), (8, 3), (11, 4), (2, 3), (7, 1), (9, 4), (5, 4))
     return [(sorted(chance.sample(range(100), count)), size) for count, size in sizes]
 
 
@@ -159,6 +174,11 @@ OWN_ROWS = Exercise(
         Mistake(
             "No row is lost, but the last process gets all that's left over, and the others wait for it",
             answer=rest_to_the_last,
+        ),
+        Mistake(
+            "You round the share up, so the first ones take more and little or nothing is left for the last: of nine "
+            "rows for four, 3, 3, 3 and 0. Deal them out as 3, 2, 2 and 2",
+            answer=rounded_up,
         ),
     ],
 )
@@ -370,7 +390,8 @@ SECONDS = Exercise(
     ],
     mistakes=[
         Mistake(
-            "That's half of the way: once the sums are made, they still have to be handed round",
+            "That's half of it. Either the way back is missing, since the sums still have to be handed round, or you "
+            "count two bytes for a number. A float32 has four",
             "2 * (processes",
             "(processes",
         ),

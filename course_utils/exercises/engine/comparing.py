@@ -1,8 +1,11 @@
 """Two results are compared as a learner would, a list as good as a tuple; the first difference is put in words."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Mapping, MappingView, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 from types import FunctionType
 from typing import Any
 
@@ -55,15 +58,17 @@ def plain(value: Any) -> Any:
 def opened(value: Any) -> Any:
     """Return a value in its plain form, what it holds as it is.
 
-    >>> opened((1, (2, 3)))
-    [1, (2, 3)]
+    >>> opened((1, (2, 3))), opened({"a": 1}.keys()), opened(Fraction(1, 2))
+    ([1, (2, 3)], ['a'], 0.5)
     """
     if isinstance(value, torch.Tensor):
         value = as_array(value)
     if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
         return value.item()
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | range | deque | MappingView):
         return list(value)
+    if isinstance(value, Fraction | Decimal):
+        return float(value)
     if isinstance(value, Mapping):
         return dict(value)
     return set(value) if isinstance(value, frozenset) else value
@@ -124,7 +129,12 @@ def compare(expected: Any, got: Any, place: str) -> Difference | None:
     wanted, found = opened(expected), opened(got)
     if is_number(wanted) and is_number(found):
         return None if close(wanted, found) else value_difference(wanted, found, place)
+    if isinstance(expected, tuple) and isinstance(found, np.ndarray) and not compare_lists(wanted, list(found), place):
+        return None  # who takes the values apart, as in `low, high = …`, can't tell it from a tuple
     if type(wanted) is not type(found):
+        if is_number(wanted) and isinstance(found, np.ndarray) and found.size == 1:
+            holds = f"{place or 'the result'} is {kind(got)} that holds one number"
+            return Difference("type", f"{holds}; it should be the number itself: take it out with .item()")
         return Difference("type", f"{place or 'the result'} is {kind(got)}; it should be {kind(expected)}")
     if isinstance(wanted, np.ndarray):
         return compare_arrays(wanted, found, place or f"the {kind(got).split()[-1]}")

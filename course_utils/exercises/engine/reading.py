@@ -14,7 +14,8 @@ from typing import Any
 RETURNING = {
     *("masked_fill", "transpose", "permute", "view", "reshape", "flatten", "unsqueeze", "squeeze", "expand", "repeat"),
     *("clone", "detach", "softmax", "log_softmax", "exp", "log", "sqrt", "cumsum", "sum", "mean", "abs", "clamp"),
-    *("flip", "index_fill", "index_put", "scatter", "tril", "triu", "div", "mul", "sub", "matmul"),
+    *("flip", "index_fill", "index_put", "scatter", "tril", "triu", "div", "mul", "sub", "matmul", "square"),
+    *("rms_norm", "layer_norm", "silu", "gelu", "cat", "gather", "repeat_interleave", "topk"),
     *("strip", "replace", "lower", "upper", "split", "join", "encode", "decode", "copy"),
 }
 RETURNING_FUNCTIONS = {"sorted", "reversed", "len", "abs", "round"}
@@ -107,7 +108,7 @@ def thrown_away(answer: Any) -> str:
 def only_returns(call: ast.Call) -> bool:
     """Whether a call does nothing but return something."""
     if isinstance(call.func, ast.Attribute):
-        return call.func.attr in RETURNING and not any(word.arg == "out" for word in call.keywords)
+        return call.func.attr in RETURNING and not any(word.arg in ("out", "inplace") for word in call.keywords)
     return isinstance(call.func, ast.Name) and call.func.id in RETURNING_FUNCTIONS
 
 

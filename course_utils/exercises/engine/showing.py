@@ -34,7 +34,11 @@ def told_of_value(expected: Any, got: Any) -> str:
 
     >>> told_of_value([3, 5, 9], [9, 5, 3]), told_of_value(0.39, 0.4)
     ('Those are the right ones: sort them', "That's right and rounded too far: give two decimals")
+    >>> told_of_value((9, 13), (13, 9))
+    'Those are the right ones, in the wrong order'
     """
+    if isinstance(expected, tuple) and isinstance(got, list | tuple) and same(expected, got[::-1]):
+        return "Those are the right ones, in the wrong order"
     if isinstance(expected, list) and isinstance(got, list | tuple | set) and len(got) == len(expected):
         in_order = sorted(expected, key=repr) == sorted(got, key=repr) and sorted(expected) == expected
         return "Those are the right ones: sort them" + ", in a list" * isinstance(got, set) if in_order else ""

@@ -66,7 +66,8 @@ def slips(exercise: Exercise) -> list[Slip]:
 def around(node: ast.AST, nodes: list[ast.AST]) -> ast.AST:
     """Return the code that is shown for a change of a node: what a number or a name is a part of, else itself."""
     small = (ast.Constant, ast.Name, ast.UnaryOp, ast.Slice, ast.comprehension, ast.keyword, ast.operator)
-    if not isinstance(node, small):
+    slices = isinstance(node, ast.Tuple) and any(isinstance(part, ast.Slice) for part in node.elts)
+    if not (isinstance(node, small) or slices):
         return node
     parent = next((other for other in nodes if any(child is node for child in ast.iter_child_nodes(other))), None)
     return around(parent, nodes) if isinstance(parent, SHOWN) else node
@@ -116,13 +117,18 @@ def told(before: str, after: str) -> str:
 
 
 def differing(before: str, after: str) -> tuple[str, str]:
-    """Return the words around which two pieces of code differ, with some of what stands around them."""
+    """Return the words around which two pieces of code differ, with some of what stands around them.
+
+    >>> differing("a + b + c + d + e * f + g + h", "a + b + c + d + e / f + g + h")
+    ('… + e * f + …', '… + e / f + …')
+    """
     old, new = before.split(), after.split()
     start = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
     rest = min(len(old), len(new)) - start
     end = next((i for i in range(rest) if old[-1 - i] != new[-1 - i]), rest)
-    parts = [" ".join(words[max(0, start - 2) : len(words) - max(0, end - 2)]) for words in (old, new)]
-    return parts[0], parts[1]
+    before, after = ["…"] * (start > 2), ["…"] * (end > 2)
+    shown = [words[max(0, start - 2) : len(words) - max(0, end - 2)] for words in (old, new)]
+    return " ".join(before + shown[0] + after), " ".join(before + shown[1] + after)
 
 
 def others(node: ast.AST) -> Iterator[ast.AST]:
@@ -132,7 +138,8 @@ def others(node: ast.AST) -> Iterator[ast.AST]:
             yield ast.Compare(node.left, [other(), *node.ops[1:]], node.comparators)
     if isinstance(node, ast.BinOp | ast.BoolOp):
         for other in OTHERS.get(type(node.op), ()):
-            yield changed_copy(node, op=other())
+            if not (other is ast.Mult and ast.unparse(node.right) == "1"):  # that's the left side alone
+                yield changed_copy(node, op=other())
     if isinstance(node, ast.Constant) and type(node.value) is bool:
         yield ast.Constant(not node.value)
     if isinstance(node, ast.Call) and len(node.args) == 2:
@@ -189,8 +196,14 @@ def renamed(node: ast.AST, names: list[str]) -> Iterator[ast.AST]:
 def turned(node: ast.AST) -> Iterator[ast.AST]:
     """Yield a matrix product with one of its factors transposed; `mT`, since `T` warns where there is a batch."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
-        yield changed_copy(node, left=ast.Attribute(node.left, "mT", ast.Load()))
-        yield changed_copy(node, right=ast.Attribute(node.right, "mT", ast.Load()))
+        yield changed_copy(node, left=transposed(node.left))
+        yield changed_copy(node, right=transposed(node.right))
+
+
+def transposed(node: ast.AST) -> ast.AST:
+    """Return a matrix transposed: one that is transposed already is as it was before."""
+    back = isinstance(node, ast.Attribute) and node.attr == "T"
+    return node.value if back else ast.Attribute(node, "mT", ast.Load())
 
 
 def left_out(node: ast.AST, names: list[str]) -> Iterator[tuple[str, ast.AST]]:
@@ -202,7 +215,8 @@ def left_out(node: ast.AST, names: list[str]) -> Iterator[tuple[str, ast.AST]]:
         never, always = changed_copy(node, test=ast.Constant(False)), changed_copy(node, test=ast.Constant(True))
         yield f"One slip away: what stands under {first} should happen, and in your answer it never does", never
         if isinstance(node, ast.If):
-            yield f"One slip away: what depends on {first} happens always in your answer", always
+            says = f"One slip away: your answer does what a right one does if what stands under {first} always happens"
+            yield says, always
     if isinstance(node, ast.Return) and node.value is not None:
         for name in names:
             added = ast.Return(ast.BinOp(ast.Name(name, ast.Load()), ast.Add(), node.value))
@@ -217,6 +231,8 @@ def misplaced(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
     lines = node.body if isinstance(node, ast.FunctionDef | ast.For | ast.While | ast.If) else []
     for i, (one, other) in enumerate(pairwise(lines)):
         says = f"One slip away: the line {first_line(one)} should come before {first_line(other)}"
+        if isinstance(other, ast.Return):  # what comes after a return never happens
+            says = f"One slip away: your answer does what a right one does without the line {first_line(one)}"
         yield says, changed_copy(node, body=[*lines[:i], other, one, *lines[i + 2 :]])
     for i, loop in enumerate(lines):
         for line in loop.body if isinstance(loop, ast.For | ast.While) and isinstance(node, ast.FunctionDef) else ():

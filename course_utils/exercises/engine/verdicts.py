@@ -6,6 +6,7 @@ import re
 import sysconfig
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -125,7 +126,9 @@ def give_verdict(exercise: Exercise, answer: Any, seed: int = 0) -> Verdict:
     if all(trial.right for trial in trials):
         return Verdict(PASSED)
     case = Case(exercise, answer, trials, seed)
-    found = next(filter(None, (look(case) for look in LOOKS)), None) or different(case)
+    with warnings.catch_warnings():  # an answer's own are out by now, and those that our wrong forms cause are not its
+        warnings.simplefilter("ignore")
+        found = next(filter(None, (look(case) for look in LOOKS)), None) or different(case)
     return Verdict(found.state, found.sentences, [*found.rows, *printed(case)], found.mistake, found.form)
 
 
@@ -231,7 +234,7 @@ def endless(case: Case) -> Verdict | None:
         return None
     said = f"This was still running after {SECONDS:.0f} seconds: does each turn of its loop come nearer to the end?"
     if isinstance(last.got.error, TooMuch):
-        said = "This took more and more memory until it was stopped: what grows at each turn of its loop?"
+        said = "This took more and more memory until it was stopped: does something grow at each turn of a loop?"
     return Verdict(NOT_YET, [said], [("called", shown_call(case.exercise, last.probe))])
 
 
@@ -296,7 +299,7 @@ def restless(case: Case) -> Verdict | None:
         return None
     if agree(wrong.got, run_answer(case.exercise, case.answer, wrong.probe, 1.0, seed=1)):
         return None
-    said = "It gives another result each time it's called: something random is on that shouldn't be, such as dropout"
+    said = "It gives another result each time it's called: something in it is random, such as a shuffle or dropout"
     return Verdict(NOT_YET, [said], example(case))
 
 
@@ -353,11 +356,16 @@ def copied(value: Any, name: str) -> str:
 
     >>> copied([1, 2], "ids"), copied([[1], [2]], "rows"), copied({}, "counts")
     ('list(ids)', '[list(row) for row in rows]', 'dict(counts)')
+    >>> copied([Tensor([1.0])], "sums"), copied([{"a": 1}], "rows")
+    ('[each.clone() for each in sums]', '[dict(row) for row in rows]')
     """
     if isinstance(value, Tensor):
         return f"{name}.clone()"
-    nested = isinstance(value, list) and any(isinstance(row, list) for row in value)
-    return f"[list(row) for row in {name}]" if nested else f"{'dict' if isinstance(value, dict) else 'list'}({name})"
+    inner = value if isinstance(value, list) else []
+    for kind_, code in ((Tensor, "each.clone() for each"), (list, "list(row) for row"), (dict, "dict(row) for row")):
+        if any(isinstance(item, kind_) for item in inner):
+            return f"[{code} in {name}]"
+    return f"{'dict' if isinstance(value, dict) else 'list'}({name})"
 
 
 def stopped(case: Case) -> Verdict | None:
@@ -448,7 +456,7 @@ def own_frames(error: BaseException) -> list[traceback.FrameSummary]:
 
 def stops_with(error: BaseException) -> str:
     """Return the sentence about an error."""
-    return f"It stops with {type(error).__name__}: {message(error)}"
+    return f"It stops with {type(error).__name__}: {message(error)}".removesuffix(": ")
 
 
 def message(error: BaseException | None) -> str:
