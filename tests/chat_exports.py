@@ -636,6 +636,8 @@ OTHERS = [
          [on_ios("hi")]),
     Case("JSON Lines with other names inside", '{"author": {"id": 7, "displayName": "Mara"}, "text": "hi"}\n',
          [("Mara", None, "message", "hi")]),
+    Case("JSON Lines behind two byte order marks", '\ufeff\ufeff{"sender": "Mara", "text": "hi"}\n',
+         [("Mara", None, "message", "hi")]),
     Case("JSON Lines with kinds", "\n".join(json.dumps({"sender": "Mara", "text": "", **more}) for more in (
             {"text": "hi", "edited": True}, {"deleted": True}, {"type": "image", "text": "sea"}, {"media": "a.jpg"},
             {"attachments": [{"fileName": "b.pdf"}]}, {"text": "yo", "type": "text", "edited": False})),

@@ -465,6 +465,13 @@ def test_stand_ins_of_your_own_and_nothing_of_the_report_left():
         anonymise(found, names={"Mara": ""})
 
 
+def test_the_name_of_a_group_is_replaced_where_the_app_says_it():
+    named = Message(None, None, "Mara named the group Hiking", "system", chat="Hiking")
+    said = Message("Mara", None, "Hiking is fun", chat="Hiking")
+    new, _ = anonymise(Chat([named, said]))
+    assert [m.text for m in new.messages] == ["Person 1 named the group <chat 1>", "Hiking is fun"]
+
+
 def test_places_contacts_and_titles_are_replaced():
     contact = Message("Mara", None, "Ida +49", "contact", "Ida.vcf", "Finn")
     place = Message("Mara", None, "1.5, 2.5", "location", None, "Finn")

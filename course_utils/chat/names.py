@@ -144,12 +144,15 @@ class Mask:
     def message(self, message: Message) -> Message:
         """One message without people in it."""
         sender = self.people[message.sender] if message.sender else None
+        chat = self.stand_in("chat", message.chat) if message.chat else ""
         text, media = self.text(message.text), message.media and self.text(message.media)
+        if message.kind == "system" and message.chat:
+            # "Mara changed the group name to Hiking"
+            text = chat.join(map(self.text, message.text.split(message.chat)))
         if message.kind == "contact" and message.text:
             text, media = self.stand_in("contact", message.text), None
         if message.kind == "location" and re.search(r"\d", message.text):
             text = self.stand_in("place", message.text)
-        chat = self.stand_in("chat", message.chat) if message.chat else ""
         return replace(message, sender=sender, text=text, media=media, chat=chat)
 
     def text(self, text: str) -> str:

@@ -199,7 +199,7 @@ def sniff(source: Source, encoding: tuple[str, str], format: str | None) -> str 
     head = list(islice(text_lines(source, *encoding), 30))
     if whatsapp.looks_like(head):
         return "whatsapp"
-    first = next((line.strip() for line in head if line.strip()), "")
+    first = next((line.strip("\ufeff \t\r\n") for line in head if line.strip("\ufeff \t\r\n")), "")
     if first[:1] in ("{", "[") and not format:
         return "json"
     # A long first message, of which the beginning was cut away.
