@@ -541,6 +541,9 @@ TELEGRAM = [
     Case("chats of one name", json.dumps({"chats": {"list": [json.loads(chat_of(telegram(text=str(i)), id=i))
                                                              for i in (1, 2)]}}),
          [local("1"), local("2")], notes=("a chat with the name of another: numbered",)),
+    Case("files without numbers of people", chat_of({"type": "message", "date": "2025-02-28T18:05:09", "from": "Mara",
+                                                     "text": "hi", "edited": "2025-02-28T18:06:00"}),
+         [said("hi", "edited", time=SECOND)]),
     Case("old files", chat_of(old(telegram(text="hi"))), [on_ios("hi")]),
     Case("forwarded", chat_of(telegram(text="hi", forwarded_from="Ida")), [local("hi")], notes=("forwarded",)),
     Case("everything", json.dumps({"about": "x", "chats": {"list": [json.loads(chat_of(telegram(text="hi"))),
@@ -629,6 +632,8 @@ OTHERS = [
           ({"participants": ["Mara"]}, {"sender": "Mara", "text": "hi", "time": "2025-02-28T17:05:09Z"}),
           ({"participants": [{"name": "Mara"}]}, {"sender": "Mara", "text": "hi", "time": 1740762309}),
           ({"name": "x"}, {"from": "Mara", "body": "hi", "date": "2025-02-28T17:05:09Z"}),
+          ({}, {"sender_name": "Mara", "timestamp": "2025-02-28T17:05:09Z", "text": "hi"}),
+          ({}, {"senderName": "Mara", "timestamp": "2025-02-28T17:05:09Z", "content": "hi"}),
           ({"type": "chat"}, {"sender": "Mara", "message": "hi", "time": "2025-02-28T17:05:09Z"})))],
     Case("JSON Lines with numbers that are no date", '{"sender": "Mara", "text": "hi", "time": 12.5}\n',
          [("Mara", None, "message", "hi")], notes=("an entry without a time",)),
@@ -667,6 +672,7 @@ OTHERS = [
          [("user", None, "message", "hi")]),
     Case("Lines of several chats", "\n".join(chat_of(telegram(text=text), name=text) for text in ("hi", "yo")),
          [local("hi"), local("yo")], lines={"message": 2}),
+    Case("no message, no type", chat_of(type=[]), [], doubts=("there is no message in it",)),
     Case("no message", chat_of(), [], doubts=("there is no message in it",)),
     Case("JSON Lines of dialogues", '{"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", '
                                     '"content": "yo"}]}\n' * 2,

@@ -29,6 +29,8 @@ UNICODE_PAIRS = re.compile("[\ud800-\udfff]")
 EDITED = " (edited)"
 # A message of somebody who left Telegram has neither a name nor, in old files, a number.
 GONE = "Deleted Account"
+TELEGRAM_CHATS = {"personal_chat", "bot_chat", "saved_messages", "replies", "verification_codes"}
+TELEGRAM_CHATS |= {f"{who}_{what}" for who in ("private", "public") for what in ("group", "supergroup", "channel")}
 # What Telegram shows that is neither text nor file.
 SHOWN = {"game_title": "game", "invoice_information": "invoice", "giveaway_information": "giveaway"}
 SHOWN |= {"giveaway_results": "giveaway", "paid_stars_amount": "paid media"}
@@ -616,17 +618,29 @@ def recognise(data: Any) -> str | None:
     if not isinstance(data.get("messages"), list):
         return None
     people = data.get("participants") if isinstance(data.get("participants"), list) else None
-    if "senderName" in keys or ("threadName" in data and "sender_name" not in keys):
+    # Other programs use some of these names too, and `plain` reads them better.
+    plain = any(map(is_plain, messages[:50]))
+    if (
+        "isUnsent" in keys
+        or ("senderName" in keys and not plain)
+        or ("threadName" in data and "sender_name" not in keys)
+    ):
         return "messenger"
-    if keys & {"sender_name", "timestamp_ms"} or (people is not None and not messages):
+    own = {"sender_name", "timestamp_ms"}
+    if own <= keys or (keys & own and not plain) or (people is not None and not messages):
         return "messenger" if people and all(isinstance(p, str) for p in people) else "meta"
     if isinstance(data.get("channel"), dict) or any(isinstance(m.get("author"), dict) for m in messages[:1]):
         return "discord"
-    # What the plain parser can read better: other programs say "from" and "date" too.
-    plain = any(map(is_plain, messages[:50])) and not keys & {"from_id", "date_unixtime", "actor", "action"}
-    if not plain and (keys & {"date", "from", "actor", "date_unixtime"} or "type" in data):
-        return "telegram"
-    return None
+    return "telegram" if is_telegram(data, messages[:50], keys) else None
+
+
+def is_telegram(data: Entry, messages: list[Entry], keys: set[str]) -> bool:
+    """Whether a chat is Telegram's; other programs say "from" and "date" too, and `plain` reads these better."""
+    if words(data.get("type")) in TELEGRAM_CHATS or keys & {"from_id", "date_unixtime", "actor", "action"}:
+        return True
+    own = any(message.get("type") in ("message", "service", "unsupported") for message in messages)
+    plain = any(map(is_plain, messages)) and not own
+    return not plain and bool(keys & {"date", "from"} or "type" in data)
 
 
 def is_plain(value: Any) -> bool:
