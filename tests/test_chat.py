@@ -453,6 +453,11 @@ def test_a_number_is_one_however_it_is_written():
     assert hidden(told(("Mara", texts)))[0][1] == "<number 1>, <number 1>, <number 1>, <number 1> and <link 1>"
 
 
+def test_dates_stay_and_numbers_of_people_that_look_like_one_do_not():
+    texts = "2025-02-28 18:05, 28.02.2025 18:05, 28/2/25 and 123-45-6789"
+    assert hidden(told(("Mara", texts)))[0][1] == "2025-02-28 18:05, 28.02.2025 18:05, 28/2/25 and <number 1>"
+
+
 def test_stand_ins_of_your_own_and_nothing_of_the_report_left():
     found = told(("Mara", "Noor and Mara"))
     found.report.count("message", "Mara: secret")

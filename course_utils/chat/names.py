@@ -18,7 +18,11 @@ MAIL = r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
 MENTION = r"(?<!\w)@[\w.]*\w"
 # Seven digits or more, perhaps with the usual separators between them.
 NUMBER = r"(?<!\w)(?:\+|00)?\(?\d(?:[ \u00a0\u202f()/.-]{0,2}\d){6,}(?!\w)"
-DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}(?:[ .:,-]+\d{1,2}[.:]\d{2}(?:[.:]\d{2})?)?")
+# The number's pattern stops at a colon, so that of "28.02.2025 18:05" only the hour is left.
+DATE = re.compile(
+    r"(?:\d{4}[./-]\d{1,2}[./-]\d{1,2}|\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d{2}))"
+    r"(?:[ .:,-]+\d{1,2}(?:[.:]\d{2}(?:[.:]\d{2})?)?)?"
+)
 WORD = re.compile(r"[^\W\d_]{3,}(?:['’-][^\W\d_]+)*")
 UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae"})
 SENTENCE_END = re.compile(r"[.!?…:\n)\]\"“]\s*$")
