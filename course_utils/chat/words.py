@@ -345,6 +345,7 @@ call: missed your video chat | missed a call | missed a video chat | you missed 
 call: missed a call * | missed a video chat * | missed an audio call | missed an audio call * | joined the call
 call: joined the video chat | ended the call | ended the video chat | missed video chat | missed audio call
 call: video chat ended | audio call ended | the video chat ended | the call ended | missed your audio call
+call: started sharing video | stopped sharing video | started sharing their screen
 call: hat einen anruf gestartet | hat einen videochat gestartet
 deleted: unsent a message
 location: sent a location | sent a live location | shared a location | shared a live location
@@ -357,8 +358,12 @@ system: set the quick reaction to * | created the group | joined the group | tur
 system: turned off vanish mode | pinned a message | you are now connected on messenger * | changed the group name *
 system: set their own nickname to * | set his own nickname to * | set her own nickname to *
 system: say hi to your new * | you can now message and call each other *
+system: waved at you | waved at * | and * waved at each other! | made * an admin | made * a group admin
+system: removed * as an admin | removed * as a group admin | messages and calls are secured with end-to-end encryption
+system: messages and calls are secured with end-to-end encryption*
 system: hat eine nachricht mit „gefällt mir“ markiert | hat mit * auf * nachricht reagiert
-poll: created a poll | created a poll * | voted for * | * multiple updates to the poll *
+poll: created a poll | created a poll * | voted for * | changed their vote to * | * multiple updates to the poll *
+poll: this poll is no longer available
 """
 
 
