@@ -72,11 +72,12 @@ def table(kind):
 
 
 def run_named(kind, arguments):
-    """Run the benchmark or the rebuilding that the first argument names, and say when it is done."""
+    """Run the benchmark or the rebuilding that the first argument names, and say when it is done or was stopped."""
     name, begin = arguments[0], time.time()
-    function_at(table(kind)[name][0])(*arguments[1:])
-    print("%s %s: done after %.0f s" % (kind, name, time.time() - begin))
-    return 0
+    stopped = function_at(table(kind)[name][0])(*arguments[1:]) is False
+    how = "stopped after %.0f s; the same command goes on from there" if stopped else "done after %.0f s"
+    print("%s %s: %s" % (kind, name, how % (time.time() - begin)))
+    return 1 if stopped else 0
 
 
 def names_of(kind):

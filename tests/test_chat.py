@@ -4,7 +4,8 @@ import io
 import json
 import os
 import zipfile
-from datetime import date, datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,8 @@ CALENDARS = [
     ("2568/2/28", (2025, 2, 28)),
     ("2025/2/29", None),
     ("25/2/28", (2025, 2, 28)),
+    ("68/2/28", (2025, 2, 28)),
+    ("51/2/28", (2051, 2, 28)),
 ]
 
 
@@ -174,6 +177,31 @@ def test_a_folder_with_pages_of_instagram(tmp_path: Path):
     assert [m.text for m in read(pages).messages] == ["one", "two"]
 
 
+def test_chats_of_one_name_stay_apart(tmp_path: Path):
+    for i in (1, 2):
+        content = page(meta(content=str(i))).replace("finn_1", f"finn_{i}")
+        write(tmp_path, f"inbox/finn_{i}/message_1.json", content)
+    assert [(m.chat, m.text) for m in read(tmp_path).messages] == [("Finn", "1"), ("Finn (2)", "2")]
+
+
+def test_parts_of_a_discord_channel_are_in_order(tmp_path: Path):
+    for i in (1, 2, 10):
+        part = json.loads(channel(discord(content=str(i), timestamp=f"2025-02-28T18:{i:02}:00+01:00")))
+        part["channel"]["id"] = "7"
+        write(tmp_path, "general [7].json" if i == 1 else f"general [7] [part {i}].json", json.dumps(part))
+    found = read(tmp_path)
+    assert [m.text for m in found.messages] == ["1", "2", "10"]
+    assert {m.chat for m in found.messages} == {"general"}
+
+
+def test_archives_inside_are_told(tmp_path: Path):
+    inner = archive(tmp_path, "inner.zip", result__json=chat_of(telegram(text="hi")))
+    archive(tmp_path, "outer.zip", inner__zip=inner.read_bytes())
+    for path in (tmp_path, tmp_path / "outer.zip"):
+        with pytest.raises(ValueError, match=r"only archives in it, such as inner\.zip"):
+            read(path)
+
+
 def test_a_folder_does_not_follow_links_out(tmp_path: Path):
     outside = write(tmp_path / "outside", "WhatsApp Chat with Ida.txt", android("Ida: secret"))
     write(tmp_path / "inside", "_chat.txt", android("Mara: hi"))
@@ -188,6 +216,19 @@ def test_several_files_are_one_chat(tmp_path: Path):
     assert [m.text for m in found.messages] == ["hi", "yo"]
     assert "WhatsApp (Android)" in found.report.format
     assert "Telegram" in found.report.format
+
+
+def test_two_exports_of_one_chat_are_read_without_doubles(tmp_path: Path):
+    first = write(
+        tmp_path, "a.txt", android("Mara: hi", "Finn: ha", "Finn: ha", "Mara: Diese Nachricht wurde gelöscht.")
+    )
+    second = write(tmp_path, "b.txt", ios("Finn: ha", "Finn: ha", "Mara: \u200eThis message was deleted.", "Mara: bye"))
+    found = read([first, second])
+    assert [(m.text, m.chat) for m in found.messages if m.kind == "message"] == [
+        ("hi", "a"), ("ha", "a"), ("ha", "a"), ("bye", "a"),
+    ]  # fmt: skip
+    assert len(found.of_kind("deleted")) == 1
+    assert found.report.notes["a message that stands in two of the exports"].count == 3
 
 
 UNKNOWN = [
@@ -384,6 +425,54 @@ def test_a_name_that_is_a_word_stays_where_it_is_one():
     assert hidden(told(("小明", "小明说")))[0][1] == "Person 1说"
 
 
+def test_a_name_written_small_is_still_a_name():
+    texts = [
+        "hi mara",
+        "mara? mara. mara,",
+        "Maras Rad, Maraaa, mara_stein, #mara2, @mara.stein",
+        "dans Florida",
+        "stein",
+    ]
+    one = "Person 2"
+    assert [text for _, text in hidden(told(("Mara Stein", "x"), *(("Dan", text) for text in texts)))][1:] == [
+        f"hi {one}",
+        f"{one}? {one}. {one},",
+        f"{one}s Rad, {one}, {one}, #{one}2, @{one}",
+        "dans Florida",
+        "stein",
+    ]
+
+
+def test_a_word_that_is_a_name_is_one_with_a_capital_inside_a_sentence():
+    found = told(("Rose", "a rose is a rose"), ("Dan", "ask Rose. Rose is red, or rosemary"))
+    assert [text for _, text in hidden(found)] == ["a rose is a rose", "ask Person 1. Rose is red, or rosemary"]
+    assert "rosemary: begins like a name; left as it is" in anonymise(found)[1].uncertain
+
+
+@pytest.mark.parametrize(
+    ("name", "texts"),
+    [
+        ("Strauß", "strauss STRAUSS Strauß"),
+        ("İpek", "ipek İpek IPEK"),
+        ("Zoë", "Zoe zoë ZOË Zoe\u0308"),
+        ("Jürgen", "Juergen jurgen"),
+        ("Jean-Luc Picard", "Jean Luc Jean-Luc picard"),
+    ],
+)
+def test_a_name_is_found_however_it_is_spelled(name: str, texts: str):
+    assert set(hidden(told((name, texts)))[0][1].split("Person 1")) <= {"", " "}
+
+
+def test_a_number_is_one_however_it_is_written():
+    texts = "+49 170 1234567, 0049 170 1234567, +49 (0)170 1234567, 0170/1234567 and bit.ly/x"
+    assert hidden(told(("Mara", texts)))[0][1] == "<number 1>, <number 1>, <number 1>, <number 1> and <link 1>"
+
+
+def test_dates_stay_and_numbers_of_people_that_look_like_one_do_not():
+    texts = "2025-02-28 18:05, 28.02.2025 18:05, 28/2/25 and 123-45-6789"
+    assert hidden(told(("Mara", texts)))[0][1] == "2025-02-28 18:05, 28.02.2025 18:05, 28/2/25 and <number 1>"
+
+
 def test_stand_ins_of_your_own_and_nothing_of_the_report_left():
     found = told(("Mara", "Noor and Mara"))
     found.report.count("message", "Mara: secret")
@@ -394,6 +483,13 @@ def test_stand_ins_of_your_own_and_nothing_of_the_report_left():
     assert list(before_and_after(found, new)) == [(found.messages[0], new.messages[0])]
     with pytest.raises(ValueError, match="it takes a dictionary"):
         anonymise(found, names={"Mara": ""})
+
+
+def test_the_name_of_a_group_is_replaced_where_the_app_says_it():
+    named = Message(None, None, "Mara named the group Hiking", "system", chat="Hiking")
+    said = Message("Mara", None, "Hiking is fun", chat="Hiking")
+    new, _ = anonymise(Chat([named, said]))
+    assert [m.text for m in new.messages] == ["Person 1 named the group <chat 1>", "Hiking is fun"]
 
 
 def test_places_contacts_and_titles_are_replaced():
@@ -428,6 +524,28 @@ def test_one_chat_from_two_phones_is_joined(tmp_path: Path):
     second = read(write(tmp_path, "b.txt", ios("Mara: hi", "Mara: bye")))
     both = join([first, second])
     assert [(m.text, m.chat) for m in both.messages] == [("hi", "a"), ("yo", "a"), ("bye", "a")]
+
+
+def test_one_chat_from_two_zones_is_joined():
+    here = [Message("Mara", datetime(2025, 2, 28, 18, i, tzinfo=timezone.utc), str(i)) for i in range(3)]
+    there = [replace(m, time=m.time.astimezone(timezone(timedelta(hours=9)))) for m in here]
+    assert join([Chat(here), Chat(there)]).messages == here
+    assert len(conversations(Chat([here[0], there[1]]))) == 1
+
+
+def test_an_edited_message_is_joined_with_its_first_version():
+    first, new = Message("Mara", datetime(2025, 2, 28, 18, 5, 9), "at six"), "at seven"
+    edited = replace(first, text=new, kind="edited")
+    for pair in ([first], [edited]), ([edited], [first]):
+        both = join(map(Chat, pair))
+        assert both.messages == [edited]
+        assert "a message that was edited before the other export was made" in both.report.notes
+    assert len(join([Chat([first, edited])])) == 2
+
+
+def test_two_exports_of_one_name_and_nothing_in_common_are_doubted():
+    both = join([at(1, texts="a"), at(2, texts="b")])
+    assert any("no message in common" in sentence for sentence in both.report.doubts)
 
 
 def test_the_same_words_in_two_chats_are_no_double():

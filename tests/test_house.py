@@ -44,9 +44,20 @@ ORDER = (
     *("__init__", "tools", "tools.curriculum", "common"),
     *(*inside("tales", "words", "voices", "generator", "checker", "questions", "dialogues", "spanish"), "tales"),
     *inside(
-        "chat", "messages", "words", "dates", "kinds", "whatsapp", "exports", "files", "pieces", "reading", "names"
+        "chat",
+        "messages",
+        "conversations",
+        "words",
+        "dates",
+        "kinds",
+        "whatsapp",
+        "exports",
+        "files",
+        "pieces",
+        "reading",
+        "names",
     ),
-    *("chat.conversations", "chat"),
+    "chat",
     *MACHINE[1:],
     *("export", *inside("export", "folder", "onnx_graph", "gguf_file")),
     *inside(

@@ -66,6 +66,14 @@ def test_a_name_finds_its_function_with_the_other_arguments(inside, capsys):
     assert re.fullmatch(r"--seed 1\nbench echo: done after \d+ s\n", capsys.readouterr().out)
 
 
+def test_what_was_stopped_is_not_called_done(inside, monkeypatch, capsys):
+    monkeypatch.setattr(entry, "table", lambda kind: {"stop": ("builtins:bool", "stop at once")})
+    assert entry.main(["rebuild", "stop"]) == 1
+    assert re.fullmatch(
+        r"rebuild stop: stopped after \d+ s; the same command goes on from there\n", capsys.readouterr().out
+    )
+
+
 SHOWN = {"ascii": "+ Passed - 3 x 4...", "cp1252": "+ Passed \u00b7 3 \u00d7 4\u2026"}
 SHOWN |= {"cp932": "+ Passed - 3 \u00d7 4\u2026", "utf-8": "\u2713 Passed \u00b7 3 \u00d7 4\u2026"}
 

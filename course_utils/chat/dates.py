@@ -1,9 +1,9 @@
 """Dates as phones write them: the shape of a line's header, the order of day and month, and times of day."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import date, time, timedelta
 from itertools import accumulate, pairwise, starmap
 
 # Marks that steer the direction of writing, and a byte order mark that got into the middle of a file.
@@ -48,8 +48,9 @@ HOURS = {
     "evening": (0, *range(13, 24), 0),
     "night": (*range(6), *range(18, 24), 0),
 }
-# What stands between date and time beside a comma: French, Finnish, Danish, Swedish, Indonesian, English, Macedonian.
-BETWEEN = "à|klo|kl\\.?|pukul|at|om|um|во"
+# What stands between date and time beside a comma: French, Finnish, Danish, Swedish, Indonesian, English, Croatian,
+# Macedonian.
+BETWEEN = "à|klo|kl\\.?|pukul|at|om|um|u|во"
 
 WEEKDAY_NAMES = """
 monday tuesday wednesday thursday friday saturday sunday
@@ -72,9 +73,11 @@ DATE = (
     f"(?P<date>\\d{{1,4}}(?P<sep>{SPACE}[./\\-年]{SPACE})\\d{{1,2}}(?:{SPACE}[./\\-月]{SPACE})\\d{{1,4}})"
     f"(?P<gap>(?:[.日])?{SPACE}(?:г\\.)?[,،]?{SPACE}(?:(?:{BETWEEN}){SPACE})?)"
 )
+# Bulgarian puts "h." behind the time.
+HOURS_SIGN = f"(?:{SPACE}ч\\.)?"
 TIME = (
     f"(?P<time>(?P<before>{WORD}{SPACE})?\\d{{1,2}}(?P<colon>[:.]|{SPACE}h{SPACE})\\d\\d(?P<seconds>[:.]\\d\\d)?"
-    f"(?P<behind>{SPACE}{WORD})?)"
+    f"{HOURS_SIGN}(?P<behind>{SPACE}{WORD})?)"
 )
 CLOSE = f"(?P<close>{MARK}\\] ?|{SPACE}[-–](?:{SPACE}|$)|: (?=[^:\n]{{1,60}}: ))"
 HEADER = re.compile(f"{MARK}(?P<open>\\[?){MARK}{DATE}{TIME}{CLOSE}")
@@ -120,7 +123,7 @@ class Shape:
         dates = f"\\d{first}{separators[0]}\\d{{1,2}}{separators[1]}\\d{last}"
         gap = "".join(f"{SPACE}{re.escape(part)}" for part in re.findall(r"\w+|\W", self.gap)) + SPACE
         word = {"upper": "[AP]M", "lower": "[ap]m", "dots": LATIN, "word": WORD}.get(self.half.partition(" ")[2], "")
-        clock = f"\\d{{1,2}}{SPACE}{re.escape(self.colon)}{SPACE}\\d\\d" + "[:.]\\d\\d" * self.seconds
+        clock = f"\\d{{1,2}}{SPACE}{re.escape(self.colon)}{SPACE}\\d\\d" + "[:.]\\d\\d" * self.seconds + HOURS_SIGN
         clock = word + SPACE + clock if self.half.startswith("before") else clock + (word and SPACE + word)
         close = f"{MARK}\\] ?" if self.bracket else ":(?: |$)" if self.old else f"{SPACE}[-–](?:{SPACE}|$)"
         opening = f"{MARK}\\[{MARK}" if self.bracket else MARK
@@ -177,7 +180,7 @@ def clock(text: str) -> time | None:
     (datetime.time(18, 5), datetime.time(18, 5), datetime.time(0, 5), None)
     """
     hour, minute, second = [*(int(part) for part in re.findall(r"\d+", text)), 0][:3]
-    word = re.sub(r"[\d.:]", "", MARKS_AND_SPACES.sub("", text)).casefold()
+    word = re.sub(r"[\d.:]|ч\.", "", MARKS_AND_SPACES.sub("", text)).casefold()
     if word in HALF and hour <= 12:
         hour = HOURS[HALF[word]][hour]
     return time(hour, minute, second) if hour < 24 and minute < 60 and second < 60 else None
@@ -196,15 +199,33 @@ def calendar_date(text: str, order: str) -> date | None:
     try:
         if 1300 <= year < 1500:
             return persian(year, month, day) if year < 1425 else islamic(year, month, day)
-        return date(year + 2000 if year < 100 else year - 543 if 2500 < year < 2700 else year, month, day)
+        return date(common_year(year), month, day)
     except (ValueError, OverflowError):
         return None
+
+
+def common_year(year: int) -> int:
+    """The year of the common calendar for one that may be short, or Buddhist.
+
+    >>> common_year(25), common_year(2568), common_year(68)
+    (2025, 2025, 2025)
+    """
+    # No phone wrote an export before the Buddhist year 2552, nor will one in 2052 soon.
+    century = 2000 if year < 52 else 2500
+    year = year + century if year < 100 else year
+    return year - 543 if 2500 < year < 2700 else year
+
+
+def is_likely(day: date | None) -> bool:
+    """Whether people may have chatted on that day: since WhatsApp began, and until tomorrow, which it is elsewhere."""
+    return day is not None and date(2009, 1, 1) <= day <= date.today() + timedelta(days=1)
 
 
 def foreign_calendar(text: str, order: str) -> str | None:
     """The name of the calendar that a date is from, if it isn't the common one."""
     year = numbers_of(text)[order.index("Y")]
-    names = {range(1300, 1425): "Persian", range(1425, 1500): "Islamic", range(2501, 2700): "Buddhist"}
+    names = {range(1300, 1425): "Persian", range(1425, 1500): "Islamic"}
+    names |= dict.fromkeys((range(2501, 2700), range(52, 100)), "Buddhist")
     return next((name for years, name in names.items() if year in years), None)
 
 
@@ -260,16 +281,28 @@ def infer_order(shape: Shape, dates: Sequence[str]) -> Order:
     best, second = sorted(fits, key=back.__getitem__)[:2]
     if back[second] > 3 * back[best]:
         return Order(best, "only in this order does time run forwards")
-    return Order(likely(shape, {order: days[order] for order in fits}), "nothing in the file proves it", certain=False)
+    reason = "nothing in the file proves it"
+    alive = [order for order in fits if all(map(is_likely, days[order]))]
+    if len(alive) == 1:
+        return Order(alive[0], f"{reason}, but in another order dates lie before 2009 or in the future", certain=False)
+    return Order(likely(shape, {order: days[order] for order in alive or fits}), reason, certain=False)
 
 
 def candidates_for(shape: Shape, dates: Sequence[str]) -> tuple[str, ...]:
-    """The orders that may be, where the year isn't in front: Korean puts a short year there, with spaces behind."""
+    """The orders that may be, where no year has four digits: Korean puts a short year in front, with spaces behind."""
+    usual = "DMY", "MDY"
+    if shape.year == "short" and not shape.spaced and not any(map(is_likely, all_readings(dates, usual))):
+        return (*usual, "YMD")  # Basque; or another program
     if shape.year != "short" or not shape.spaced:
-        return "DMY", "MDY"
+        return usual
     # A day or a month may have one digit, a year in front can't.
     no_year = any(len(re.search(r"\d+", text)[0]) == 1 for text in dates)
     return ("DMY", "MDY") if no_year else ("YMD", "DMY", "MDY")
+
+
+def all_readings(dates: Sequence[str], orders: Sequence[str]) -> Iterator[date | None]:
+    """Each date in each of several orders."""
+    return (calendar_date(text, order) for order in orders for text in dates)
 
 
 def likely(shape: Shape, days: dict[str, list[date | None]]) -> str:

@@ -18,6 +18,7 @@ MAX_BYTES = 1 << 31
 # Text shrinks to a tenth or a twentieth. Much more than that is an archive made to fill a disk.
 MAX_RATIO, SMALL = 200, 50 << 20
 BLOCK = 1 << 20
+INNER = "an archive inside was not opened; give its own path as well"
 SUFFIXES = (".txt", ".json", ".jsonl", ".ndjson", ".md")
 BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -77,7 +78,7 @@ def from_folder(folder: Path, report: Report) -> list[Source]:
     root, sources = folder.resolve(), []
     for path in sorted(folder.rglob("*"))[:MAX_FILES]:
         if path.suffix.lower() == ".zip":
-            report.note("an archive in the folder was not opened; give its path as well", path.name)
+            report.note(INNER, path.name)
         if path.suffix.lower() not in SUFFIXES or not path.is_file():
             continue
         if not path.resolve().is_relative_to(root):
@@ -93,6 +94,8 @@ def from_archive(archive: zipfile.ZipFile, path: Path, report: Report) -> list[S
     require(len(entries) <= MAX_FILES, f"{path} holds {len(entries):,} files; {MAX_FILES:,} are the limit")
     sources = []
     for entry in entries:
+        if entry.filename.lower().endswith(".zip"):
+            report.note(INNER, entry.filename)
         parts = PurePosixPath(entry.filename.replace("\\", "/"))
         if entry.is_dir() or parts.suffix.lower() not in SUFFIXES or parts.parts[0] == "__MACOSX":
             continue

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from course_utils.chat.messages import Report
@@ -37,9 +37,10 @@ LABEL = re.compile(rf"\W?(?:{WORD}(?: {WORD})?[ \u00a0\u202f]?[:：]|{WORDS}[:�
 EDIT_MARK = re.compile(r"<([^<>\n]{5,60}?)[.。]?>$")
 OMITTED_IN_BRACKETS = re.compile(r"<\s?([^<>\n]{3,60}?)\s?>([ \n]?)(.*)", re.DOTALL)
 # "name (file attached)", and the caption behind it (Web) or on the next line (Android).
-ATTACHED_BEHIND = re.compile(r"([^\n]*?\S) \(([^()\n]{2,40})\)(?:[ \n](.*))?", re.DOTALL)
+ATTACHED_BEHIND = re.compile(r"([^\n]*?\S) \(([^()\n]{2,40})\)(?:([ \n])(.*))?", re.DOTALL)
 ATTACHED_BEFORE = re.compile(r"<([^<>:\n]{2,30}?)[ \u00a0\u202f]?: ?([^<>\n]+)>")
 SENT = re.compile(r"\S[^/\n]*\.(?:jpe?g|png|webp|gif|mp4|mov|opus|m4a|mp3|pdf|docx?|xlsx?|txt|zip|vcf)", re.IGNORECASE)
+ANY_NAME = re.compile(r"[^/\n]*\.\w{1,10}")
 FILE_NAME = re.compile(r"[^/\n]*\.[a-zA-Z][a-zA-Z0-9]{1,4}")
 # Names that WhatsApp gives files: IMG-20250228-WA0001.jpg, 00000012-PHOTO-2025-02-28-18-05-09.jpg.
 OWN_NAME = re.compile(r"(?:[A-Z]{3}-\d{8}-WA\d{4}|\d{8}-[\w-]+-\d{4}-[\d-]+)\.\w{2,5}")
@@ -71,6 +72,7 @@ class Export:
     writer: str
     marked: bool
     report: Report
+    attached: set[str] = field(default_factory=set)  # words in brackets that stood behind a name of the app's own
 
 
 def without_marks(text: str) -> str:
@@ -158,7 +160,8 @@ def find_omitted(typed: str, plain: str, export: Export) -> Finding | None:
     if match and (match[2] != " " or export.writer == "Web") and is_omission(match[1], export):
         return Finding("media", match[3].strip(), match[1])
     head, mark, tail = typed.rpartition("\u200e")
-    tail, head = without_marks(tail), without_marks(head)
+    tail, _, below = without_marks(tail).partition("\n")
+    head = "\n".join(filter(None, (without_marks(head), below)))
     if mark and (phrase(tail) in LEFT_OUT or is_made_of(OMITTED_WORDS, phrase(tail), export)):
         document = head.partition(" • ")[0] if " • " in head or re.fullmatch(r"\S+\.\w{2,5}", head) else None
         kind = "contact" if phrase(tail) in CONTACTS else "media"
@@ -207,15 +210,30 @@ def find_bare(typed: str, plain: str, export: Export) -> Finding | None:
 def find_attached(typed: str, plain: str, export: Export) -> Finding | None:
     """A file that lies beside the export; its name and its caption."""
     match = ATTACHED_BEHIND.fullmatch(plain)
-    if match and (phrase(match[2]) in ATTACHED or OWN_NAME.fullmatch(match[1])):
-        return attachment(match[1], (match[3] or "").strip())
-    if match and SENT.fullmatch(match[1]):
-        export.report.doubt("a file's name with words in brackets that aren't in our tables, taken as typed", plain)
+    # On the same line there's a caption on the Web only; elsewhere somebody typed "I said (attached) in my mail".
+    if match and (match[3] != " " or export.writer == "Web") and is_name(match[1], match[2], typed, export):
+        return attachment(match[1], (match[4] or "").strip())
     match = ATTACHED_BEFORE.search(plain)
     ours = match and "\u200e<" in typed and FILE_NAME.fullmatch(match[2])
     if match and (ours or phrase(match[1]) in ATTACHED or OWN_NAME.fullmatch(match[2])):
-        return attachment(match[2], (plain[: match.start()] + plain[match.end() :]).strip())
+        return attachment(match[2], (plain[: match.start()].rstrip(" ") + plain[match.end() :]).strip())
     return None
+
+
+def is_name(name: str, words: str, typed: str, export: Export) -> bool:
+    """Whether what stands before words in brackets is the name of a file that was sent; a doubt is reported."""
+    if OWN_NAME.fullmatch(name):
+        export.attached.add(phrase(words))
+        return True
+    known = phrase(words) in ATTACHED or phrase(words) in export.attached
+    if known and (ANY_NAME.fullmatch(name) or "\u200e" in typed):
+        return True
+    if known:
+        export.report.doubt("what stands before “(attached)” doesn't look like a file's name, taken as typed", name)
+    elif SENT.fullmatch(name):
+        sentence = "a file's name with words in brackets that aren't in our tables, taken as typed"
+        export.report.doubt(sentence, f"{name} ({words})")
+    return False
 
 
 def attachment(name: str, caption: str) -> Finding:

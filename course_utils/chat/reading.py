@@ -8,7 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from course_utils.chat import exports, whatsapp
+from course_utils.chat import exports, files, whatsapp
+from course_utils.chat.conversations import join
 from course_utils.chat.files import Source, encoding_of, opened, text_lines, whole_file, whole_text
 from course_utils.chat.messages import ORDERS, Chat, Message, Report, shorten
 from course_utils.chat.pieces import read_json
@@ -29,6 +30,7 @@ def read(path: str | Path | Iterable[str | Path], *, date_order: str | None = No
 
     It finds the format by itself; `format` names one of `FORMATS` if it's wrong. `date_order` ("DMY", "MDY" or "YMD")
     says what 3/2/25 means, for exports that don't show it. A `ValueError` says why something can't be read.
+    Two text exports of one chat in such a list are joined without doubles.
 
     >>> read("no such chat.txt")
     Traceback (most recent call last):
@@ -60,7 +62,7 @@ class Reading:
 
     date_order: str | None
     format: str | None
-    messages: list[Message] = field(default_factory=list)
+    texts: list[list[Message]] = field(default_factory=list)
     report: Report = field(default_factory=Report)
     pages: dict[tuple, Pages] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
@@ -77,6 +79,9 @@ class Reading:
             raise ValueError(f"{path} can't be opened: {error.strerror or error}") from None
         except RecursionError:
             raise ValueError(f"{path} is nested too deeply to be a chat export") from None
+        archive = self.report.notes.get(files.INNER)
+        if archive and not self.unknown:
+            self.unknown.append(f"there are only archives in it, such as {archive.first}; give their own paths")
         require(self.read > before, unknown_format(path, self.unknown))
 
     def read_sources(self, sources: list[Source], path: Path, single: bool) -> None:
@@ -119,7 +124,7 @@ class Reading:
 
         found = whatsapp.parse(lines, title, report, self.date_order, source.stem)
         if found:
-            self.messages += found
+            self.texts.append(found)
             self.include(report, source.path)
         else:
             self.unknown.append(f"{source.path} has no possible date, it begins with {beginning(source, encoding)}")
@@ -148,10 +153,12 @@ class Reading:
         if app in ("meta", "messenger"):
             thread = value.get("thread_path") or value.get("title") or value.get("threadName")
             key = (app, thread if isinstance(thread, str) else str(path.parent))
+        elif app == "discord" and isinstance(value.get("channel"), dict) and value["channel"].get("id"):
+            key = (app, str(value["channel"]["id"]))
         pages = self.pages.setdefault(key, Pages(app, title_of(source)))
         pages.values.extend(value) if app == "jsonl" else pages.values.append(value)
         report.format = exports.NAMES[app]
-        report.reason = f"the names in {source.name}" if app != "jsonl" else f"an object on each line of {source.name}"
+        report.reason = f"the names in {source.name}"
         pages.report.include(report)
         self.read += 1
 
@@ -162,14 +169,27 @@ class Reading:
 
     def chat(self) -> Chat:
         """Everything that was read."""
+        messages = self.joined_texts()
+        known = exports.Known()
         for pages in self.pages.values():
-            found = exports.PARSERS[pages.app](pages.values, pages.report, pages.title)
-            before = len(self.messages)
-            self.messages += found
-            if len(self.messages) == before:
+            found = exports.PARSERS[pages.app](pages.values, pages.report, pages.title, known)
+            before = len(messages)
+            messages += found
+            if len(messages) == before:
                 pages.report.doubt("there is no message in it", pages.title)
             self.report.include(pages.report, pages.title if len(self.pages) > 1 else "")
-        return Chat(self.messages, self.report)
+        return Chat(messages, self.report)
+
+    def joined_texts(self) -> list[Message]:
+        """The messages of all texts; two exports of one chat are joined without doubles, others follow each other."""
+        one = [message for text in self.texts for message in text]
+        if len(self.texts) < 2:
+            return one
+        both = join(map(Chat, self.texts))
+        if len(both) == len(one):
+            return one
+        self.report.include(both.report)
+        return both.messages
 
 
 def is_main(source: Source) -> bool:
@@ -193,7 +213,7 @@ def sniff(source: Source, encoding: tuple[str, str], format: str | None) -> str 
     head = list(islice(text_lines(source, *encoding), 30))
     if whatsapp.looks_like(head):
         return "whatsapp"
-    first = next((line.strip() for line in head if line.strip()), "")
+    first = next((line.strip("\ufeff \t\r\n") for line in head if line.strip("\ufeff \t\r\n")), "")
     if first[:1] in ("{", "[") and not format:
         return "json"
     # A long first message, of which the beginning was cut away.

@@ -1,10 +1,11 @@
 """WhatsApp's text exports, in two passes: one over all headers to learn the format, one that builds the messages."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from itertools import islice
 
 from course_utils.chat.dates import (
@@ -15,6 +16,7 @@ from course_utils.chat.dates import (
     clock,
     foreign_calendar,
     infer_order,
+    is_likely,
     order_switch,
     shape_of,
     weekday_order,
@@ -28,6 +30,7 @@ Lines = Callable[[], Iterable[str]]  # opens the text once more and yields its l
 JOINED = 20
 FORWARDED = "[Forwarded] "
 NAME = 100  # no group or contact has a longer name
+LOG_LEVELS = {"trace", "debug", "info", "notice", "warn", "warning", "error", "err", "critical", "fatal"}
 QUOTES = ('""', "“”", "„“", "«»", "「」", "””")
 # A sender in a file of which an editor made all spaces wider.
 ODD_SPACE = re.compile(r"[^:\n]{1,100}:[\u00a0\u2009\u202f]")
@@ -218,6 +221,8 @@ def parse(lines: Lines, title: str, report: Report, date_order: str | None = Non
     messages = list(Reader(found, title, report).messages(lines, segments))
     if not found.senders:
         report.doubt("no line has a sender: lines of the app, or no chat at all", found.runs[0].example)
+    elif all(name.strip().casefold() in LOG_LEVELS for name in found.senders):
+        report.doubt("the senders are called as a program's log calls its lines: hardly a chat", found.runs[0].example)
     return messages
 
 
@@ -266,6 +271,7 @@ class Reader:
     def __init__(self, found: Survey, title: str, report: Report):
         self.found, self.title, self.report = found, title, report
         self.begin("Android")
+        self.header, self.first = "", True  # of the message that is read, and whether it's the first of all
         self.short: dict[str, str] = {}
         self.senders: dict[str, Sender] = {}
         # A contact of the same name is somebody else than "~Noor", whom the phone doesn't know.
@@ -280,37 +286,47 @@ class Reader:
         latest = None
         for when, rest, more in self.entries(lines, segments):
             if latest is not None and when < latest:
-                self.report.note("time runs backwards: a late message, or pasted text that looks like one", rest)
+                self.tell_step_back(latest - when, rest)
             latest = when
             message = self.message(when, rest, "".join(more))
-            if message is not None:
-                self.report.count(message.kind, rest)
-                yield message
+            self.first = False
+            self.report.count(message.kind, rest)
+            yield message
             if more:
                 self.report.count("continued", more[0], len(more))
+
+    def tell_step_back(self, step: timedelta, rest: str) -> None:
+        """Report that time runs backwards; by more than a day it's less likely that a message was late."""
+        if step > timedelta(days=1):
+            sentence = "time runs backwards by more than a day: pasted text that looks like messages, or late ones"
+            self.report.doubt(sentence, rest)
+        else:
+            self.report.note("time runs backwards: a late message, or pasted text that looks like one", rest)
 
     def entries(self, lines: Lines, segments: list[Segment]) -> Iterator[tuple[datetime, str, list[str]]]:
         """Yield time, first line without its header, and further lines of each entry."""
         upcoming = iter([*segments, None])
-        following, match, days, clocks = next(upcoming), None, {}, Clocks()
-        header, when, rest, more, line = "", None, None, [], ""
+        following, match, days, clocks = next(upcoming), None, Days("DMY"), Clocks()
+        self.header, when, rest, more, line = "", None, None, [], ""
         for number, line in enumerate(lines()):
             if following and number == following.first:
                 yield from self.finished(when, rest, more)
+                self.look_at(days)
                 match, days = following.shape.pattern(), Days(following.order.name)
                 self.begin(following.writer)
-                header, rest, more, following = "", None, [], next(upcoming)
+                self.header, rest, more, following = "", None, [], next(upcoming)
             head = match(line) if match else None
-            if head is None or (head[0] != header and not self.is_date(days[head["date"]], clocks[head["time"]], line)):
+            new = head is not None and head[0] != self.header
+            if head is None or (new and not self.is_date(days[head["date"]], clocks[head["time"]], line)):
                 more.append(line)
                 continue
             yield from self.finished(when, rest, more)
             rest, more = line[head.end() :], []
-            if head[0] != header:
+            if new:
                 # The messages of one minute share their time, which saves much memory.
-                header, when = head[0], datetime.combine(days[head["date"]], clocks[head["time"]])
+                self.header, when = head[0], datetime.combine(days[head["date"]], clocks[head["time"]])
         yield from self.at_end(when, rest, more, line)
-        self.name_calendar(days)
+        self.look_at(days)
 
     def is_date(self, day: date | None, hour: time | None, line: str) -> bool:
         """Whether a header has a possible date and time; if not, the line is part of a text, which is reported."""
@@ -343,8 +359,11 @@ class Reader:
         self.report.count("cut off", line)
         self.report.note("the file ends in the middle of a line, which was left out", line)
 
-    def name_calendar(self, days: Days) -> None:
-        """Say so if the years weren't those of the common calendar."""
+    def look_at(self, days: Days) -> None:
+        """Say so if the years weren't those of the common calendar, or nobody can have written on such a day."""
+        odd = next((text for text, day in days.items() if day and not is_likely(day)), None)
+        if odd:
+            self.report.doubt("a date before 2009, when WhatsApp began, or in the future", odd)
         for text in list(days)[:1]:
             name = foreign_calendar(text, days.order)
             about = "; a date may be a day off" if name == "Islamic" else ""
@@ -355,6 +374,8 @@ class Reader:
         """One entry as a message."""
         name, text = self.split(rest)
         text = text + more if more else text
+        if "\ufffd" in text:
+            self.report.doubt("a character that can't be read stands as U+FFFD in a text", text)
         if name is None:
             plain = without_marks(text)
             found = understand("\u200e" + plain, Export("Web", False, Report())) if len(plain) < 100 else None
@@ -396,14 +417,16 @@ class Reader:
         for name in sender.longer:
             if rest.startswith(name + ": "):
                 return self.meet(name, rest).name, rest[len(name) + 2 :]
+            if self.export.writer == "Android" and rest.startswith(name + " ") and rest.count(": ") == name.count(": "):
+                return None, rest  # "Ida: gym left", about somebody who writes as "Ida: gym"
         return (None, rest) if sender.name is None else (sender.name, rest[end + 2 :])
 
     def meet(self, name: str, rest: str) -> Sender:
         """Decide once what a name is; every further line of it is looked up."""
-        sender = Sender(clean_name(name), tuple(self.names_beginning(name)))
         if self.is_sentence(name, rest):
             # Not kept: the same beginning may be a sentence here and a name there.
             return Sender(None)
+        sender = Sender(clean_name(name), tuple(self.names_beginning(name)))
         if "~" in name[:3]:
             self.report.note("a sender who isn't in the contacts has ~ before the name, which was removed", name)
             if sender.name in self.contacts:
@@ -424,10 +447,12 @@ class Reader:
         if self.found.senders.get(name, 0) > 1 or name.count(" ") < 2:
             return False
         if sounds_like_system(name):
+            self.report.doubt("sounds like a line of the app up to its colon, and was taken as one", rest)
             return True
-        # "Ola zmieniła temat na: kino", where Ola writes too.
+        # "Ola zmieniła temat na: kino", where Ola writes too; but "Ola Maria von Berg" goes on as a name does.
         words = name.split(" ")
-        acts = len(words) > 3 and any(" ".join(words[:end]) in self.found.senders for end in range(1, len(words)))
+        starts = [end for end in range(1, len(words)) if " ".join(words[:end]) in self.found.senders]
+        acts = len(words) > 3 and any(words[end][:1].isalpha() and not words[end][:1].isupper() for end in starts)
         if acts:
             self.report.doubt("begins with a sender's name and goes on, and was taken as a line of the app", rest)
         return acts
@@ -442,18 +467,30 @@ class Reader:
             elif count == total > 1:
                 self.report.note("a name with a colon: all lines of this sender begin so", longer)
                 yield longer
+            elif count > 2 and count * 4 >= total * 3:
+                self.report.doubt("a name with a colon, since most lines of this sender begin so", longer, count)
+                yield longer
             # One text in ten at least: everybody says "One more thing: " now and then.
             elif count * 10 >= total and (count > 1 or total == 1):
                 sentence = f"texts of {name!r} that begin with a word and a colon: the name might be longer"
                 self.report.doubt(sentence, longer, count)
+
+    def left_out(self, found: Finding) -> Finding:
+        """A short text that has the app's mark, also before its header: so iOS writes media, here in unknown words."""
+        sentence = "marked as media are, in words that aren't in our tables, taken as left out media"
+        self.report.doubt(sentence, found.text)
+        return Finding("media", "", found.text)
 
     def system_or_typed(self, name: str, rest: str, found: Finding) -> Finding:
         """A text on iOS with the app's mark that is none of the known stand-ins: the app's sentence, or pasted."""
         raw = rest.partition(": ")[0]
         if clean_name(found.text).startswith(name) or sounds_like_system(found.text):
             return Finding("system", found.text)
-        # A group is a "sender" of which there are no other texts.
+        if self.header.startswith("\u200e") and len(found.text) < NAME:
+            return self.left_out(found)
+        # A group is a "sender" of which there are no other texts. And a chat begins with the sentence about encryption.
         only_marked = self.found.marked.get(raw, 0) == self.found.senders.get(raw, 0)
+        only_marked = only_marked or (self.first and len(found.text) > 40)
         taken = "its own sentence" if only_marked else "typed"
         self.report.doubt(f"begins with the mark of WhatsApp's own texts, and was taken as {taken}", found.text)
         return Finding("system", found.text) if only_marked else found
@@ -472,7 +509,8 @@ def clean_name(name: str) -> str:
     >>> clean_name("~\u202fNoor"), clean_name("\u202a+49\u00a0170\u202c")
     ('Noor', '+49 170')
     """
-    name = re.sub(r"[\u00a0\u2009\u202f]", " ", without_marks(name))
+    # A letter and its accent may be one character, or two on a phone of Apple's.
+    name = unicodedata.normalize("NFC", re.sub(r"[\u00a0\u2009\u202f]", " ", without_marks(name)))
     return name.removeprefix("~").strip()
 
 

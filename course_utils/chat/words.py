@@ -67,6 +67,17 @@ ur: میڈیا چھوڑ دیا گیا | میڈیا ہٹا دیا گیا | bn: �
 gu: મીડિયા અવગણવામાં આવ્યા
 mr: मीडिया वगळण्यात आला | मीडिया वगळले | pa: ਮੀਡੀਆ ਛੱਡਿਆ | ta: கோப்புகள் விடப்பட்டன | te: మీడియా విస్మరించబడింది
 ml: മീഡിയ ഒഴിവാക്കി | kn: ಮಾಧ್ಯಮ ಕೈಬಿಡಲಾಗಿದೆ
+uk: Наклейку не додано | GIF-анімацію пропущено
+zh: GIF 圖片已被省略 | GIF 动态图已被忽略
+hi: GIF छोड़ा गया | डॉक्यूमेंट छोड़ा गया | fa: GIF حذف شد
+pl: Plik GIF pominięty | sv: GIF utesluten | dokument uteslutet
+nb: klistremerke utelatt | GIF utelatt | utelatt dokument
+da: klistermærke udeladt | GIF udeladt | dokument udeladt | cs: nálepka vynechána | GIF vynechán | dokument vynechán
+ro: fără audio | GIF omis | document omis | hu: Hang kihagyása | matrica kihagyva | GIF fájl kihagyása
+hu: dokumentum kihagyva
+el: ήχος παραλείφθηκε | αυτοκόλλητο παραλήφθηκε | Παράληψη GIF | έγγραφο παραλείφθηκε
+vi: bỏ qua tệp âm thanh | đã bỏ sticker | Đã bỏ qua ảnh GIF | đã bỏ qua tài liệu
+th: วิดีโอถูกลบ | ไม่มีไฟล์เสียง | ไม่มีสติกเกอร์ | ละเว้น GIF | ละเว้นเอกสาร
 """
 
 CONTACT_ROWS = """
@@ -76,6 +87,10 @@ nl: Visitekaartje weggelaten | tr: Kişi kartı dahil edilmedi | ru: Карто�
 zh: 联系人卡片已忽略 | 聯絡人卡片已略去 | 聯絡人卡片已省略 | ja: 連絡先カードを省略 | ko: 연락처 카드 생략됨
 ar: لم يتم إدراج بطاقة جهة اتصال | he: כרטיס איש קשר הושמט | fi: Yhteystietokortti jätettiin pois
 id: Kartu kontak tidak disertakan | pl: Pominięta wizytówka kontaktu
+uk: Картка контакту відсутня | hi: कॉन्टैक्ट कार्ड छोड़ा गया | fa: برگ مخاطب حذف شد | sv: Kontaktkort uteslutet
+nb: Kontaktkort sløyfet | da: Kontaktkort udeladt | cs: Vizitka vynechána | ro: Carte de vizită contact omisă
+hu: Névjegykártya kihagyva | el: Η κάρτα επαφής παραλήφθηκε | vi: Bỏ qua thẻ liên lạc | th: บัตรรายชื่อที่ละเว้น
+ca: Targeta de contacte omesa
 """
 
 DELETED_ROWS = """
@@ -102,6 +117,7 @@ ar: تم حذف هذه الرسالة | لقد حذَفت هذه الرسالة 
 he: הודעה זו נמחקה | ההודעה נמחקה | מחקת את ההודעה הזו | מחקת הודעה זו
 fa: این پیام حذف شد | این پیام حذف شده است | شما این پیام را حذف کردید
 hi: यह मैसेज डिलीट कर दिया गया है | यह संदेश मिटाया गया | आपने यह मैसेज डिलीट किया
+hi: यह मैसेज डिलीट कर दिया गया | यह मैसेज मिटाया गया
 fi: Tämä viesti poistettiin | Poistit tämän viestin
 id: Pesan ini dihapus | Pesan ini telah dihapus | Anda menghapus pesan ini | Anda telah menghapus pesan ini
 pl: Ta wiadomość została usunięta | Usunięto tę wiadomość | sv: Detta meddelande raderades
@@ -125,6 +141,14 @@ ms: Anda memadamkan mesej ini | tl: Binura ang mensaheng ito | Binura mo ang men
 af: Hierdie boodskap is geskrap | Jy het hierdie boodskap geskrap | sw: Ujumbe huu ulifutwa | Ulifuta ujumbe huu
 bn: এই মেসেজটি মুছে ফেলা হয়েছে | আপনি এই মেসেজটি মুছে ফেলেছেন | ur: یہ پیغام حذف کر دیا گیا
 et: See sõnum kustutati | lt: Ši žinutė ištrinta | lv: Šis ziņojums tika izdzēsts
+en: This message was deleted by an admin | You deleted this message as admin
+pt: Esta mensagem foi apagada pelo remetente | zh: 您删除这个信息 | hi: आपने यह संदेश मिटाया
+pl: Usunąłeś(-ęłaś) tę wiadomość | Usunąłeś(aś) tę wiadomość | sv: Du har tagit bort meddelandet
+sv: Du raderade detta meddelande | da: Du har slettet denne besked | cs: Tuto zprávu jste smazal/a
+cs: Tuto zprávu jste odstranil/a | hu: Ez az üzenet törlésre került | Ezt az üzenetet törölted
+el: Διαγράψατε το μήνυμα | bg: Съобщението беше изтрито | hr: Ova je poruka izbrisana | et: See sõnum on kustutatud
+ca: Aquest missatge està esborrat | Has esborrat aquest missatge | th: ข้อความนี้ได้ถูกลบ | คุณได้ลบข้อความนี้
+tl: Itong mensahe ay binura na
 """
 
 # After a group's administrator deleted it: begins like this, and a name follows.
@@ -161,6 +185,7 @@ en: media | multimedia | fr: média | multimédia | ca: multimèdia | mèdia | p
 nb: medie
 cs: médi | da: medie | tr: medya | lt: medij | ru: медиа | медіа | bg: медия | sr: медиј | el: πολυμέσ | zh: 媒体 | 媒體
 ja: メディア | ko: 미디어 | ar: وسائط | he: מדיה | fa: رسانه | hi: मीडिया | bn: মিডিয়া | ta: மீடியா | te: మీడియా | th: สื่อ
+vi: phương tiện
 """
 
 # In round brackets after a file's name (Android, Web), or before it and a colon in angle brackets (iOS).
@@ -187,6 +212,7 @@ en: Silenced voice call | Silenced video call | Missed call | Outgoing voice cal
 en: Outgoing video call | Incoming video call | Call ended
 de: Verpasster Sprachanruf | Verpasster Videoanruf | Sprachanruf | Videoanruf | Verpasster Gruppen-Sprachanruf
 de: Verpasster Gruppen-Videoanruf | Gruppen-Sprachanruf | Gruppen-Videoanruf | Verpasster Gruppenanruf
+de: Gruppenanruf | Anruf verpasst
 de: Stummgeschalteter Sprachanruf | Stummgeschalteter Videoanruf | Verpasster Anruf
 es: Llamada perdida | Llamada de voz perdida | Videollamada perdida | Llamada de voz | Videollamada
 fr: Appel vocal manqué | Appel vidéo manqué | Appel vocal | Appel vidéo
@@ -211,6 +237,12 @@ nb: Tapt videoanrop | da: Mistet taleopkald | Mistet videoopkald | Ubesvaret tal
 cs: Zmeškaný videohovor | uk: Пропущений аудіодзвінок | Пропущений голосовий дзвінок | Пропущений відеодзвінок
 ro: Apel vocal nepreluat | Apel vocal pierdut | hu: Nem fogadott hanghívás | vi: Cuộc gọi thoại nhỡ | Cuộc gọi video nhỡ
 pt: Chamada de voz não atendida | Chamada de vídeo não atendida | Videochamada não atendida
+ko: 음성 통화 부재중 | hi: वॉइस कॉल मिस हुई | वीडियो कॉल मिस हुई | fa: تماس صوتی پاسخ داده نشده
+fa: تماس تصویری پاسخ داده نشده | pl: Nieodebrane poł | Nieodebrane połączenie
+sv: Missat samtal | nb: Tapt videosamtale | da: Mistet opkald | Mistede video opkald | Ubesvaret videoopkald
+cs: Zmeškaný hovor | ro: Apel vocal ratat | Apel video ratat | Apel video nepreluat | hu: Nem fogadott videohívás
+el: Αναπάντητη φωνητική κλήση | Αναπάντητη βιντεοκλήση | Αναπάντητη κλήση | vi: Cuộc gọi nhỡ | Cuộc gọi nhỡ video
+th: สายที่ไม่ได้รับ | วิดีโอคอลที่ไม่ได้รับ | สายโทรวิดีโอที่ไม่ได้รับ | ca: Trucada de veu perduda | Videotrucada perduda
 """
 
 LOCATION_ROWS = """
@@ -229,6 +261,10 @@ pt: localização em tempo real compartilhada | Está a partilhar a sua localiza
 nl: live locatie gedeeld | tr: Mevcut konum paylaşıldı | Canlı konum paylaşıldı | ru: Геоданные отправлены
 zh: 共享实时位置 | 實時位置已分享 | 分享即時位置 | ja: ライブロケーション共有 | ko: 공유한 실시간 위치
 ar: تمت مشاركة الموقع المباشر | he: משתף מיקום בשידור חי | fi: live-sijainti jaettu | id: Lokasi terkini dibagikan
+uk: геодані надіслано | hi: लाइव स्थान साझा किया गया | fa: مکان زنده به اشتراک گذاشته شد
+pl: udostępniona transmisja położenia | sv: liveposition delad | nb: posisjon i sanntid delt | da: live placering delt
+cs: byla sdílena aktuální poloha | ro: locație în timp real distribuită | hu: tartózkodási hely megosztva
+el: η τωρινή τοποθεσία κοινοποιήθηκε | vi: vị trí hiện thời được chia sẻ | th: ตำแหน่งปัจจุบันถูกแบ่งปัน
 """
 
 # A photo that can be opened once: iOS says that it was sent, not what it shows. Also what is still on its way.
@@ -246,6 +282,12 @@ pt: criptografia de ponta a ponta | encriptadas ponto a ponto | it: crittografia
 nl: end-to-end versleuteld | tr: uçtan uca şifrel | ru: сквозным шифрованием | zh: 端到端加密 | 端對端加密
 ja: エンドツーエンド | ko: 종단간 암호화 | ar: التشفير التام | مشفرة تمام | he: מוצפנות מקצה לקצה
 fi: täysin salattuja | id: terenkripsi secara end-to-end | fa: رمزگذاری سرتاسر
+fi: täysin salattu | id: dienkripsi secara end-to-end | pl: w pełni szyfrowane | pełne szyfrowanie
+cs: koncově šifrovan
+cs: šifrováním mezi koncovými | sv: totalsträckskrypter | komplett kryptering | da: end-to-end-krypter
+nb: ende-til-ende-krypter | kryptering fra ende til ende | el: από άκρο σε άκρο | διατερματικ | hu: végpontok között
+ro: criptate integral | criptare integral | vi: mã hóa đầu cuối | mã hoá đầu cuối | mã hoá đầu-cuối
+th: ต้นทางถึงปลายทาง | uk: наскрізн | ko: 종단 간 암호화 | 엔드투엔드 | hi: एंड-टू-एंड एन्क्रिप्ट
 """
 
 # Parts of what the app says in its own name. They are asked for only where other signs are in favour.
@@ -260,6 +302,7 @@ en: business account | is a contact | was added | were added | changed this grou
 en: changed the settings | your security code | waiting for this message | message timer | is no longer using
 en: advanced chat privacy | requested to join | new members | you turned | you pinned | started a call
 en: started a video call | started a voice call | changed their number | changed the group
+en: secure service from meta | reset this group's invite link | no longer a member | started a voice chat
 de: ende-zu-ende-verschlüssel | hat die gruppe | du hast | sicherheitsnummer | hat zu | gewechselt
 de: hat den betreff | hat das gruppenbild | gruppenbeschreibung | ist jetzt admin | ist kein admin | hinzugefügt
 de: hat dich | wurde hinzugefügt | selbstlöschende nachrichten | ist beigetreten | beigetreten | telefonnummer
@@ -302,6 +345,7 @@ call: missed your video chat | missed a call | missed a video chat | you missed 
 call: missed a call * | missed a video chat * | missed an audio call | missed an audio call * | joined the call
 call: joined the video chat | ended the call | ended the video chat | missed video chat | missed audio call
 call: video chat ended | audio call ended | the video chat ended | the call ended | missed your audio call
+call: started sharing video | stopped sharing video | started sharing their screen
 call: hat einen anruf gestartet | hat einen videochat gestartet
 deleted: unsent a message
 location: sent a location | sent a live location | shared a location | shared a live location
@@ -314,8 +358,12 @@ system: set the quick reaction to * | created the group | joined the group | tur
 system: turned off vanish mode | pinned a message | you are now connected on messenger * | changed the group name *
 system: set their own nickname to * | set his own nickname to * | set her own nickname to *
 system: say hi to your new * | you can now message and call each other *
+system: waved at you | waved at * | and * waved at each other! | made * an admin | made * a group admin
+system: removed * as an admin | removed * as a group admin | messages and calls are secured with end-to-end encryption
+system: messages and calls are secured with end-to-end encryption*
 system: hat eine nachricht mit „gefällt mir“ markiert | hat mit * auf * nachricht reagiert
-poll: created a poll | created a poll * | voted for * | * multiple updates to the poll *
+poll: created a poll | created a poll * | voted for * | changed their vote to * | * multiple updates to the poll *
+poll: this poll is no longer available
 """
 
 

@@ -192,8 +192,11 @@ def train_stage(stage: Stage, model: GPT, tokenizer: Tokenizer, run: runtime.Run
 
 def make_base(
     path: Path = BASE, stages: Sequence[Stage] = STAGES, sizes: GPTConfig = SIZES, judged: int = 3000
-) -> None:
-    """Train the base model stage by stage, or go on where an earlier run stopped, and write it with its card."""
+) -> bool:
+    """Train the base model stage by stage, or go on where an earlier run stopped, and write it with its card.
+
+    Return whether it came to its end.
+    """
     run = runtime.start()
     tokenizer = tales_tokenizer()
     model = small_gpt(tokenizer, sizes).to(run.device)
@@ -203,7 +206,7 @@ def make_base(
             model = lengthen(model, stage.context_length)
         history, rows = train_stage(stage, model, tokenizer, run)
         if len(history.losses) < stage.steps:
-            return  # interrupted: `train` has said so, and the next call goes on
+            return False  # interrupted: `train` has said so, and the next call goes on
         before = curve[-1]["minutes"] if curve else 0.0
         curve += [{**row, "minutes": before + row["minutes"]} for row in rows]  # of training in total
     metadata = {
@@ -216,6 +219,7 @@ def make_base(
     }
     save_checkpoint(path, model, tokenizer, metadata)
     write_whole(path.with_suffix(".md"), card(model, tokenizer, metadata).encode())
+    return True
 
 
 CARD = """# The base model: `base.safetensors`

@@ -137,18 +137,22 @@ def run_stage(number: int, stage: Stage, model: GPT, tokenizer: Tokenizer, dtype
     return len(history.losses) == stage.steps
 
 
-def make_chat(path: Path = CHAT, base: Path = BASE, stages: Sequence[Stage] = STAGES, asked: int = 2000) -> None:
-    """Fine-tune the base model, or go on where an earlier run stopped, and write the chat model with its card."""
+def make_chat(path: Path = CHAT, base: Path = BASE, stages: Sequence[Stage] = STAGES, asked: int = 2000) -> bool:
+    """Fine-tune the base model, or go on where an earlier run stopped, and write the chat model with its card.
+
+    Return whether it came to its end.
+    """
     run = runtime.start()
     start = load_checkpoint(base, run.device)
     model, tokenizer = start.model, start.tokenizer
     for number, stage in enumerate(stages):
         if not run_stage(number, stage, model, tokenizer, run.dtype):
-            return  # interrupted: `train` has said so, and the next call goes on
+            return False  # interrupted: `train` has said so, and the next call goes on
     metadata = {"stages": [asdict(stage) for stage in stages], "voice": tales.HUGO.name}
     metadata |= measure_chat(model, tokenizer, asked, told=500)
     save_checkpoint(path, model, tokenizer, metadata)
     write_whole(path.with_suffix(".md"), card(metadata).encode())
+    return True
 
 
 CARD = """# The chat model: `chat.safetensors`
