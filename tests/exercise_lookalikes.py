@@ -20,6 +20,13 @@ from course_utils.exercises.engine.exercise import Exercise, define, source_of
 WRONG: list[tuple[str, str, Any]] = [
     ("01.1", "contractions in one piece", lambda text: re.findall(r"\w+(?:'\w+)?|[^\w\s]", text)),
     ("01.1", "a tab is a mark", lambda text: re.findall(r"\w+|[^\w \n]", text)),
+    (
+        "01.4",
+        "in small letters",
+        lambda pieces, vocab: [vocab.get(piece, vocab.get(piece.lower(), vocab["[UNK]"])) for piece in pieces],
+    ),
+    ("02.4", "the last of equal left tokens", lambda *given: last_of_equals(*given)),
+    ("04.7", "removed by value", lambda ids, radius: [(without_one(ids, i, radius), ids[i]) for i in range(len(ids))]),
     ("02.6", "from A to z", lambda text: re.findall(r" ?[A-z]+|[^A-z]", text)),
     ("02.6", "letters of any alphabet", lambda text: re.findall(r" ?[^\W\d_]+|[\W\d_]", text)),
     (
@@ -347,6 +354,20 @@ class NoSelf(e03.WindowDataset.__base__):
 
     def __getitem__(self, i):
         return self.ids[i:-1], self.ids[i + 1 :]
+
+
+def last_of_equals(counts, tokens):
+    best = next(iter(counts))
+    for pair in counts:
+        if (counts[pair], tokens[pair[0]]) >= (counts[best], tokens[best[0]]):
+            best = pair
+    return best
+
+
+def without_one(ids, i, radius):
+    around = ids[max(0, i - radius) : i + radius + 1]
+    around.remove(ids[i])
+    return around
 
 
 def bags_in_one(ids, radius):

@@ -288,7 +288,9 @@ def pieces_to_encode(chance: Random) -> list[Probe]:
         ids = chance.sample(range(1, 90), len(rest) + 1)
         vocab = [("[UNK]", ids.pop()), *zip(rest, ids, strict=True)]
         chance.shuffle(vocab)
-        probes.append((["zebra", *some_words(chance, count), "a", "gnu"], dict([*vocab, ("a", 0), ("town", 95)])))
+        probes.append(
+            (["zebra", "The", *some_words(chance, count), "a", "gnu"], dict([*vocab, ("a", 0), ("town", 95)]))
+        )
     return probes
 
 

@@ -294,6 +294,7 @@ def ties(chance: Random) -> list[Probe]:
         {(4, 1): 1, (5, 2): 2, (0, 2): 2},
         {(0, 5): 4, (0, 2): 4, (3, 2): 1},
         {(1, 0): 2, (1, 2): 2},
+        {(1, 2): 2, (1, 0): 2},
     ]
     for _ in range(3):
         pairs = {(chance.randrange(6), chance.randrange(6)) for _ in range(6)}

@@ -163,7 +163,7 @@ def pairs_by_distance(ids: Sequence[int], radius: int) -> list[tuple[int, int]]:
 
 def texts_and_radius(chance: Random) -> list[Probe]:
     """Short texts, some with a word that returns at once."""
-    probes: list[Probe] = [([7, 8, 9], 1), ([1, 2, 3, 4], 2), ([5, 5, 6], 1), ([4, 2, 2, 2, 4], 2)]
+    probes: list[Probe] = [([7, 8, 9], 1), ([1, 2, 3, 4], 2), ([5, 5, 6], 1), ([4, 2, 2, 2, 4], 2), ([1, 2, 1, 3], 2)]
     probes += [([chance.randrange(20) for _ in range(length)], radius) for length, radius in ((6, 2), (7, 3), (2, 3))]
     return probes
 

@@ -606,8 +606,11 @@ def attention_by_cutting(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 
 def far_below_zero(chance: Random, T: int) -> tuple[Tensor, ...]:
-    """Queries, keys and values whose scores are all near -256, below any number that only nearly masks."""
-    q, k, v = (numbers(chance, 2, T, 4) for _ in range(3))
+    """Queries, keys and values whose scores are all near -256, below any number that only nearly masks.
+
+    They are multiples of 1/8, so that a score is the same in whatever order its products are added.
+    """
+    q, k, v = (numbers(chance, 2, T, 4).mul(8).round() / 8 for _ in range(3))
     q[..., 0], k[..., 0] = 16.0, -32.0
     return q, k, v
 

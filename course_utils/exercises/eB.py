@@ -124,6 +124,7 @@ TURN = Exercise(
     probes=lambda chance: [
         (torch.tensor([1.0, 0.0]), math.pi / 2),
         (torch.tensor([3.0, 1.0]), 0.5),
+        (torch.tensor([-1.0, 2.0]), 0.5),
         *((numbers(chance, 2), round(chance.uniform(-3, 3), 2)) for _ in range(4)),
     ],
     alternatives=[turn_by_matrix],
