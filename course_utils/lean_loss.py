@@ -39,6 +39,15 @@ def linear_cross_entropy(x: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
     return LinearCrossEntropy.apply(filled, weight, wanted)
 
 
+def surprise(right: Tensor, scores: Tensor, wanted: Tensor) -> Tensor:
+    """-ln of the right tokens' chances (N, 1); from the scores, where a chance is too small for a logarithm."""
+    losses = -right.log()
+    tiny = (right < torch.finfo(right.dtype).tiny).squeeze(1)
+    if tiny.any():
+        losses[tiny] = scores[tiny].logsumexp(dim=-1, keepdim=True) - scores[tiny].gather(1, wanted[tiny])
+    return losses
+
+
 class LinearCrossEntropy(torch.autograd.Function):
     """Scores and their loss as one operation: when a slice's loss is known, so is its gradient."""
 
@@ -48,18 +57,16 @@ class LinearCrossEntropy(torch.autograd.Function):
         fast = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
         exact = torch.promote_types(weight.dtype, torch.float32)  # long sums in half precision would lose digits
         x_grad, weight_grad, matrix = torch.empty_like(x), torch.zeros_like(weight, dtype=exact), weight.to(fast)
-        right = F.pad(targets, (0, len(x) - len(targets)))[:, None]
+        wanted_ids = F.pad(targets, (0, len(x) - len(targets)))[:, None]
         losses = [torch.zeros(0, 1, dtype=exact, device=x.device)]
-        for rows, wanted, grad in zip(x.split(SLICE), right.split(SLICE), x_grad.split(SLICE), strict=True):
+        for rows, wanted, grad in zip(x.split(SLICE), wanted_ids.split(SLICE), x_grad.split(SLICE), strict=True):
             rows = rows.to(fast)
             scores = (rows @ matrix.T).to(exact)  # (SLICE, V)
-            highest, place = scores.max(dim=-1, keepdim=True)
             chances = scores.softmax(dim=-1)
-            # The loss is ln(sum of all e^score) - the right one's score. The sum by the highest score, whose chance
-            # never is too small for a logarithm.
-            losses.append(highest - chances.gather(1, place).log() - scores.gather(1, wanted))
-            # Its slope by the scores: what the model bets on each token, less 1 for the right one.
-            slope = chances.scatter_add_(1, wanted, -torch.ones_like(highest)).to(fast)
+            right = chances.gather(1, wanted)
+            losses.append(surprise(right, scores, wanted))
+            # The loss's slope by the scores: what the model bets on each token, less 1 for the right one.
+            slope = chances.scatter_(1, wanted, right - 1).to(fast)
             grad.copy_(slope @ matrix)
             if ctx.needs_input_grad[1]:
                 weight_grad += slope.T @ rows
