@@ -133,5 +133,7 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """
     # Two halves are two plain slices; neighbours would have to be picked apart and woven together again.
     first, second = x.chunk(2, dim=-1)
+    # In mixed precision x comes in bfloat16. Rotated by float32 it would become float32, and attention with it.
+    cos, sin = cos.to(x.dtype), sin.to(x.dtype)
     # The rotation matrix ((cos, -sin), (sin, cos)) times (first, second), for all pairs at once.
     return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)

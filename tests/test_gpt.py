@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from models import small_config, small_model, some_ids
 from torch.testing import assert_close
 
+from course_utils import gpt
 from course_utils.gpt import (
     GPT,
     GPTConfig,
@@ -275,3 +276,18 @@ def test_it_is_exported_with_any_batch_and_length(positions):
     for shape in ((2, 5), (1, 16), (7, 3)):
         idx = some_ids(*shape, seed=3)
         assert_close(program(idx), model(idx))
+
+
+def test_rotated_queries_stay_in_bfloat16_under_autocast(monkeypatch):
+    # Rotated to float32 they'd take the fused form, which is three times as slow there on the way back.
+    seen, plain = [], gpt.written_out_attention
+
+    def watched(q, k, *rest):
+        seen.append((q.dtype, k.dtype))
+        return plain(q, k, *rest)
+
+    monkeypatch.setattr(gpt, "written_out_attention", watched)
+    model = GPT(GPTConfig(vocab_size=9, context_length=8, n_layer=2, n_head=2, n_embd=8, positions="rotary"))
+    with torch.autocast("cpu", torch.bfloat16):
+        model(torch.zeros(1, 4).long())
+    assert seen == [(torch.bfloat16, torch.bfloat16)] * 2

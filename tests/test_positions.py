@@ -124,3 +124,12 @@ def test_alibi_s_eight_slopes_are_the_halves():
 def test_what_cannot_be_is_told(call, told):
     with pytest.raises(ValueError, match=told):
         call()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+def test_what_is_rotated_keeps_its_dtype(dtype):
+    x, angles = torch.randn(2, 5, 8, generator=torch.Generator().manual_seed(0)), rotary_table(5, 8)
+    found = rotate(x.to(dtype), angles.cos(), angles.sin())
+    assert found.dtype == dtype
+    exact = rotate(x, angles.cos(), angles.sin())
+    assert_close(found.float(), exact, atol=0.05 if dtype == torch.bfloat16 else 1e-6, rtol=0)
