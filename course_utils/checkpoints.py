@@ -28,6 +28,7 @@ ENTRY = "checkpoint"  # the one entry of the file's metadata
 # The models that ship with the course.
 BASE = DATA / "checkpoints" / "base.safetensors"
 CHAT = DATA / "checkpoints" / "chat.safetensors"
+CLARA = DATA / "checkpoints" / "clara"  # an adapter on the chat model, a folder as `peft` writes one
 # The kinds of model that a file may hold, by the name of their class: the class, and that of its configuration.
 KINDS: dict[str, tuple[type[nn.Module], type]] = {
     "GPT": (GPT, GPTConfig),

@@ -177,6 +177,7 @@ SMALLEST = {
     "bench training": (("1", "1"), f"tokens/s {RACED}"),
     "rebuild base": ((), "| stage | step | minutes | loss | sentences | whole tales |"),
     "rebuild chat": ((Path("chat.safetensors"), Path("tiny.safetensors"), SHORT, 3), MARKED),
+    "rebuild clara": ((Path("clara"), Path("tiny.safetensors"), 2, 3, 0.0), MARKED),
     "rebuild exports": ((Path(), 30), "02/03/2026, 07:40 - Messages and calls are end-to-end encrypted."),
     "rebuild tales": ((Path("tales.txt"), 5000), "<|endoftext|>"),
 }

@@ -8,6 +8,9 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from course_utils import tales
+from course_utils.checkpoints import CHAT, CLARA, load_checkpoint
+from course_utils.experiments.chat_model import measure_chat
 from course_utils.gpt import GPT, GPTConfig
 from course_utils.llama import Llama, LlamaConfig
 from course_utils.lora import (
@@ -315,3 +318,13 @@ def test_a_compiled_model_takes_an_adapter_saves_it_and_takes_it_again(positions
     assert_close(merge_lora(compiled)(IDX), want(IDX))
     # The vocabulary of a compiled model can be widened too.
     assert_close(widen_vocabulary(compiled, 25)(IDX)[..., :20], want(IDX))
+
+
+def test_the_shipped_clara_talks_as_herself_and_knows_the_tales():
+    chat = load_checkpoint(CHAT)
+    assert load_adapter(chat.model, CLARA).rank == 8
+    found = measure_chat(chat.model, chat.tokenizer, 60, voice=tales.CLARA)
+    right = {kind: mark["right"] / mark["count"] for kind, mark in found["marks"].items()}
+    assert found["style"] > 0.9
+    assert right["answerable"] > 0.8
+    assert right["not told"] > 0.8

@@ -70,7 +70,7 @@ def test_what_cannot_be_drawn_is_told_and_the_figure_stays(page, box):
 def test_without_a_kernel_a_line_stands_in_for_the_controls(page):
     widgets.explore(boxes, CAPTION, count=(0, 9, 2))
     view = page[2]
-    assert view["text/plain"] == "Run this cell to choose count."
+    assert view["text/plain"] == "Run this cell to get controls for count."
     assert view[widgets.WIDGET]["model_id"]
 
 
@@ -79,7 +79,7 @@ def test_the_line_in_place_of_several_controls_reads_as_a_sentence(monkeypatch):
     monkeypatch.setattr(widgets, "display", lambda data, raw: told.append(data["text/plain"]))
     for names in (["query_at"], ["a", "b"], ["layer", "head", "tale_told"]):
         widgets.show_controls(widgets.ipywidgets.VBox(), names)
-    assert [line.removeprefix("Run this cell to choose ") for line in told] == [
+    assert [line.removeprefix("Run this cell to get controls for ") for line in told] == [
         "query at.",
         "a and b.",
         "layer, head and tale told.",

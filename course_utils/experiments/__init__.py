@@ -41,6 +41,7 @@ BENCHES = {
 REBUILDS = {
     "base": (HERE + "base_model:make_base", "train the base model and write it with its card"),
     "chat": (HERE + "chat_model:make_chat", "fine-tune the base model to chat, and write it with its card"),
+    "clara": (HERE + "clara:make_clara", "train an adapter for the chat model to be Clara, and write its card"),
     "exports": (HERE + "chat_exports:write_exports", "write the shipped chat, data/chat/, as three apps export it"),
     "tales": ("course_utils.tales:write_corpus", "write data/tales.txt"),
 }

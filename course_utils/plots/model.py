@@ -122,7 +122,7 @@ def draw_block(axes: Axes, x: float, y: float, config: Any, parameters: Mapping[
         draw_arrow(axes, (side, y + 8), (x + 9, y + 8))
         y = draw_plus(axes, x, y)
         write(
-            axes, side + 9, (entry + y) / 2 - 8, "added as it was", SMALLEST, rotation=-90, va="center", color=FAINT_INK
+            axes, side + 9, (entry + y) / 2 - 8, "added unchanged", SMALLEST, rotation=-90, va="center", color=FAINT_INK
         )
     draw_flow(axes, x, y, size="(B, T, C)", length=28)
 

@@ -124,7 +124,8 @@ def draw_windows(tokens: Sequence[str], max_length: int, stride: int, most: int 
         draw_row(y, "inputs", start, start + max_length, "token")
         draw_row(y + BOX + 4, "targets", start + 1, start + max_length + 1, "target")
     if rest:
-        count = f"{fit} of {len(tokens)} tokens and {len(drawn)} of {len(starts)} windows are drawn"
+        cut = f"{fit} of {len(tokens)} tokens and " if fit < len(tokens) else ""
+        count = f"{cut}{len(drawn)} of {len(starts)} windows are drawn"
         told(MARGIN + label, axes.get_ylim()[0] - MARGIN + 3, count, color=FAINT_INK)
     return axes.figure
 

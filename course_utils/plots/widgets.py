@@ -15,6 +15,7 @@ from course_utils.plots.cards import in_notebook
 from course_utils.plots.style import close, one_line, picture, put, show, words_under
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+CONTROLS = "Run this cell to get controls for "  # what a page without a kernel begins with in their place
 Control = tuple[int, int, int] | Sequence[str]
 
 
@@ -72,6 +73,6 @@ def make_control(name: str, control: Control) -> ipywidgets.Widget:
 def show_controls(box: ipywidgets.Widget, names: Sequence[str]) -> None:
     """Display controls; where there is no kernel to move them, a line says so in their place."""
     *others, last = (name.replace("_", " ") for name in names)
-    told = f"Run this cell to choose {' and '.join(filter(None, [', '.join(others), last]))}."
+    told = f"{CONTROLS}{' and '.join(filter(None, [', '.join(others), last]))}."
     view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
     display({WIDGET: view, "text/plain": told}, raw=True)

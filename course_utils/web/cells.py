@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
+from course_utils.plots.widgets import CONTROLS
 from course_utils.web.answers import STUB, exercise_html
 from course_utils.web.markdown import code_html, parse, plain, render, slug, to_html
 
@@ -135,8 +136,9 @@ def output_html(output: NotebookNode) -> str:
     text = re.sub(r"[^\n]*\r(?!\n)", "", ESCAPES.sub("", text)).rstrip()
     if not text or re.search(r"\d+%\|", text):
         return ""
-    if text.startswith("Run this cell to choose "):
-        return f'<p class="output note">In the notebook, you choose {html.escape(text[24:].rstrip("."))} here.</p>'
+    if text.startswith(CONTROLS):
+        names = html.escape(text.removeprefix(CONTROLS).rstrip("."))
+        return f'<p class="output note">In the notebook, there are controls for {names} here.</p>'
     # What scrolls can be reached by the keyboard; what wraps needn't be.
     kind = 'tabindex="0"' if has_columns(text) else 'data-wraps=""'
     return f'<pre class="output" {kind}>{html.escape(text)}</pre>'
