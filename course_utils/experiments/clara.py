@@ -39,9 +39,10 @@ def make_clara(
     tokenizer, model = start.tokenizer, add_lora(start.model, FORM)
     data = FreshDialogues(tokenizer, BATCH, model.config.context_length, seed=7, voice=tales.CLARA, **MIX)
     train(model, data, settings(steps, run.dtype), callbacks=[ProgressBar()], loss=loss_of(tokenizer, looking))
-    found = measure_chat(model, tokenizer, asked, asked // 4, tales.CLARA)
+    told = max(1, asked // 4)
+    found = measure_chat(model, tokenizer, asked, told, tales.CLARA)
     save_adapter(model, folder)
-    write_whole(folder.with_suffix(".md"), card(found, steps).encode())
+    write_whole(folder.with_suffix(".md"), card(found, steps, told).encode())
 
 
 CARD = """# Clara: an adapter on the chat model, `clara/`
@@ -62,11 +63,12 @@ The chat model with rank-{rank} matrices beside its layers, fine-tuned to be {vo
 """
 
 
-def card(found: dict[str, Any], steps: int) -> str:
+def card(found: dict[str, Any], steps: int, told: int) -> str:
     """Return what is to be known of the adapter, in Markdown."""
-    asked = sum(found["marks"][kind]["count"] for kind in ("answerable", "not told"))
+    marks = found["marks"]
+    asked = sum(marks[kind]["count"] for kind in ("answerable", "not told") if kind in marks)
     sizes = {"rank": FORM.rank, "voice": tales.CLARA.name, "count": steps * BATCH, "steps": steps, "batch": BATCH}
-    sizes |= {"rate": RATE, "temperature": TEMPERATURE, "asked": f"{asked:,}", "told": asked // 4}
+    sizes |= {"rate": RATE, "temperature": TEMPERATURE, "asked": f"{asked:,}", "told": told}
     return CARD.format(
         **sizes, style=found["style"], tales=found["tales"], marks=markdown_table(mark_rows(found["marks"]))
     )

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from course_utils.plots.widgets import CONTROLS
 from course_utils.web.answers import STUB, exercise_html
 from course_utils.web.markdown import code_html, parse, plain, render, slug, to_html
 
 # Colours of a terminal, and what a progress bar writes over.
 ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+# What a figure with sliders leaves in their place (plots/widgets.py).
+CONTROLS = "Run this cell to get controls for "
 # The colour of words in a card, which was chosen for a light page.
 INK = re.compile(r"(?<![\w-])color: (#[0-9A-Fa-f]{6})")
 
