@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from matplotlib.patches import FancyBboxPatch
 from matplotlib.text import Text
 
 from course_utils.plots.matrices import Matrix, cell_text, draw_matrices
@@ -107,3 +108,14 @@ def test_marked_rows_and_columns_get_a_frame():
 def test_what_cannot_be_drawn_is_told(parts, told):
     with pytest.raises(ValueError, match=told):
         draw_matrices(parts)
+
+
+def test_cells_of_one_group_have_one_colour_and_others_another():
+    values = torch.tensor([[10, 20], [11, 30]])
+    figure = draw_matrices([Matrix("x", values, groups=values // 10, digits=0)])
+    fills = {}
+    _, *boxes = figure.findobj(FancyBboxPatch)  # the frame of the figure comes first
+    for box, number in zip(boxes, (10, 20, 11, 30), strict=True):
+        fills.setdefault(number // 10, set()).add(box.get_facecolor())
+    assert [len(own) for own in fills.values()] == [1, 1, 1]
+    assert len(set.union(*fills.values())) == 3

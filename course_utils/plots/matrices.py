@@ -29,6 +29,7 @@ from course_utils.plots.style import (
 
 CELL = 19.0  # the height of a cell
 SIGN = 24.0  # the room of a sign between two matrices
+GROUPS = ("#F6D9A8", "#BFDDF5", "#C9E6B8", "#EBCBE6", "#DDD6C9", "#F5C4B8")  # fills of cells that belong together
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,9 @@ class Matrix:
     """Numbers to draw, (rows, columns), with a name and a role, which gives the colour; names of rows and columns.
 
     `marked` are rows to mark, `marked_columns` columns. With `upright` the names of columns stand on end, for want of
-    room. With `shade` a cell is the deeper the larger its number. Those
-    of the role "weight" are always shaded, on one scale from 0 to 1, so that matrices can be compared. Cells with -inf
-    are drawn as masked, nan as empty.
+    room. With `shade` a cell is the deeper the larger its number. Those of the role "weight" are always shaded, on one
+    scale from 0 to 1, so that matrices can be compared. `groups` has a whole number for each cell: those with the same
+    number have one colour. Cells with -inf are drawn as masked, nan as empty.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Matrix:
     shade: bool = False
     digits: int = 2
     upright: bool = False
+    groups: Any = None
 
     @property
     def numbers(self) -> np.ndarray:
@@ -171,6 +173,8 @@ def shade_of(matrix: Matrix, numbers: np.ndarray, row: int, column: int) -> str:
     fill = ROLES[matrix.role].fill
     if np.isnan(numbers[row, column]):
         return "none"
+    if matrix.groups is not None:
+        return GROUPS[int(matrix.groups[row][column]) % len(GROUPS)]
     if matrix.role == "weight":
         return weight_colours(numbers[row, column])[0]
     if not matrix.shade:
