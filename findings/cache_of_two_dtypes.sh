@@ -19,7 +19,7 @@ sizes |= {"intermediate_size": 128, "max_position_embeddings": 64, "pad_token_id
 sizes |= {"eos_token_id": None}
 torch.manual_seed(0)
 models = {
-    "GPT-2": GPT2LMHeadModel(GPT2Config(vocab_size=100, n_embd=64, n_layer=2, n_head=4, n_positions=64)),
+    "GPT-2": GPT2LMHeadModel(GPT2Config(vocab_size=100, n_embd=64, n_layer=2, n_head=4, bos_token_id=None, eos_token_id=None)),
     "GPT-NeoX": GPTNeoXForCausalLM(GPTNeoXConfig(**sizes)),
     "Llama": LlamaForCausalLM(LlamaConfig(**sizes)),
 }
